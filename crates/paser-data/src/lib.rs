@@ -1,0 +1,37 @@
+//! Reads and writes instruction data: a pool file becomes samples, roles and extra columns; samples become
+//! prompts and token ids; chosen rows become files that trainers read. Owns everything that touches a pool file
+//! (method.md 1.1, the template and token rules of 2, the hold-out of 5). Knows tokenizers, never models.
+
+mod chat;
+mod columns;
+mod encode;
+mod error;
+pub mod export;
+mod hold_out;
+mod read;
+mod roles;
+mod sample;
+mod template;
+mod tokenizer;
+
+pub use chat::ChatTemplate;
+pub use columns::{Categories, ColumnValues, ExtraColumn, MISSING};
+pub use encode::{Encoded, Encoding, encode_pool, encode_sample};
+pub use error::DataError;
+pub use hold_out::HoldOut;
+pub use read::{Alias, BadRow, FileFormat, IdKind, ImportReport, Pool, ReadOptions, read_pool};
+pub use roles::Roles;
+pub use sample::{Sample, content_hash, hash_order};
+pub use template::Template;
+pub use tokenizer::Tokenizer;
+
+/// Lower-case hexadecimal of some bytes, as hashes are printed everywhere.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

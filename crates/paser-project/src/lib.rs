@@ -1,0 +1,22 @@
+//! The project folder: recipe, catalogue, journal of edits, content-addressed artefacts, job shards and the
+//! lock that says whose it is. Knows files and hashes, nothing of models or methods.
+
+mod artefact;
+mod catalogue;
+mod durable;
+mod error;
+mod folder;
+mod journal;
+mod lock;
+pub mod recipe;
+mod shards;
+
+pub use artefact::{Array, Arrays, Artefact, Inputs, Manifest, Measured, Store, Values};
+pub use catalogue::{Catalogue, ColumnEntry, FrozenSelection, SampleRecord, StageRecord, Stamp};
+pub use durable::{sha256_file, sha256_hex, write_durably};
+pub use error::{ProjectError, report_of_io};
+pub use folder::Folder;
+pub use journal::{Curation, Entry, Journal, JournalEdit, Mark, Marked};
+pub use lock::{Lock, Owner};
+pub use recipe::Recipe;
+pub use shards::{Job, ShardMarker, ShardPlan};

@@ -1,0 +1,226 @@
+//! A job on disk: `jobs/<id>/{plan.json, state.json, log.jsonl, shards/NNNN.safetensors, done/NNNN.json}`. A shard
+//! is written, synced and renamed before its marker; a killed job goes on after the last marker whose checksum
+//! holds, and ends with the same bytes as one that was never killed.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Arrays, ProjectError, durable, sha256_hex, write_durably};
+
+/// The fixed work of a job: which rows stand in which shard, in which order. Written once, never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardPlan {
+    pub stage: String,
+    /// The artefact this job makes.
+    pub key: String,
+    /// Row numbers of the pool, shard by shard.
+    pub shards: Vec<Vec<u32>>,
+}
+
+impl ShardPlan {
+    /// Cuts `order` into shards of `size` rows.
+    pub fn cut(stage: &str, key: &str, order: &[u32], size: usize) -> Self {
+        let shards = order.chunks(size.max(1)).map(<[u32]>::to_vec).collect();
+        Self { stage: stage.to_owned(), key: key.to_owned(), shards }
+    }
+}
+
+/// Says that a shard is finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShardMarker {
+    pub shard: usize,
+    pub sha256: String,
+    pub rows: usize,
+    /// Work in the stage's unit, for rate and estimate.
+    pub units: u64,
+    pub seconds: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct JobState {
+    stage: String,
+    key: String,
+    shards: usize,
+    finished: usize,
+    updated: u64,
+}
+
+/// An open job.
+#[derive(Debug)]
+pub struct Job {
+    folder: PathBuf,
+    plan: ShardPlan,
+}
+
+impl Job {
+    /// Opens the job of `plan.key`, or makes it. A folder with another plan is started anew.
+    pub fn open(jobs: &Path, plan: ShardPlan) -> Result<Self, ProjectError> {
+        let id = format!("{}-{}", plan.stage, plan.key.get(..16).unwrap_or(&plan.key));
+        let folder = jobs.join(id);
+        let job = Self { folder, plan };
+        let path = job.folder.join("plan.json");
+        let same = fs_err::read(&path)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<ShardPlan>(&text).ok())
+            .is_some_and(|stored| stored == job.plan);
+        if !same {
+            if job.folder.exists() {
+                fs_err::remove_dir_all(&job.folder)?;
+            }
+            for place in ["shards", "done"] {
+                fs_err::create_dir_all(job.folder.join(place))?;
+            }
+            write_durably(&path, &serde_json::to_vec(&job.plan).map_err(std::io::Error::from)?)?;
+            job.log("planned", None)?;
+        } else {
+            for place in ["shards", "done"] {
+                fs_err::create_dir_all(job.folder.join(place))?;
+                durable::sweep(&job.folder.join(place))?;
+            }
+            job.log("opened again", None)?;
+        }
+        job.write_state()?;
+        Ok(job)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn plan(&self) -> &ShardPlan {
+        &self.plan
+    }
+
+    fn shard_path(&self, shard: usize) -> PathBuf {
+        self.folder.join("shards").join(format!("{shard:04}.safetensors"))
+    }
+
+    fn marker_path(&self, shard: usize) -> PathBuf {
+        self.folder.join("done").join(format!("{shard:04}.json"))
+    }
+
+    /// A finished shard whose bytes are those of its marker; anything else has to be computed.
+    pub fn finished(&self, shard: usize) -> Option<(ShardMarker, Arrays)> {
+        let marker: ShardMarker = serde_json::from_slice(&fs_err::read(self.marker_path(shard)).ok()?).ok()?;
+        let path = self.shard_path(shard);
+        let bytes = fs_err::read(&path).ok()?;
+        if marker.shard != shard || sha256_hex(&bytes) != marker.sha256 {
+            return None;
+        }
+        Some((marker, Arrays::from_bytes(&bytes, &path).ok()?))
+    }
+
+    /// Writes a shard, then its marker.
+    pub fn finish(&self, shard: usize, arrays: &Arrays, units: u64, seconds: f64) -> Result<ShardMarker, ProjectError> {
+        let bytes = arrays.to_bytes()?;
+        write_durably(&self.shard_path(shard), &bytes)?;
+        let rows = self.plan.shards.get(shard).map_or(0, Vec::len);
+        let marker = ShardMarker { shard, sha256: sha256_hex(&bytes), rows, units, seconds };
+        write_durably(&self.marker_path(shard), &serde_json::to_vec(&marker).map_err(std::io::Error::from)?)?;
+        self.log("finished", Some(&marker))?;
+        self.write_state()?;
+        Ok(marker)
+    }
+
+    /// Number of markers, whatever their shards hold.
+    pub fn markers(&self) -> usize {
+        (0..self.plan.shards.len()).filter(|shard| self.marker_path(*shard).exists()).count()
+    }
+
+    /// Removes the job once its artefact is in place; the log is all that is kept.
+    pub fn clear(self) -> Result<(), ProjectError> {
+        self.log("merged", None)?;
+        for place in ["done", "shards"] {
+            fs_err::remove_dir_all(self.folder.join(place))?;
+        }
+        fs_err::remove_file(self.folder.join("plan.json"))?;
+        self.write_state()
+    }
+
+    fn write_state(&self) -> Result<(), ProjectError> {
+        let state = JobState {
+            stage: self.plan.stage.clone(),
+            key: self.plan.key.clone(),
+            shards: self.plan.shards.len(),
+            finished: self.markers(),
+            updated: now(),
+        };
+        Ok(write_durably(
+            &self.folder.join("state.json"),
+            &serde_json::to_vec(&state).map_err(std::io::Error::from)?,
+        )?)
+    }
+
+    fn log(&self, what: &str, marker: Option<&ShardMarker>) -> Result<(), ProjectError> {
+        let line = serde_json::json!({
+            "time": now(), "pid": std::process::id(), "what": what, "shard": marker,
+        });
+        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(self.folder.join("log.jsonl"))?;
+        Ok(file.write_all(format!("{line}\n").as_bytes())?)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::Array;
+
+    fn columns(value: f32) -> Arrays {
+        let mut arrays = Arrays::new();
+        arrays.insert("jsd", Array::column(vec![value; 2]));
+        arrays
+    }
+
+    #[test]
+    fn goes_on_after_the_last_whole_shard() {
+        let place = tempfile::tempdir().unwrap();
+        let plan = ShardPlan::cut("score", "k", &[3, 1, 0, 2, 4], 2);
+        assert_eq!(plan.shards, [vec![3, 1], vec![0, 2], vec![4]]);
+        let job = Job::open(place.path(), plan.clone()).unwrap();
+        job.finish(0, &columns(0.5), 10, 1.0).unwrap();
+        job.finish(1, &columns(0.25), 10, 1.0).unwrap();
+        drop(job);
+
+        let again = Job::open(place.path(), plan).unwrap();
+        assert_eq!(again.finished(0).unwrap().1, columns(0.5));
+        assert!(again.finished(2).is_none());
+        // A shard that was cut short is computed again, marker or not.
+        let path = again.shard_path(1);
+        let bytes = fs_err::read(&path).unwrap();
+        fs_err::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(again.finished(1).is_none());
+        // A shard without its marker was not finished.
+        fs_err::remove_file(again.marker_path(0)).unwrap();
+        assert!(again.finished(0).is_none());
+    }
+
+    #[test]
+    fn another_plan_starts_anew() {
+        let place = tempfile::tempdir().unwrap();
+        let job = Job::open(place.path(), ShardPlan::cut("score", "k", &[0, 1], 1)).unwrap();
+        job.finish(0, &columns(0.5), 1, 1.0).unwrap();
+        let job = Job::open(place.path(), ShardPlan::cut("score", "k", &[1, 0], 1)).unwrap();
+        assert!(job.finished(0).is_none());
+    }
+
+    #[test]
+    fn cleared_job_keeps_its_log() {
+        let place = tempfile::tempdir().unwrap();
+        let job = Job::open(place.path(), ShardPlan::cut("score", "k", &[0], 1)).unwrap();
+        job.finish(0, &columns(0.5), 1, 1.0).unwrap();
+        let folder = job.folder().to_owned();
+        job.clear().unwrap();
+        assert!(folder.join("log.jsonl").exists());
+        assert!(!folder.join("shards").exists());
+    }
+}

@@ -1,0 +1,18 @@
+//! The words both sides speak: requests, replies, events, columns, plans and ledgers. Serde only; builds for
+//! WebAssembly. The window knows this crate and `paser-select`, and nothing else of the engine.
+
+mod columns;
+mod event;
+mod monitor;
+mod project;
+mod report;
+mod request;
+mod selection;
+
+pub use columns::*;
+pub use event::*;
+pub use monitor::{Monitor, Silent};
+pub use project::*;
+pub use report::{Failure, Report};
+pub use request::*;
+pub use selection::*;

@@ -1,0 +1,211 @@
+//! The project as a face sees it: pool, stages, clusters, columns, selections, edits.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ColumnInfo, JobView, Report, SelectionPlan, SelectionView};
+
+/// The stages of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    Import,
+    Embed,
+    Manifold,
+    Score,
+    Select,
+}
+
+impl Stage {
+    pub const ALL: [Self; 5] = [Self::Import, Self::Embed, Self::Manifold, Self::Score, Self::Select];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Embed => "embed",
+            Self::Manifold => "manifold",
+            Self::Score => "score",
+            Self::Select => "select",
+        }
+    }
+}
+
+/// Where a stage stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum StageState {
+    Missing,
+    /// Its inputs changed; `why` names what.
+    Stale {
+        why: String,
+    },
+    Running,
+    Done {
+        seconds: f64,
+        cached: bool,
+    },
+    Failed {
+        report: Report,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageView {
+    pub stage: Stage,
+    #[serde(flatten)]
+    pub state: StageState,
+    /// Estimated seconds, low and high, where it has to run.
+    pub estimate: Option<(f64, f64)>,
+}
+
+/// A row of the pool file that could not be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BadRowView {
+    pub line: u64,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PoolView {
+    pub path: String,
+    /// Rows of the file that were read.
+    pub rows: u64,
+    /// Distinct samples: the length of every column.
+    pub samples: u64,
+    /// Rows merged into an equal one.
+    pub merged: u64,
+    pub bad: u64,
+    /// The first of them.
+    pub bad_rows: Vec<BadRowView>,
+    pub held_out: u64,
+    pub unscorable: u64,
+    /// Prompt and response tokens of the scorable samples; 0 before scoring was prepared.
+    pub tokens: u64,
+    pub response_tokens: u64,
+    /// Samples whose response was cut at the template's limit.
+    pub cut: u64,
+    /// Which field plays which part: `instruction`, `input`, `output`, `id`.
+    pub roles: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterView {
+    pub cluster: u32,
+    pub name: String,
+    /// Place in the palette, by size; 12 and more are drawn grey.
+    pub colour: u32,
+    pub samples: u64,
+    /// Response tokens.
+    pub tokens: u64,
+    pub cds: Option<f64>,
+    pub cds_low: Option<f64>,
+    pub cds_high: Option<f64>,
+    pub cds_rest: Option<f64>,
+    /// Scored samples behind the mean.
+    pub scored: u64,
+    /// Samples a selection may take: scored, not excluded, not held out.
+    pub eligible: u64,
+    /// Prompt and response tokens of the eligible samples.
+    pub eligible_tokens: u64,
+    /// Pinned samples, and their prompt and response tokens.
+    pub pinned: u64,
+    pub pinned_tokens: u64,
+    /// Most distinctive concepts, best first.
+    pub concepts: Vec<String>,
+    /// Where its label stands on the map.
+    pub centre: [f32; 2],
+    /// Samples per bin of JSD; 24 equal bins over 0 to `ProjectView::damage_scale`, the last one open.
+    pub histogram: Vec<u32>,
+}
+
+/// The curves behind the number of clusters (`method.md` 1, item 6).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CurveView {
+    pub clusters: Vec<u32>,
+    /// Mean ARI across half-splits, by K.
+    pub stability: Vec<f64>,
+    pub prediction_strength: Vec<f64>,
+    /// Relative error of the dense NMF against landmarks, by K.
+    pub nmf_error: Vec<f64>,
+    pub coarse: Option<u32>,
+    pub fine: Option<u32>,
+    pub elbow: Option<u32>,
+    /// `no clear number: a to b are equally stable`.
+    pub unclear: Option<(u32, u32)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ManifoldView {
+    /// `MiniLM-L6-v2`, or `TF-IDF + SVD` said plainly.
+    pub vectors: String,
+    pub dimensions: u32,
+    /// Share of true neighbours found, against 1,000 exact rows.
+    pub recall: f64,
+    pub components: u32,
+    pub components_linked: u32,
+    /// K before merging, and clusters after it.
+    pub k: u32,
+    pub clusters: u32,
+    /// How K was decided, in words.
+    pub rule: String,
+    pub merges: Vec<String>,
+    /// Eigenvalues of P, falling.
+    pub eigenvalues: Vec<f64>,
+    /// Present once the stability curve was computed.
+    pub curve: Option<CurveView>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CurationView {
+    pub pinned: Vec<u32>,
+    pub excluded: Vec<u32>,
+    /// What undo and redo would do, in words.
+    pub undo: Option<String>,
+    pub redo: Option<String>,
+    pub entries: u64,
+}
+
+/// Two runs side by side: the recorded one and one computed anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Largest difference of any score.
+    pub score_difference: f64,
+    pub clusters_equal: bool,
+    /// Per selection: name, share of equal samples.
+    pub selections: Vec<(String, f64)>,
+    pub byte_identical: bool,
+    /// One sentence a person reads.
+    pub verdict: String,
+}
+
+/// Everything about the open project but bulk columns and texts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectView {
+    pub name: String,
+    pub path: String,
+    pub demo: bool,
+    /// Rises with every change; events carry it.
+    pub revision: u64,
+    pub dense: String,
+    pub pruned: String,
+    /// What the pruned model is, in words: `Wanda 60 %`, `2:4`.
+    pub pruning: String,
+    pub template: String,
+    pub device: String,
+    /// The recipe as text.
+    pub recipe: String,
+    pub pool: PoolView,
+    pub stages: Vec<StageView>,
+    pub manifold: Option<ManifoldView>,
+    pub clusters: Vec<ClusterView>,
+    /// Top of the damage ramp: the largest cluster damage rounded up to 1, 2 or 5 x 10^n.
+    pub damage_scale: f64,
+    pub columns: Vec<ColumnInfo>,
+    /// Frozen selections.
+    pub selections: Vec<SelectionView>,
+    /// The plan being built; kept across restarts.
+    pub plan: SelectionPlan,
+    pub curation: CurationView,
+    pub job: Option<JobView>,
+    /// What `Run again` found.
+    pub comparison: Option<Comparison>,
+}

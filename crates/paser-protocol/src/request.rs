@@ -1,0 +1,316 @@
+//! What a face can ask for, and the answers. One request, one reply; bulk columns go by key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Budget, CurationView, ProjectView, SelectionPlan, SelectionView, Stage};
+
+/// What a path or hub id is meant to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    Pool,
+    Model,
+    Encoder,
+    Project,
+    Folder,
+}
+
+/// A project to be made. Paths or hub ids as typed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProjectDraft {
+    pub folder: String,
+    pub pool: String,
+    pub dense: String,
+    pub pruned: String,
+    /// Empty: TF-IDF + SVD.
+    pub encoder: String,
+    /// `alpaca`, `plain` or `chat`.
+    pub template: String,
+    /// Make the pruned model here instead of loading one.
+    pub prune: Option<PruneDraft>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PruneDraft {
+    /// `magnitude` or `wanda`.
+    pub method: String,
+    /// `0.5`, `2:4` or `4:8`.
+    pub pattern: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportFormat {
+    AlpacaJson,
+    AlpacaJsonl,
+    MessagesJsonl,
+}
+
+impl ExportFormat {
+    pub const ALL: [Self; 3] = [Self::AlpacaJson, Self::AlpacaJsonl, Self::MessagesJsonl];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AlpacaJson => "alpaca-json",
+            Self::AlpacaJsonl => "alpaca-jsonl",
+            Self::MessagesJsonl => "messages-jsonl",
+        }
+    }
+}
+
+/// One edit of the pool by a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "edit")]
+pub enum Edit {
+    Pin {
+        rows: Vec<u32>,
+        reason: String,
+    },
+    Exclude {
+        rows: Vec<u32>,
+        reason: String,
+    },
+    /// Neither pinned nor excluded any more.
+    Release {
+        rows: Vec<u32>,
+        reason: String,
+    },
+}
+
+/// How many clusters the manifold is cut into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "rule", content = "k")]
+pub enum ClusterChoice {
+    Automatic,
+    Coarse,
+    Fine,
+    Fixed(u32),
+}
+
+/// Which rows the table shows, in which order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RowQuery {
+    /// Full-text search; empty for all.
+    pub text: String,
+    pub clusters: Vec<u32>,
+    /// Rows brushed on the map; none for all.
+    pub rows: Option<Vec<u32>>,
+    /// Column name to sort by; empty for pool order.
+    pub sort: String,
+    pub descending: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum Request {
+    Hello,
+    OpenDemo {
+        fresh: bool,
+    },
+    OpenProject {
+        path: String,
+    },
+    CloseProject,
+    /// Looks at a path or hub id before a project is made.
+    Probe {
+        source: SourceKind,
+        path: String,
+    },
+    Estimate {
+        draft: ProjectDraft,
+    },
+    CreateProject {
+        draft: ProjectDraft,
+        run: bool,
+    },
+    Project,
+    Run {
+        until: Stage,
+    },
+    Cancel,
+    ChooseClusters {
+        choice: ClusterChoice,
+    },
+    /// The rows of a query, as a column key of `u32` row numbers.
+    Query {
+        query: RowQuery,
+    },
+    /// Short texts for rows on screen.
+    Texts {
+        rows: Vec<u32>,
+    },
+    Sample {
+        row: u32,
+    },
+    /// Teacher-forced values per response token.
+    Tokens {
+        row: u32,
+    },
+    Select {
+        plan: SelectionPlan,
+    },
+    Freeze {
+        name: String,
+    },
+    Discard {
+        name: String,
+    },
+    Curate {
+        edit: Edit,
+    },
+    Undo,
+    Redo,
+    Export {
+        selection: Option<String>,
+        format: ExportFormat,
+        path: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recent {
+    pub name: String,
+    pub path: String,
+    /// `LLM-Pruner 25 %, 38,563 samples`
+    pub line: String,
+    /// Seconds since 1970.
+    pub opened: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    pub version: String,
+    /// `cpu, 2 threads, 23.4 GB`
+    pub machine: String,
+    pub recent: Vec<Recent>,
+    /// The demo's samples, clusters and points for the welcome page; none where it cannot be opened.
+    pub demo: Option<DemoCard>,
+    /// A project that is open already.
+    pub open: bool,
+}
+
+/// The recorded demo in small: what the welcome page draws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DemoCard {
+    pub samples: u64,
+    pub clusters: u32,
+    pub damage_scale: f64,
+    /// Column keys that can be fetched before the demo is open.
+    pub positions: String,
+    pub damage: String,
+    pub labels: Vec<(String, [f32; 2])>,
+}
+
+/// A line under a field of the new-project form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remark {
+    /// `ok`, `warn` or `error`.
+    pub level: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EstimateView {
+    /// Stage words with low and high seconds.
+    pub stages: Vec<(String, f64, f64)>,
+    pub memory_bytes: u64,
+    pub memory_free_bytes: u64,
+    pub disk_bytes: u64,
+    pub network_bytes: u64,
+    pub remarks: Vec<Remark>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextRow {
+    pub row: u32,
+    pub id: String,
+    pub instruction: String,
+}
+
+/// The pair of concepts that kept a sample out, and the accepted samples that brought them in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Blocking {
+    pub first: String,
+    pub first_row: u32,
+    pub first_id: String,
+    pub second: String,
+    pub second_row: u32,
+    pub second_id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleView {
+    pub row: u32,
+    pub id: String,
+    pub instruction: String,
+    pub input: String,
+    pub output: String,
+    pub multiplicity: u32,
+    pub line: u64,
+    pub cluster: Option<u32>,
+    /// Label, value as text, unit.
+    pub values: Vec<(String, String, String)>,
+    pub concepts: Vec<String>,
+    /// A `ReasonCode`'s word in the current selection; empty before there is one.
+    pub status: String,
+    /// Why it was taken or not, as sentences.
+    pub why: String,
+    pub blocking: Option<Blocking>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    pub text: String,
+    /// Nats.
+    pub jsd: f32,
+    pub loss_dense: f32,
+    pub loss_pruned: f32,
+    /// Most likely next tokens with their probability.
+    pub dense: Vec<(String, f32)>,
+    pub pruned: Vec<(String, f32)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokensView {
+    pub row: u32,
+    pub tokens: Vec<TokenView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExportedView {
+    pub paths: Vec<String>,
+    pub samples: u64,
+    /// Contents, for a browser that saves the file itself; empty where `path` was written.
+    pub download: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reply", content = "value")]
+pub enum Reply {
+    Done,
+    Hello(Hello),
+    Project(Box<ProjectView>),
+    Probed(Vec<Remark>),
+    Estimate(EstimateView),
+    /// Column key of `u32` row numbers, and how many there are.
+    Rows {
+        key: String,
+        count: u64,
+    },
+    Texts(Vec<TextRow>),
+    Sample(Box<SampleView>),
+    Tokens(TokensView),
+    Selection(Box<SelectionView>),
+    Curation(CurationView),
+    Exported(ExportedView),
+}
+
+impl Budget {
+    /// The budget in samples for a pool of `samples` distinct samples; tokens stay as they are.
+    pub fn resolve(self, samples: u64) -> u64 {
+        match self {
+            Self::Samples(n) | Self::Tokens(n) => n,
+            Self::Percent(p) => (p / 100.0 * samples as f64 + 1e-9).floor() as u64,
+        }
+    }
+}

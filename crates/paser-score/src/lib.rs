@@ -1,0 +1,15 @@
+//! Scores a pool: one teacher-forced pass of the dense and the pruned model over every sample, reduced at once to a
+//! row of numbers per sample (Jensen-Shannon divergence and its by-products, method.md section 2).
+//! Owns batching, the pass, the divergence kernel and the per-sample columns; models come from `paser-model`.
+
+mod batches;
+mod columns;
+mod jsd;
+mod pass;
+mod tokens;
+
+pub use batches::{Batch, plan};
+pub use columns::SampleScore;
+pub use jsd::{Kernel, Measures};
+pub use pass::{Item, ScoreError, ScoreParams, score};
+pub use tokens::{Candidate, TokenScore, score_tokens};

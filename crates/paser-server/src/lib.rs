@@ -1,0 +1,115 @@
+//! The engine over HTTP and WebSocket on the loopback interface, and the window's bundle beside it.
+//!
+//! Desktop and browser share this path: requests and columns by HTTP, events by WebSocket. Whoever lacks the token
+//! of this start, or comes from another page or host name, gets nothing but the empty page.
+
+mod bundle;
+mod guard;
+mod routes;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    thread,
+};
+
+use paser_engine::Studio;
+use paser_protocol::Event;
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, oneshot},
+};
+
+pub use guard::Guard;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error("port {port} on 127.0.0.1 cannot be opened: {source}. Choose another with --port, or leave it out")]
+    Bind { port: u16, source: std::io::Error },
+    #[error("the server's runtime did not start: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+/// A running server. Dropping it stops it.
+pub struct Server {
+    address: SocketAddr,
+    token: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on 127.0.0.1; port 0 takes a free one. `origins` are pages besides the server's own that may call it
+    /// (the desktop shell's).
+    ///
+    /// # Errors
+    /// A port that is taken; a runtime that does not start.
+    pub fn start(studio: Arc<Studio>, port: u16, origins: &[&str]) -> Result<Self, ServerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let listener = runtime
+            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
+            .map_err(|source| ServerError::Bind { port, source })?;
+        let address = listener.local_addr()?;
+        let guard = Guard::new(address.port(), origins);
+        let token = guard.token().to_owned();
+
+        // One pump per server: the engine's events, serialised once for every listener.
+        let (events, _) = broadcast::channel::<Arc<str>>(256);
+        let received = studio.subscribe();
+        let pump = events.clone();
+        thread::Builder::new().name("events".into()).spawn(move || forward(&received, &pump))?;
+
+        let router = routes::router(studio, guard, events);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name("server".into()).spawn(move || {
+            runtime.block_on(async {
+                let serving = axum::serve(listener, router);
+                tokio::select! {
+                    result = serving => if let Err(error) = result { tracing::error!(%error, "server stopped") },
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { address, token, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address to open in a browser, token included.
+    pub fn url(&self) -> String {
+        format!("{}/?token={}", self.base(), self.token)
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone only when the server already stopped.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the server's thread panicked");
+        }
+    }
+}
+
+fn forward(received: &std::sync::mpsc::Receiver<Event>, listeners: &broadcast::Sender<Arc<str>>) {
+    while let Ok(event) = received.recv() {
+        match serde_json::to_string(&event) {
+            // No listener is the ordinary case between two page loads.
+            Ok(text) => drop(listeners.send(text.into())),
+            Err(error) => tracing::error!(%error, "an event could not be written"),
+        }
+    }
+}

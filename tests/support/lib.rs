@@ -1,0 +1,12 @@
+//! Drives the real programs as a person does: the command line, the desktop window under a screen of its own, and the
+//! same window in a browser.
+
+mod programs;
+mod screen;
+mod webdriver;
+mod window;
+
+pub use programs::{Served, command, program};
+pub use screen::Screen;
+pub use webdriver::{Driver, Session};
+pub use window::Window;

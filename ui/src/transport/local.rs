@@ -1,0 +1,79 @@
+//! The engine in the same process: answers come from a closure, columns from a map. What the tests of the window
+//! run against, without a server.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use paser_protocol::{Failure, Reply, Report, Request};
+
+use super::{Done, Incoming, PickKind, Transport};
+
+/// Answers one request.
+pub type Answer = Box<dyn FnMut(&Request) -> Result<Reply, Report>>;
+
+/// What a test looks at and changes while the window runs.
+#[derive(Default)]
+pub struct Shared {
+    pub columns: BTreeMap<String, Vec<u8>>,
+    /// Every request so far, in order.
+    pub requests: Vec<Request>,
+    /// The path that the next dialogs return.
+    pub picked: Option<String>,
+    /// Files handed to the person: name and contents.
+    pub downloads: Vec<(String, String)>,
+    listener: Option<Rc<dyn Fn(Incoming)>>,
+}
+
+pub struct Local {
+    answer: RefCell<Answer>,
+    shared: Rc<RefCell<Shared>>,
+    dialogs: bool,
+}
+
+impl Local {
+    pub fn new(answer: Answer, columns: BTreeMap<String, Vec<u8>>, dialogs: bool) -> Self {
+        let shared = Rc::new(RefCell::new(Shared { columns, ..Shared::default() }));
+        Self { answer: RefCell::new(answer), shared, dialogs }
+    }
+
+    pub fn shared(&self) -> Rc<RefCell<Shared>> {
+        self.shared.clone()
+    }
+}
+
+impl Shared {
+    /// Sends an event as the engine would. Drop every borrow of `Shared` before calling what this returns.
+    pub fn listener(&self) -> Option<Rc<dyn Fn(Incoming)>> {
+        self.listener.clone()
+    }
+}
+
+impl Transport for Local {
+    fn request(&self, request: Request, done: Done<Reply>) {
+        let reply = (self.answer.borrow_mut())(&request);
+        self.shared.borrow_mut().requests.push(request);
+        done(reply);
+    }
+
+    fn column(&self, key: &str, done: Done<Vec<u8>>) {
+        let found = self.shared.borrow().columns.get(key).cloned();
+        done(found.ok_or_else(|| Report::new(Failure::Failed, format!("There is no column `{key}`."), "")));
+    }
+
+    fn events(&self, on: Rc<dyn Fn(Incoming)>) {
+        self.shared.borrow_mut().listener = Some(on.clone());
+        on(Incoming::Connected(true));
+    }
+
+    fn has_dialogs(&self) -> bool {
+        self.dialogs
+    }
+
+    fn pick(&self, _kind: PickKind, done: Done<Option<String>>) {
+        let picked = self.shared.borrow().picked.clone();
+        done(Ok(picked));
+    }
+
+    fn download(&self, name: &str, contents: &str) {
+        self.shared.borrow_mut().downloads.push((name.to_owned(), contents.to_owned()));
+    }
+}

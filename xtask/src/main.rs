@@ -1,0 +1,41 @@
+//! `cargo xtask <command>`: set-up, build and checks of the whole project, in Rust.
+
+mod bench;
+mod demo;
+mod screenshots;
+mod setup;
+mod shell;
+mod test;
+mod web;
+
+use std::env;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask demo          set up this machine, build everything, open the program on the demo
+cargo xtask test          set up this machine, then every check: what CI runs
+cargo xtask studio [DIR]  build and open the desktop program
+cargo xtask web           build the window for the web view and the browser into dist/
+cargo xtask screenshots   every picture of the README, from the real program
+cargo xtask bench         ours and peers on the same inputs, raw results in benches/runs/
+cargo xtask setup         only install what this machine lacks";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    match arguments.first().map(String::as_str) {
+        Some("demo") => demo::demo(rest),
+        Some("studio") => demo::studio(rest),
+        Some("test") => test::test(),
+        Some("web") => web::build(),
+        Some("screenshots") => screenshots::screenshots(rest),
+        Some("bench") => bench::bench(rest),
+        Some("setup") => setup::everything(),
+        Some("help" | "--help" | "-h") => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => bail!("unknown command {}\n\n{HELP}", other.unwrap_or("(none)")),
+    }
+}

@@ -1,0 +1,26 @@
+//! Every check, in the order that fails soonest: what CI runs.
+
+use anyhow::Result;
+
+use crate::{setup, shell, web};
+
+pub fn test() -> Result<()> {
+    setup::everything()?;
+    shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
+    // The bundle first: server and shell embed it.
+    web::build()?;
+    // One set of packages and targets for build, tests and lints, so that no dependency is built twice.
+    let all = ["--workspace", "--all-targets"];
+    shell::run(shell::cargo().arg("build").args(all))?;
+    shell::run(
+        shell::cargo()
+            .args(["nextest", "run"])
+            .args(all)
+            .env("PASER_TAURI_DRIVER", setup::driver_path())
+            .env("PASER_BIN_DIR", shell::target().join("debug")),
+    )?;
+    shell::run(shell::cargo().arg("clippy").args(all).args(["--", "--deny", "warnings"]))?;
+    shell::run(
+        shell::cargo().args(["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-Dwarnings"),
+    )
+}
