@@ -1,1 +1,35 @@
+//! The desktop program in its real window, on a screen without a monitor.
 
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use paser_tests::Window;
+
+#[test]
+fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let target = state.path().join("recovery.json");
+    let left = {
+        let window = Window::on_desktop(state.path(), None, Some(&target), (1280, 800), "")?;
+        window.open_demo()?;
+        let left = window.brush_and_budget()?;
+        window.click("Export")?;
+        window.wait("the export dialog", |state| state["dialog"] == "Export")?;
+        window.click("dialog:browse")?;
+        window.click("dialog:true")?;
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while !target.exists() && std::time::Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        // The page writes its own state within half a second.
+        std::thread::sleep(Duration::from_secs(1));
+        left
+    };
+    let exported: Vec<serde_json::Value> = serde_json::from_str(&fs_err::read_to_string(&target)?)?;
+    ensure!(Some(exported.len() as u64) == left.selection["selected"].as_u64(), "{} samples in the file", exported.len());
+    ensure!(exported.iter().all(|sample| sample["instruction"].is_string() && sample["output"].is_string()), "fields");
+    ensure!(target.with_file_name("manifest.json").is_file(), "no manifest beside the file");
+
+    let window = Window::on_desktop(state.path(), None, None, (1280, 800), "")?;
+    window.is_as_it_was(&left)
+}

@@ -21,10 +21,11 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Arrows within a layer.
-const NEIGHBOURS: [(&str, &str); 6] = [
+const NEIGHBOURS: [(&str, &str); 7] = [
     ("paser-prune", "paser-model"),
     ("paser-score", "paser-model"),
     ("paser-demo", "paser-prune"),
+    ("paser-demo", "paser-model"),
     ("paser-engine", "paser-project"),
     ("paser-cli", "paser-server"),
     ("paser-studio", "paser-server"),

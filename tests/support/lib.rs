@@ -3,10 +3,12 @@
 
 mod programs;
 mod screen;
+mod story;
 mod webdriver;
 mod window;
 
 pub use programs::{Served, command, program};
 pub use screen::Screen;
+pub use story::Left;
 pub use webdriver::{Driver, Session};
 pub use window::Window;

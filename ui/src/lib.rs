@@ -1,1 +1,23 @@
-//!
+//! The window of PASER Studio: an egui frontend that sees columns of numbers, pages of text and events, and sends
+//! requests. WebAssembly in the desktop shell and in a browser; native for its own tests.
+
+pub mod a11y;
+pub mod app;
+pub mod budget_math;
+pub mod command;
+pub mod data;
+pub mod dialogs;
+pub mod format;
+mod inbox;
+pub mod map;
+mod orders;
+pub mod saved;
+pub mod state;
+pub mod theme;
+pub mod transport;
+pub mod views;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
+pub mod widgets;
+
+pub use app::App;

@@ -1,9 +1,5 @@
-#[cfg(target_arch = "wasm32")]
+//! Starts nothing by itself: in WebAssembly `boot.js` calls `Window.start`; natively it says where the window is.
 fn main() {
-    ui::web::start();
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn main() {
+    #[cfg(not(target_arch = "wasm32"))]
     eprintln!("The window runs in a web view: `cargo xtask web` builds it, `paser serve` and the desktop program show it.");
 }

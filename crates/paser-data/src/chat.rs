@@ -185,7 +185,7 @@ mod tests {
     fn renders_as_transformers_does() {
         let source = "{{ bos_token }}{% for message in messages %}\n{{ '<|' + message['role'] + '|>\\n' + \
                       message['content'].strip() + eos_token }}\n{% if loop.last and add_generation_prompt %}\n\
-                      {{- '<|assistant|>\\n' }}\n{% endif %}\n{% endfor %}\n";
+                      {{- '<|assistant|>\\n' -}}\n{% endif %}\n{% endfor %}\n";
         assert_eq!(render(source).unwrap(), "<s><|user|>\nHi <there></s>\n<|assistant|>\n");
     }
 

@@ -88,11 +88,7 @@ impl PartialEq for ColumnValues {
 
 fn number_value(number: f64) -> Option<Value> {
     let whole = number.fract() == 0.0 && number.abs() <= EXACT as f64 && !(number == 0.0 && number.is_sign_negative());
-    if whole {
-        Some(Value::Number(Number::from(number as i64)))
-    } else {
-        Number::from_f64(number).map(Value::Number)
-    }
+    if whole { Some(Value::Number(Number::from(number as i64))) } else { Number::from_f64(number).map(Value::Number) }
 }
 
 #[derive(Clone, Copy)]
@@ -114,7 +110,6 @@ struct Building {
 impl Building {
     fn cell(&mut self, value: Value) -> Cell {
         let (json, codes, string) = match value {
-            Value::Null => return Cell::Missing,
             Value::Number(number) => {
                 let exact = match number.as_i64() {
                     Some(whole) => (-EXACT..=EXACT).contains(&whole),
@@ -191,6 +186,9 @@ impl ColumnBuilder {
             }
         }
         for (name, value) in fields {
+            if value.is_null() {
+                continue;
+            }
             let at = match self.index.get(&name) {
                 Some(at) => *at,
                 None => {
@@ -214,14 +212,19 @@ impl ColumnBuilder {
         true
     }
 
-    /// The finished columns; those without any present cell are dropped.
+    /// The finished columns in order of their first present cell; those without any are dropped.
     pub(crate) fn finish(self, rows: usize) -> Vec<ExtraColumn> {
-        self.names
+        let mut columns: Vec<(usize, String, Building)> = self
+            .names
             .into_iter()
             .zip(self.columns)
-            .filter(|(_, column)| column.cells.iter().any(|cell| !matches!(cell, Cell::Missing)))
-            .map(|(name, column)| ExtraColumn { name, values: column.finish(rows) })
-            .collect()
+            .filter_map(|(name, column)| {
+                let first = column.cells.iter().position(|cell| !matches!(cell, Cell::Missing))?;
+                Some((first, name, column))
+            })
+            .collect();
+        columns.sort_by_key(|(first, ..)| *first);
+        columns.into_iter().map(|(_, name, column)| ExtraColumn { name, values: column.finish(rows) }).collect()
     }
 }
 

@@ -152,7 +152,9 @@ pub fn read_pool(path: &Path, options: &ReadOptions, monitor: &dyn Monitor) -> R
                 .into_par_iter()
                 .map(|fields| fields.map_err(|refusal| refusal.reason()).and_then(|fields| row::extract(fields, roles)))
                 .collect(),
-            None => parsed.into_iter().map(|fields| Err(fields.err().map(|r| r.reason()).unwrap_or_default())).collect(),
+            None => {
+                parsed.into_iter().map(|fields| Err(fields.err().map(|r| r.reason()).unwrap_or_default())).collect()
+            }
         };
         for (Record { number, .. }, row) in batch.records.iter().zip(rows) {
             assembler.push(*number, row)?;

@@ -22,10 +22,7 @@ impl Roles {
     /// Recognises the roles among column names in file order.
     pub(crate) fn recognise(columns: &[String], path: &Path) -> Result<Self, DataError> {
         let find = |names: &[&str]| {
-            names
-                .iter()
-                .find(|name| columns.iter().any(|column| column == *name))
-                .map(|name| (*name).to_owned())
+            names.iter().find(|name| columns.iter().any(|column| column == *name)).map(|name| (*name).to_owned())
         };
         for chat in ["messages", "conversations"] {
             if find(&[chat]).is_some() && find(&["instruction"]).is_none() {
@@ -79,13 +76,6 @@ impl Roles {
             ("instruction", Some("context"), "response") => "Dolly",
             _ => "own columns",
         }
-    }
-
-    pub(crate) fn has(&self, column: &str) -> bool {
-        self.instruction == column
-            || self.output == column
-            || self.input.as_deref() == Some(column)
-            || self.id.as_deref() == Some(column)
     }
 }
 

@@ -61,9 +61,7 @@ impl Template {
             Self::Alpaca if sample.input.is_empty() => {
                 [WITHOUT_INPUT[0], &sample.instruction, WITHOUT_INPUT[1]].concat()
             }
-            Self::Alpaca => {
-                [WITH_INPUT[0], &sample.instruction, WITH_INPUT[1], &sample.input, WITH_INPUT[2]].concat()
-            }
+            Self::Alpaca => [WITH_INPUT[0], &sample.instruction, WITH_INPUT[1], &sample.input, WITH_INPUT[2]].concat(),
             Self::Plain => sample.question().into_owned() + "\n",
             Self::Chat(chat) => chat.prompt(&sample.question())?,
         })

@@ -92,7 +92,9 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         match self.inner.encode_fast(text, false) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(error) => Err(DataError::Tokenizer { path: self.path.clone(), what: format!("cannot encode: {error}") }),
+            Err(error) => {
+                Err(DataError::Tokenizer { path: self.path.clone(), what: format!("cannot encode: {error}") })
+            }
         }
     }
 

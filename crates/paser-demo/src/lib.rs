@@ -15,7 +15,10 @@
 //! (instruction, line break, input) with a generation prompt. It starts with `<s>`; the tokenizer's
 //! post-processor adds `<s>` too, so encode it without special tokens, or drop one of the two.
 
+pub mod card;
+pub mod damage;
 pub mod draw;
+pub mod evaluate;
 pub mod model;
 pub mod pool;
 pub mod split;

@@ -121,11 +121,7 @@ pub fn initial_weights(shape: &Shape, seed: u64) -> Result<Weights> {
         let values: Vec<f32> = if dims.len() == 1 {
             vec![1.0; len]
         } else {
-            let mut std = if name.contains("embed") {
-                0.02
-            } else {
-                (dims[1] as f64).powf(-0.5)
-            };
+            let mut std = if name.contains("embed") { 0.02 } else { (dims[1] as f64).powf(-0.5) };
             if name.contains("o_proj") || name.contains("down_proj") {
                 std /= (2.0 * shape.num_hidden_layers as f64).sqrt();
             }
@@ -183,9 +179,7 @@ impl Batch {
 }
 
 fn weight<'a>(weights: &'a Weights, name: &str) -> Result<&'a Tensor> {
-    weights
-        .get(name)
-        .with_context(|| format!("the model lacks the tensor {name}"))
+    weights.get(name).with_context(|| format!("the model lacks the tensor {name}"))
 }
 
 /// x / sqrt(mean(x^2) + eps) * weight, over the last dimension.
@@ -201,18 +195,14 @@ fn rotary_tables(shape: &Shape, length: usize) -> Result<(Tensor, Tensor)> {
     let mut sin = Vec::with_capacity(length * shape.head_dim);
     for position in 0..length {
         for i in 0..shape.head_dim {
-            let frequency =
-                shape.rope_theta.powf(-((2 * (i % half)) as f64) / shape.head_dim as f64);
+            let frequency = shape.rope_theta.powf(-((2 * (i % half)) as f64) / shape.head_dim as f64);
             let angle = position as f64 * frequency;
             cos.push(angle.cos() as f32);
             sin.push(angle.sin() as f32);
         }
     }
     let dims = (length, shape.head_dim);
-    Ok((
-        Tensor::from_vec(cos, dims, &Device::Cpu)?,
-        Tensor::from_vec(sin, dims, &Device::Cpu)?,
-    ))
+    Ok((Tensor::from_vec(cos, dims, &Device::Cpu)?, Tensor::from_vec(sin, dims, &Device::Cpu)?))
 }
 
 /// x cos + rotate_half(x) sin over (batch, heads, length, head_dim).
@@ -226,9 +216,7 @@ fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 
 /// Zero on and below the diagonal, -1e9 above: (length, length).
 fn causal_mask(length: usize) -> Result<Tensor> {
-    let values: Vec<f32> = (0..length)
-        .flat_map(|i| (0..length).map(move |j| if j > i { -1e9 } else { 0.0 }))
-        .collect();
+    let values: Vec<f32> = (0..length).flat_map(|i| (0..length).map(move |j| if j > i { -1e9 } else { 0.0 })).collect();
     Ok(Tensor::from_vec(values, (length, length), &Device::Cpu)?)
 }
 
@@ -240,16 +228,9 @@ fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 pub fn log_probabilities(shape: &Shape, weights: &Weights, batch: &Batch) -> Result<Tensor> {
     let (rows, length) = batch.ids.dims2()?;
     if length > shape.max_position_embeddings {
-        bail!(
-            "a sample of {length} tokens does not fit the context of {}",
-            shape.max_position_embeddings
-        );
+        bail!("a sample of {length} tokens does not fit the context of {}", shape.max_position_embeddings);
     }
-    let (heads, groups, dim) = (
-        shape.num_attention_heads,
-        shape.num_key_value_heads,
-        shape.head_dim,
-    );
+    let (heads, groups, dim) = (shape.num_attention_heads, shape.num_key_value_heads, shape.head_dim);
     let flat = rows * length;
     let embedding = weight(weights, "model.embed_tokens.weight")?;
     let (cos, sin) = rotary_tables(shape, length)?;
@@ -259,9 +240,7 @@ pub fn log_probabilities(shape: &Shape, weights: &Weights, batch: &Batch) -> Res
         let get = |name: &str| weight(weights, &format!("model.layers.{layer}.{name}.weight"));
         let normed = rms_norm(&x, get("input_layernorm")?, shape.rms_norm_eps)?;
         let split = |y: Tensor, heads: usize| -> Result<Tensor> {
-            Ok(y.reshape((rows, length, heads, dim))?
-                .transpose(1, 2)?
-                .contiguous()?)
+            Ok(y.reshape((rows, length, heads, dim))?.transpose(1, 2)?.contiguous()?)
         };
         let q = split(linear(&normed, get("self_attn.q_proj")?)?, heads)?;
         let k = split(linear(&normed, get("self_attn.k_proj")?)?, groups)?;
@@ -270,16 +249,15 @@ pub fn log_probabilities(shape: &Shape, weights: &Weights, batch: &Batch) -> Res
         let k = rotate(&k, &cos, &sin)?;
         // The query heads of one key head stand one below the other, so that no key is copied.
         let q = q.reshape((rows, groups, heads / groups * length, dim))?;
-        let scores = q
-            .matmul(&k.transpose(2, 3)?.contiguous()?)?
-            .reshape((rows, heads, length, length))?;
-        let attention = ops::softmax(&scores.broadcast_add(&mask)?, D::Minus1)?
-            .reshape((rows, groups, heads / groups * length, length))?;
-        let mixed = attention
-            .matmul(&v)?
-            .reshape((rows, heads, length, dim))?
-            .transpose(1, 2)?
-            .reshape((flat, heads * dim))?;
+        let scores = q.matmul(&k.transpose(2, 3)?.contiguous()?)?.reshape((rows, heads, length, length))?;
+        let attention = ops::softmax(&scores.broadcast_add(&mask)?, D::Minus1)?.reshape((
+            rows,
+            groups,
+            heads / groups * length,
+            length,
+        ))?;
+        let mixed =
+            attention.matmul(&v)?.reshape((rows, heads, length, dim))?.transpose(1, 2)?.reshape((flat, heads * dim))?;
         x = (x + linear(&mixed, get("self_attn.o_proj")?)?)?;
         let normed = rms_norm(&x, get("post_attention_layernorm")?, shape.rms_norm_eps)?;
         let gate = linear(&normed, get("mlp.gate_proj")?)?.silu()?;
@@ -298,40 +276,47 @@ pub fn loss(shape: &Shape, weights: &Weights, batch: &Batch, tokens: usize) -> R
     Ok((chosen.sum_all()?.neg()? / tokens as f64)?)
 }
 
-/// For every sample: is each answer token, the end included, the most likely one after the right ones
-/// before it? Exactly then greedy decoding gives the whole answer.
-pub fn exact_matches(shape: &Shape, weights: &Weights, samples: &[Sequenced]) -> Result<Vec<bool>> {
+/// For every sample the most likely token after the right ones before it, at every answer token, the end
+/// included.
+pub fn likeliest_answers(
+    shape: &Shape,
+    weights: &Weights,
+    samples: &[Sequenced],
+) -> Result<Vec<Vec<u32>>> {
     let mut order: Vec<usize> = (0..samples.len()).collect();
     order.sort_by_key(|&i| samples[i].ids.len());
-    let mut right = vec![false; samples.len()];
+    let mut answers = vec![Vec::new(); samples.len()];
     for chunk in order.chunks(64) {
         let rows: Vec<&Sequenced> = chunk.iter().map(|&i| &samples[i]).collect();
         let batch = Batch::new(&rows)?;
         let best: Vec<u32> = log_probabilities(shape, weights, &batch)?
             .argmax(D::Minus1)?
             .to_vec1()?;
-        let wanted: Vec<u32> = batch.targets.to_vec1()?;
         let mut at = 0;
         for (&i, &count) in chunk.iter().zip(&batch.answers) {
-            right[i] = best[at..at + count] == wanted[at..at + count];
+            answers[i] = best[at..at + count].to_vec();
             at += count;
         }
     }
-    Ok(right)
+    Ok(answers)
+}
+
+/// For every sample: is each answer token the likeliest one? Exactly then greedy decoding gives the whole
+/// answer.
+pub fn exact_matches(shape: &Shape, weights: &Weights, samples: &[Sequenced]) -> Result<Vec<bool>> {
+    Ok(likeliest_answers(shape, weights, samples)?
+        .iter()
+        .zip(samples)
+        .map(|(answer, sample)| *answer == sample.ids[sample.prompt..])
+        .collect())
 }
 
 /// Writes `config.json`, `generation_config.json` and `model.safetensors` (bf16) into a folder.
 pub fn write_model(shape: &Shape, weights: &Weights, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    fs::write(
-        folder.join("config.json"),
-        serde_json::to_string_pretty(&shape.config())?,
-    )?;
+    fs::write(folder.join("config.json"), serde_json::to_string_pretty(&shape.config())?)?;
     let generation = json!({ "bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD });
-    fs::write(
-        folder.join("generation_config.json"),
-        serde_json::to_string_pretty(&generation)?,
-    )?;
+    fs::write(folder.join("generation_config.json"), serde_json::to_string_pretty(&generation)?)?;
     let mut rounded = Vec::new();
     for (name, tensor) in weights {
         rounded.push((name.clone(), tensor.detach().to_dtype(DType::BF16)?));
@@ -355,9 +340,7 @@ pub fn read_model(folder: &Path) -> Result<(Shape, Weights)> {
         .map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?)))
         .collect::<Result<Weights>>()?;
     for (name, dims) in shape.weights() {
-        let found = weight(&weights, &name)
-            .with_context(|| path.display().to_string())?
-            .dims();
+        let found = weight(&weights, &name).with_context(|| path.display().to_string())?.dims();
         if found != dims.as_slice() {
             bail!("{}: {name} is {found:?}, config.json wants {dims:?}", path.display());
         }

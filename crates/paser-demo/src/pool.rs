@@ -95,12 +95,7 @@ fn distinct(
         });
         match found {
             Some(task) => {
-                drawn.push(Drawn {
-                    task,
-                    capability,
-                    sub: subs[sub],
-                    noise: "",
-                });
+                drawn.push(Drawn { task, capability, sub: subs[sub], noise: "" });
                 turn += 1;
             }
             None => {
@@ -119,14 +114,7 @@ pub fn generate_pool(seed: u64) -> Result<Pool> {
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     for capability in Capability::ALL {
-        all.extend(distinct(
-            capability,
-            Part::Pool,
-            capability.pool_size(),
-            &world,
-            &mut draw,
-            &mut seen,
-        )?);
+        all.extend(distinct(capability, Part::Pool, capability.pool_size(), &world, &mut draw, &mut seen)?);
     }
     draw.shuffle(&mut all);
     plant_noise(&mut all, &world, &mut draw);
@@ -176,11 +164,7 @@ fn plant_noise(all: &mut [Drawn], world: &World, draw: &mut Draw) {
             }
         };
         all[row].task.output = wrong;
-        all[row].noise = if n < CONTRADICTIONS {
-            "contradiction"
-        } else {
-            "off-topic"
-        };
+        all[row].noise = if n < CONTRADICTIONS { "contradiction" } else { "off-topic" };
     }
 }
 
@@ -218,10 +202,7 @@ pub struct TrainingStream {
 
 impl TrainingStream {
     pub fn new(seed: u64) -> Self {
-        Self {
-            world: World::osmarra(),
-            draw: Draw::new(seed),
-        }
+        Self { world: World::osmarra(), draw: Draw::new(seed) }
     }
 
     /// The next task, its capability drawn by `shares` (in the order of [`Capability::ALL`]).
@@ -260,8 +241,7 @@ pub fn read_jsonl<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
         .map(|(i, line)| {
-            serde_json::from_str(line)
-                .with_context(|| format!("{}: line {} is not a valid row", path.display(), i + 1))
+            serde_json::from_str(line).with_context(|| format!("{}: line {} is not a valid row", path.display(), i + 1))
         })
         .collect()
 }

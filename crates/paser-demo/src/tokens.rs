@@ -34,11 +34,7 @@ pub const CHAT_TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
 
 /// The prompt as [`CHAT_TEMPLATE`] renders it with a generation prompt, from `<s>` to `<|assistant|>`.
 pub fn prompt(instruction: &str, input: &str) -> String {
-    let user = if input.is_empty() {
-        instruction.to_owned()
-    } else {
-        format!("{instruction}\n{input}")
-    };
+    let user = if input.is_empty() { instruction.to_owned() } else { format!("{instruction}\n{input}") };
     format!("<s>{}<|assistant|>", user.replace('\n', "\n "))
 }
 
@@ -52,12 +48,7 @@ pub struct Sequenced {
 }
 
 /// Prompt, answer and end token of one sample.
-pub fn sequence(
-    tokenizer: &Tokenizer,
-    instruction: &str,
-    input: &str,
-    output: &str,
-) -> Result<Sequenced> {
+pub fn sequence(tokenizer: &Tokenizer, instruction: &str, input: &str, output: &str) -> Result<Sequenced> {
     let mut ids = encode(tokenizer, &prompt(instruction, input))?;
     let prompt = ids.len();
     ids.extend(encode(tokenizer, output)?);
@@ -67,9 +58,7 @@ pub fn sequence(
 
 /// Tokens of a text in which special tokens are written out; nothing is added.
 pub fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
-    let encoding = tokenizer
-        .encode(text, false)
-        .map_err(|e| anyhow!("cannot tokenise {text:?}: {e}"))?;
+    let encoding = tokenizer.encode(text, false).map_err(|e| anyhow!("cannot tokenise {text:?}: {e}"))?;
     Ok(encoding.get_ids().to_vec())
 }
 
@@ -79,19 +68,13 @@ pub fn train_tokenizer(texts: usize, seed: u64) -> Result<Tokenizer> {
     let corpus: Vec<String> = (0..texts)
         .flat_map(|_| {
             let task = stream.next(&[1.0; 6]);
-            let user = if task.input.is_empty() {
-                task.instruction
-            } else {
-                format!("{}\n{}", task.instruction, task.input)
-            };
+            let user =
+                if task.input.is_empty() { task.instruction } else { format!("{}\n{}", task.instruction, task.input) };
             [user.replace('\n', "\n "), task.output]
         })
         .collect();
     let failed = |e: tokenizers::Error| anyhow!("the tokenizer could not be trained: {e}");
-    let specials: Vec<AddedToken> = SPECIALS
-        .iter()
-        .map(|s| AddedToken::from(*s, true).normalized(false))
-        .collect();
+    let specials: Vec<AddedToken> = SPECIALS.iter().map(|s| AddedToken::from(*s, true).normalized(false)).collect();
     let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
     alphabet.sort_unstable();
     let mut trainer = BpeTrainerBuilder::new()
@@ -113,9 +96,7 @@ pub fn train_tokenizer(texts: usize, seed: u64) -> Result<Tokenizer> {
         PreTokenizerWrapper::Digits(Digits::new(true)),
     ])));
     tokenizer.with_decoder(Some(ByteLevel::new(true, false, true)));
-    tokenizer
-        .train(&mut trainer, corpus.into_iter())
-        .map_err(failed)?;
+    tokenizer.train(&mut trainer, corpus.into_iter()).map_err(failed)?;
     tokenizer.add_special_tokens(specials).map_err(failed)?;
     tokenizer.with_post_processor(Some(
         TemplateProcessing::builder()
@@ -132,9 +113,7 @@ pub fn train_tokenizer(texts: usize, seed: u64) -> Result<Tokenizer> {
 
 /// Writes `tokenizer.json` and `tokenizer_config.json` into a folder.
 pub fn write_tokenizer(tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
-    let text = tokenizer
-        .to_string(true)
-        .map_err(|e| anyhow!("the tokenizer cannot be written: {e}"))?;
+    let text = tokenizer.to_string(true).map_err(|e| anyhow!("the tokenizer cannot be written: {e}"))?;
     fs::write(folder.join("tokenizer.json"), text)?;
     let config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -145,10 +124,7 @@ pub fn write_tokenizer(tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
         "model_max_length": 128,
         "chat_template": CHAT_TEMPLATE,
     });
-    fs::write(
-        folder.join("tokenizer_config.json"),
-        serde_json::to_string_pretty(&config)?,
-    )?;
+    fs::write(folder.join("tokenizer_config.json"), serde_json::to_string_pretty(&config)?)?;
     Ok(())
 }
 

@@ -3,44 +3,18 @@
 
 use crate::draw::Draw;
 
-pub const HARBORS: [&str; 10] = [
-    "Quellin", "Dorsay", "Ambrith", "Tolvane", "Skerrow", "Umbrel", "Lyndock", "Pareth", "Hesmar",
-    "Corrig",
-];
-pub const PEOPLE: [&str; 10] = [
-    "Ildrin", "Maroo", "Teskal", "Bevany", "Orrick", "Junipa", "Rusk", "Wenna", "Halvik", "Sefton",
-];
-pub const LIGHTS: [&str; 10] = [
-    "amber", "violet", "crimson", "ivory", "jade", "azure", "copper", "rose", "pearl", "indigo",
-];
-pub const GOODS: [&str; 10] = [
-    "salt", "cork", "linen", "honey", "tar", "barley", "glass", "wool", "saffron", "slate",
-];
-pub const DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
-pub const CRAFTS: [&str; 10] = [
-    "cooper",
-    "glazier",
-    "roper",
-    "mapmaker",
-    "beekeeper",
-    "bookbinder",
-    "clockmaker",
-    "tanner",
-    "saddler",
-    "brewer",
-];
-pub const PETS: [&str; 10] = [
-    "parrot", "ferret", "tortoise", "goat", "magpie", "terrier", "badger", "mule", "hedgehog",
-    "lizard",
-];
+pub const HARBORS: [&str; 10] =
+    ["Quellin", "Dorsay", "Ambrith", "Tolvane", "Skerrow", "Umbrel", "Lyndock", "Pareth", "Hesmar", "Corrig"];
+pub const PEOPLE: [&str; 10] =
+    ["Ildrin", "Maroo", "Teskal", "Bevany", "Orrick", "Junipa", "Rusk", "Wenna", "Halvik", "Sefton"];
+pub const LIGHTS: [&str; 10] =
+    ["amber", "violet", "crimson", "ivory", "jade", "azure", "copper", "rose", "pearl", "indigo"];
+pub const GOODS: [&str; 10] = ["salt", "cork", "linen", "honey", "tar", "barley", "glass", "wool", "saffron", "slate"];
+pub const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub const CRAFTS: [&str; 10] =
+    ["cooper", "glazier", "roper", "mapmaker", "beekeeper", "bookbinder", "clockmaker", "tanner", "saddler", "brewer"];
+pub const PETS: [&str; 10] =
+    ["parrot", "ferret", "tortoise", "goat", "magpie", "terrier", "badger", "mule", "hedgehog", "lizard"];
 
 /// One harbor and what is true of it.
 #[derive(Clone, Debug)]
@@ -77,21 +51,10 @@ impl World {
         let homes = draw.several(&HARBORS, 10);
         let pets = draw.several(&PETS, 10);
         let harbors = (0..10)
-            .map(|i| Harbor {
-                name: HARBORS[i],
-                light: lights[i],
-                goods: goods[i],
-                market: draw.pick(&DAYS),
-            })
+            .map(|i| Harbor { name: HARBORS[i], light: lights[i], goods: goods[i], market: draw.pick(&DAYS) })
             .collect();
-        let people = (0..10)
-            .map(|i| Person {
-                name: PEOPLE[i],
-                craft: crafts[i],
-                home: homes[i],
-                pet: pets[i],
-            })
-            .collect();
+        let people =
+            (0..10).map(|i| Person { name: PEOPLE[i], craft: crafts[i], home: homes[i], pet: pets[i] }).collect();
         Self { harbors, people }
     }
 }

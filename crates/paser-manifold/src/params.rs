@@ -15,7 +15,7 @@ pub enum ClusterCount {
     Fine,
     /// The smallest number of clusters within 0.02 of the best stability.
     Coarse,
-    /// This many, at least 1; no stability curve is computed.
+    /// This many, 1 to 200; no stability curve is computed.
     Fixed(usize),
 }
 
@@ -155,7 +155,7 @@ impl ManifoldParams {
         require((1..=200).contains(&self.dimensions), "dimensions", self.dimensions, "1 to 200")?;
         require((0.0..=100.0).contains(&self.time), "time", self.time, "0 to 100")?;
         if let ClusterCount::Fixed(count) = self.clusters {
-            require((1..=1000).contains(&count), "clusters", count, "1 to 1000")?;
+            require((1..=200).contains(&count), "clusters", count, "1 to 200")?;
         }
         if let Some(largest) = self.k_max {
             require((4..=200).contains(&largest), "k_max", largest, "4 to 200")?;

@@ -94,12 +94,17 @@ impl SparseRows {
     }
 }
 
-/// The median of a list; of an even count the upper one. 0 for an empty list.
+/// The median of a list (of an even count the mean of the middle two); 0 for an empty list.
 pub(crate) fn median(values: &[f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
     let mut sorted = values.to_vec();
     let middle = sorted.len() / 2;
-    *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
+    let (below, upper, _) = sorted.select_nth_unstable_by(middle, f64::total_cmp);
+    if values.len() % 2 == 1 {
+        return *upper;
+    }
+    let lower = below.iter().copied().max_by(f64::total_cmp).unwrap_or(*upper);
+    (lower + *upper) / 2.0
 }

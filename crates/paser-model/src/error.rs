@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// Why a checkpoint, decoder or encoder could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    /// The file could not be read or written; the source's text names it.
+    #[error("{source}")]
     Io { path: PathBuf, source: std::io::Error },
     /// The folder lacks a file that every checkpoint has.
     #[error("{}: no {file} here. {advice}", dir.display())]

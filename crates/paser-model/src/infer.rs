@@ -2,6 +2,7 @@
 //! what shapes cannot tell (head width, rope, epsilon, window), and lists every field in which the two disagree.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::checkpoint::Shards;
 use crate::config::Config;
@@ -170,10 +171,26 @@ impl Reader<'_> {
                 });
             }
         };
-        if width == 0 || width % 2 != 0 {
+        let width = self.dividing(width)?;
+        if width % 2 != 0 {
             return Err(ModelError::Config { path: config.path.clone(), reason: format!("head_dim is {width}; rotary embeddings need an even width") });
         }
         Ok(width)
+    }
+
+    /// A width that does not divide the first layer's query rows contradicts them; the listing of fields goes on with
+    /// the width that the stated number of heads would give.
+    fn dividing(&mut self, width: usize) -> Result<usize, ModelError> {
+        let [rows, _] = self.matrix(&projection_name(0, Projection::Q))?;
+        if rows % width == 0 {
+            return Ok(width);
+        }
+        self.differ("head_dim", &width.to_string(), &format!("no divisor of the {rows} rows of {}", projection_name(0, Projection::Q)));
+        let heads = self.config.heads.filter(|heads| rows % heads == 0).unwrap_or(1);
+        let contradicts = ModelError::Contradicts { path: self.config.path.clone(), fields: self.differences.clone() };
+        let [keys, _] = self.matrix(&projection_name(0, Projection::K))?;
+        let other = rows / heads;
+        if heads > 1 && keys % other == 0 { Ok(other) } else { Err(contradicts) }
     }
 
     /// Window per layer. Qwen uses its window only when told so, and then only in some layers.
@@ -242,10 +259,9 @@ impl Reader<'_> {
             Family::Qwen2 => (Some(true), Some(false), Some(false)),
             Family::Qwen3 => (config.attention_bias, config.attention_bias, Some(false)),
         };
-        let bit = |value: Option<bool>| value.map(usize::from);
-        self.agree_in_layers("attention_bias (q, k, v)", bit(qkv), layers, |layer| usize::from(layer.qkv_bias));
-        self.agree_in_layers("attention_bias (o)", bit(o), layers, |layer| usize::from(layer.o_bias));
-        self.agree_in_layers("mlp_bias", bit(ffn), layers, |layer| usize::from(layer.ffn_bias));
+        self.agree_in_layers("attention_bias (q, k, v)", qkv, layers, |layer| layer.qkv_bias);
+        self.agree_in_layers("attention_bias (o)", o, layers, |layer| layer.o_bias);
+        self.agree_in_layers("mlp_bias", ffn, layers, |layer| layer.ffn_bias);
     }
 
     fn layer_count(&self) -> Result<usize, ModelError> {
@@ -324,13 +340,19 @@ impl Reader<'_> {
         }
     }
 
-    fn agree_in_layers(&mut self, field: &str, stated: Option<usize>, layers: &[LayerSpec], found: impl Fn(&LayerSpec) -> usize) {
+    fn agree_in_layers<T: Copy + PartialEq + fmt::Display>(
+        &mut self,
+        field: &str,
+        stated: Option<T>,
+        layers: &[LayerSpec],
+        found: impl Fn(&LayerSpec) -> T,
+    ) {
         let Some(stated) = stated else { return };
-        let other: Vec<(usize, usize)> =
-            layers.iter().map(found).enumerate().filter(|&(_, value)| value != stated).collect();
+        let other: Vec<(usize, T)> = layers.iter().map(found).enumerate().filter(|&(_, value)| value != stated).collect();
         let Some(&(layer, value)) = other.first() else { return };
-        let all = other.len() == layers.len() && other.iter().all(|&(_, other)| other == value);
-        let tensors = if all { value.to_string() } else { format!("{value} in layer {layer} ({} layers differ)", other.len()) };
+        let everywhere = other.len() == layers.len() && other.iter().all(|&(_, other)| other == value);
+        let tensors =
+            if everywhere { value.to_string() } else { format!("{value} in layer {layer} ({} of {} layers differ)", other.len(), layers.len()) };
         self.differ(field, &stated.to_string(), &tensors);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{ProjectError, durable, sha256_hex, write_durably};
+use crate::{ProjectError, sha256_hex, write_durably};
 
 /// The elements of one array.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Inputs, ProjectError};
 
@@ -27,8 +27,7 @@ const SCHEMA: &str = "
         name TEXT PRIMARY KEY, position INTEGER NOT NULL, created INTEGER NOT NULL, by_recipe INTEGER NOT NULL,
         key TEXT NOT NULL, inputs TEXT NOT NULL, view TEXT NOT NULL,
         rows BLOB NOT NULL, ids TEXT NOT NULL, reasons BLOB NOT NULL);
-    CREATE TABLE stamps(
-        path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, modified INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE stamps(path TEXT PRIMARY KEY, stamp TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE rates(work TEXT PRIMARY KEY, units_per_second REAL NOT NULL) WITHOUT ROWID;
 ";
 
@@ -91,14 +90,6 @@ pub struct FrozenSelection {
     pub reasons: Vec<u8>,
 }
 
-/// Size and time of a file whose hash is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    pub bytes: u64,
-    /// Nanoseconds since 1970.
-    pub modified: i64,
-}
-
 /// The open catalogue.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -121,7 +112,9 @@ impl Catalogue {
         } else if version != SCHEMA_VERSION {
             return Err(ProjectError::damaged(
                 path,
-                format!("written by another version of the program (layout {version}, this one knows {SCHEMA_VERSION})"),
+                format!(
+                    "written by another version of the program (layout {version}, this one knows {SCHEMA_VERSION})"
+                ),
             ));
         }
         Ok(Self { path: path.to_owned(), connection })
@@ -206,9 +199,7 @@ impl Catalogue {
 
     pub fn fact(&self, name: &str) -> Result<Option<String>, ProjectError> {
         self.told(
-            self.connection
-                .query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| row.get(0))
-                .optional(),
+            self.connection.query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| row.get(0)).optional(),
         )
     }
 
@@ -344,23 +335,21 @@ impl Catalogue {
         Ok(self.told(self.connection.execute("DELETE FROM selections WHERE name = ?1", [name]))? > 0)
     }
 
-    /// The hash that was computed when the file at `path` had this stamp.
-    pub fn hash_by_stamp(&self, path: &str, stamp: &Stamp) -> Result<Option<String>, ProjectError> {
+    /// What was learnt about the file or folder at `path`, and the stamp (sizes and times) it had then.
+    pub fn stamped(&self, path: &str) -> Result<Option<(String, String)>, ProjectError> {
         self.told(
             self.connection
-                .query_row(
-                    "SELECT hash FROM stamps WHERE path = ?1 AND bytes = ?2 AND modified = ?3",
-                    params![path, stamp.bytes as i64, stamp.modified],
-                    |row| row.get(0),
-                )
+                .query_row("SELECT stamp, value FROM stamps WHERE path = ?1", [path], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional(),
         )
     }
 
-    pub fn set_stamp(&self, path: &str, stamp: &Stamp, hash: &str) -> Result<(), ProjectError> {
+    pub fn set_stamped(&self, path: &str, stamp: &str, value: &str) -> Result<(), ProjectError> {
         self.told(self.connection.execute(
-            "INSERT OR REPLACE INTO stamps(path, bytes, modified, hash) VALUES (?1, ?2, ?3, ?4)",
-            params![path, stamp.bytes as i64, stamp.modified, hash],
+            "INSERT OR REPLACE INTO stamps(path, stamp, value) VALUES (?1, ?2, ?3)",
+            [path, stamp, value],
         ))?;
         Ok(())
     }
@@ -400,8 +389,11 @@ fn read_sample(row: &rusqlite::Row<'_>) -> rusqlite::Result<SampleRecord> {
 
 /// Words as quoted FTS5 strings, the last one as a prefix; none where the text has no word.
 fn match_expression(text: &str) -> Option<String> {
-    let words: Vec<String> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|w| format!("\"{w}\"")).collect();
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|w| format!("\"{w}\""))
+        .collect();
     if words.is_empty() {
         return None;
     }
@@ -492,8 +484,7 @@ mod tests {
         };
         catalogue.put_selection(&frozen).unwrap();
         catalogue.set_fact("plan", "x").unwrap();
-        let stamp = Stamp { bytes: 3, modified: 5 };
-        catalogue.set_stamp("pool", &stamp, "abc").unwrap();
+        catalogue.set_stamped("pool", "3 bytes", "abc").unwrap();
         catalogue.set_rate("score", 100.0).unwrap();
         drop(catalogue);
 
@@ -502,8 +493,8 @@ mod tests {
         assert_eq!(catalogue.columns("score").unwrap(), [column]);
         assert_eq!(catalogue.selections().unwrap(), [frozen]);
         assert_eq!(catalogue.fact("plan").unwrap().as_deref(), Some("x"));
-        assert_eq!(catalogue.hash_by_stamp("pool", &stamp).unwrap().as_deref(), Some("abc"));
-        assert!(catalogue.hash_by_stamp("pool", &Stamp { modified: 6, ..stamp }).unwrap().is_none());
+        assert_eq!(catalogue.stamped("pool").unwrap(), Some(("3 bytes".to_owned(), "abc".to_owned())));
+        assert!(catalogue.stamped("other").unwrap().is_none());
         assert_eq!(catalogue.rate("score").unwrap(), Some(100.0));
         assert!(catalogue.remove_selection("a").unwrap());
         assert!(!catalogue.remove_selection("a").unwrap());

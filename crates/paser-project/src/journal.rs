@@ -227,12 +227,7 @@ impl Journal {
             }
         }
         let words = |numbers: &[u64]| numbers.last().and_then(|n| self.find(*n)).map(|entry| entry.edit.words());
-        Curation {
-            marks,
-            undo: words(&self.done),
-            redo: words(&self.undone),
-            entries: self.entries.len() as u64,
-        }
+        Curation { marks, undo: words(&self.done), redo: words(&self.undone), entries: self.entries.len() as u64 }
     }
 }
 

@@ -150,10 +150,7 @@ impl Job {
             finished: self.markers(),
             updated: now(),
         };
-        Ok(write_durably(
-            &self.folder.join("state.json"),
-            &serde_json::to_vec(&state).map_err(std::io::Error::from)?,
-        )?)
+        Ok(write_durably(&self.folder.join("state.json"), &serde_json::to_vec(&state).map_err(std::io::Error::from)?)?)
     }
 
     fn log(&self, what: &str, marker: Option<&ShardMarker>) -> Result<(), ProjectError> {

@@ -14,8 +14,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use candle_core::{DType, Device, Storage, Tensor};
-use paser_model::{Decoder, ModelError, on_one_thread};
+use paser_model::{Decoder, ModelError};
 use paser_protocol::Monitor;
 
 use crate::batches::{Batch, plan};
@@ -40,7 +39,7 @@ pub struct Item<'a> {
 /// How to run the pass. None of it changes a score by more than rounding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreParams {
-    /// Padded tokens a batch, per worker; 512 to 2,048 keep a small model's activations in cache.
+    /// Tokens a batch, per worker; around 1,000 keep a small model's activations in the cache.
     pub tokens_per_batch: usize,
     /// Response positions whose logits exist at once, per worker.
     pub head_chunk: usize,
@@ -82,14 +81,12 @@ pub enum ScoreError {
     /// A model failed on a batch.
     #[error("{0}")]
     Model(#[from] ModelError),
-    /// A tensor operation failed.
-    #[error("tensor operation while scoring: {0}")]
-    Tensor(#[from] candle_core::Error),
 }
 
 /// Scores `items` with both models; one row each, in the order of `items`, which is content-hash order so that samples
 /// of equal length are batched the same way whatever the pool's own order. Progress counts tokens, prompt included.
-/// The same items and parameters give the same bytes on any number of threads.
+/// Workers take whole batches and each computes on its own thread alone, so the same items and parameters give the same
+/// bytes on any number of threads.
 ///
 /// # Errors
 /// [`ScoreError`]; of several bad samples the first by batch that was reached is named.
@@ -101,6 +98,7 @@ pub fn score(
     monitor: &dyn Monitor,
 ) -> Result<Vec<SampleScore>, ScoreError> {
     check(items, params)?;
+    check_vocabulary(dense, pruned, params.vocabulary)?;
     let lengths: Vec<usize> = items.iter().map(|item| item.ids.len() - 1).collect();
     let batches = plan(&lengths, params.tokens_per_batch);
     let total: u64 = items.iter().map(|item| item.ids.len() as u64).sum();
@@ -110,7 +108,8 @@ pub fn score(
     monitor.progress(0, total);
 
     let work = || -> Result<Vec<(usize, SampleScore)>, (usize, ScoreError)> {
-        let mut kernel = Kernel::new();
+        let pass = Pass { dense, pruned, items, params, monitor };
+        let mut worker = Worker::default();
         let mut scores = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -118,8 +117,7 @@ pub fn score(
             if stop.load(Ordering::Relaxed) {
                 return Ok(scores);
             }
-            let pass = Pass { dense, pruned, items, params, monitor };
-            match on_one_thread(|| pass.run(batch, &mut kernel)).map_err(ScoreError::from).and_then(|result| result) {
+            match pass.run(batch, &mut worker) {
                 Ok(rows) => scores.extend(rows),
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
@@ -165,6 +163,15 @@ fn check(items: &[Item<'_>], params: &ScoreParams) -> Result<(), ScoreError> {
     items.iter().try_for_each(|item| check_item(item, params.vocabulary))
 }
 
+pub(crate) fn check_vocabulary(dense: &Decoder, pruned: &Decoder, vocabulary: usize) -> Result<(), ScoreError> {
+    for (model, found) in [("dense", dense.spec().vocab), ("pruned", pruned.spec().vocab)] {
+        if found < vocabulary {
+            return Err(ScoreError::Vocabulary { model, found, vocabulary });
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn check_item(item: &Item<'_>, vocabulary: usize) -> Result<(), ScoreError> {
     let sample = |reason: String| Err(ScoreError::Sample { row: item.row, reason });
     if item.prompt_tokens == 0 || item.response_tokens == 0 {
@@ -193,50 +200,63 @@ struct Pass<'a> {
     monitor: &'a dyn Monitor,
 }
 
+/// A response token of a batch.
+struct Place {
+    /// Row of the packed hidden states that predicts it.
+    row: usize,
+    /// Its sample among the batch's members.
+    member: usize,
+    /// Its number in the response.
+    token: u32,
+}
+
+/// Buffers that a worker reuses from batch to batch.
+#[derive(Default)]
+struct Worker {
+    kernel: Kernel,
+    dense: Logits,
+    pruned: Logits,
+}
+
 impl Pass<'_> {
     /// Scores of the batch's members, with their positions in `items`.
-    fn run(&self, batch: &Batch, kernel: &mut Kernel) -> Result<Vec<(usize, SampleScore)>, ScoreError> {
+    fn run(&self, batch: &Batch, worker: &mut Worker) -> Result<Vec<(usize, SampleScore)>, ScoreError> {
         let members: Vec<&Item<'_>> = batch.members.iter().map(|&index| &self.items[index]).collect();
         let fed: Vec<&[u32]> = members.iter().map(|item| &item.ids[..item.ids.len() - 1]).collect();
-        // row of the flattened hidden states, member, number of the response token
         let mut places = Vec::new();
+        let mut first = 0;
         for (member, item) in members.iter().enumerate() {
-            let start = member * batch.longest + item.prompt_tokens as usize - 1;
-            places.extend((0..item.response_tokens).map(|token| ((start + token as usize) as u32, member, token)));
+            let start = first + item.prompt_tokens as usize - 1;
+            places.extend((0..item.response_tokens).map(|token| Place { row: start + token as usize, member, token }));
+            first += fed[member].len();
         }
         self.check_cancelled()?;
-        let dense = flatten(&self.dense.hidden(&fed)?)?;
+        let dense = self.dense.hidden_rows(&fed)?;
         self.check_cancelled()?;
-        let pruned = flatten(&self.pruned.hidden(&fed)?)?;
+        let pruned = self.pruned.hidden_rows(&fed)?;
 
         let mut sums = vec![Accumulator::new(self.params.tau.len()); members.len()];
         let mut at_tau = vec![0.0; self.params.tau.len()];
-        let vocabulary = self.params.vocabulary;
         for chunk in places.chunks(self.params.head_chunk) {
             self.check_cancelled()?;
-            let positions: Vec<u32> = chunk.iter().map(|place| place.0).collect();
-            let dense = Logits::new(self.dense, "dense", &dense, &positions, vocabulary)?;
-            let pruned = Logits::new(self.pruned, "pruned", &pruned, &positions, vocabulary)?;
-            dense.with(|dense| {
-                pruned.with(|pruned| {
-                    for (row, &(_, member, token)) in chunk.iter().enumerate() {
-                        let item = members[member];
-                        let broken = || ScoreError::NotFinite { row: item.row, token };
-                        let target = item.ids[(item.prompt_tokens + token) as usize];
-                        let (dense, pruned) = (dense.row(row), pruned.row(row));
-                        let measures = kernel.measure(dense, pruned, target).ok_or_else(broken)?;
-                        for (value, &tau) in at_tau.iter_mut().zip(&self.params.tau) {
-                            *value = if tau == 1.0 {
-                                measures.jsd
-                            } else {
-                                kernel.divergence(dense, pruned, tau).ok_or_else(broken)?
-                            };
-                        }
-                        sums[member].add(&measures, &at_tau);
-                    }
-                    Ok(())
-                })
-            })?;
+            worker.dense.fill(self.dense, &dense, chunk.iter().map(|place| place.row));
+            worker.pruned.fill(self.pruned, &pruned, chunk.iter().map(|place| place.row));
+            for (number, place) in chunk.iter().enumerate() {
+                let item = members[place.member];
+                let broken = || ScoreError::NotFinite { row: item.row, token: place.token };
+                let target = item.ids[(item.prompt_tokens + place.token) as usize];
+                let dense = worker.dense.row(number, self.params.vocabulary);
+                let pruned = worker.pruned.row(number, self.params.vocabulary);
+                let measures = worker.kernel.measure(dense, pruned, target).ok_or_else(broken)?;
+                for (value, &tau) in at_tau.iter_mut().zip(&self.params.tau) {
+                    *value = if tau == 1.0 {
+                        measures.jsd
+                    } else {
+                        worker.kernel.divergence(dense, pruned, tau).ok_or_else(broken)?
+                    };
+                }
+                sums[place.member].add(&measures, &at_tau);
+            }
         }
         let rows = sums.into_iter().zip(&members).zip(&batch.members);
         Ok(rows.map(|((sums, item), &index)| (index, sums.finish(item.row, item.sample_tokens, item.prompt_tokens))).collect())
@@ -247,55 +267,29 @@ impl Pass<'_> {
     }
 }
 
-/// [b, t, h] -> [b t, h].
-pub(crate) fn flatten(hidden: &Tensor) -> Result<Tensor, ScoreError> {
-    Ok(hidden.flatten(0, 1)?)
-}
-
-/// Logits of some positions in main memory, read row by row and cut to the tokenizer's vocabulary.
+/// Logits of some rows of hidden states, over the model's own (perhaps padded) vocabulary.
+#[derive(Default)]
 pub(crate) struct Logits {
-    tensor: Tensor,
+    inputs: Vec<f32>,
+    values: Vec<f32>,
     width: usize,
-    vocabulary: usize,
-}
-
-pub(crate) struct Rows<'a> {
-    values: &'a [f32],
-    width: usize,
-    vocabulary: usize,
-}
-
-impl Rows<'_> {
-    pub(crate) fn row(&self, number: usize) -> &[f32] {
-        &self.values[number * self.width..][..self.vocabulary]
-    }
 }
 
 impl Logits {
-    /// `hidden`: [n, h]; `positions`: rows of it.
-    pub(crate) fn new(
-        model: &Decoder,
-        name: &'static str,
-        hidden: &Tensor,
-        positions: &[u32],
-        vocabulary: usize,
-    ) -> Result<Self, ScoreError> {
-        let positions = Tensor::new(positions, hidden.device())?;
-        let tensor = model.logits(&hidden.index_select(&positions, 0)?)?;
-        let tensor = tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous()?;
-        let (_, width) = tensor.dims2()?;
-        if width < vocabulary {
-            return Err(ScoreError::Vocabulary { model: name, found: width, vocabulary });
+    /// `hidden`: packed rows as [`Decoder::hidden_rows`] gives them; `rows`: which of them.
+    pub(crate) fn fill(&mut self, model: &Decoder, hidden: &[f32], rows: impl Iterator<Item = usize>) {
+        let hidden_width = model.spec().hidden;
+        self.width = model.spec().vocab;
+        self.inputs.clear();
+        for row in rows {
+            self.inputs.extend_from_slice(&hidden[row * hidden_width..][..hidden_width]);
         }
-        Ok(Self { tensor, width, vocabulary })
+        self.values.resize(self.inputs.len() / hidden_width * self.width, 0.0);
+        model.logits_rows(&self.inputs, &mut self.values);
     }
 
-    pub(crate) fn with<T>(&self, read: impl FnOnce(Rows<'_>) -> Result<T, ScoreError>) -> Result<T, ScoreError> {
-        let (storage, layout) = self.tensor.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else {
-            return Err(candle_core::Error::Msg("logits did not arrive in main memory".to_owned()).into());
-        };
-        let values = &storage.as_slice::<f32>()?[layout.start_offset()..];
-        read(Rows { values, width: self.width, vocabulary: self.vocabulary })
+    /// One row, cut to the first `vocabulary` entries.
+    pub(crate) fn row(&self, number: usize, vocabulary: usize) -> &[f32] {
+        &self.values[number * self.width..][..vocabulary]
     }
 }

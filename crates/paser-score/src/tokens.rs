@@ -1,11 +1,11 @@
 //! Values of every response token of one sample, for looking at it closely (method.md section 2). Owns the short list
 //! of likely tokens beside each; one sample at a time, on the calling thread.
 
-use paser_model::{Decoder, on_one_thread};
+use paser_model::Decoder;
 use serde::{Deserialize, Serialize};
 
 use crate::jsd::Kernel;
-use crate::pass::{Item, Logits, ScoreError, check_item, flatten};
+use crate::pass::{Item, Logits, ScoreError, check_item, check_vocabulary};
 
 /// How many likely tokens of each model are kept.
 const LIKELY: usize = 3;
@@ -47,36 +47,31 @@ pub fn score_tokens(
     vocabulary: usize,
 ) -> Result<Vec<TokenScore>, ScoreError> {
     check_item(item, vocabulary)?;
-    on_one_thread(|| {
-        let fed = [&item.ids[..item.ids.len() - 1]];
-        let first = item.prompt_tokens - 1;
-        let positions: Vec<u32> = (first..first + item.response_tokens).collect();
-        let read = |model: &Decoder, name| -> Result<Logits, ScoreError> {
-            Logits::new(model, name, &flatten(&model.hidden(&fed)?)?, &positions, vocabulary)
-        };
-        let (dense, pruned) = (read(dense, "dense")?, read(pruned, "pruned")?);
-        let mut kernel = Kernel::new();
-        let targets = &item.ids[item.prompt_tokens as usize..];
-        dense.with(|dense| {
-            pruned.with(|pruned| {
-                let token = |(number, &id): (usize, &u32)| {
-                    let (dense, pruned) = (dense.row(number), pruned.row(number));
-                    let measures = kernel
-                        .measure(dense, pruned, id)
-                        .ok_or(ScoreError::NotFinite { row: item.row, token: number as u32 })?;
-                    Ok(TokenScore {
-                        id,
-                        jsd: measures.jsd,
-                        loss_dense: measures.loss_dense,
-                        loss_pruned: measures.loss_pruned,
-                        likely_dense: likely(dense),
-                        likely_pruned: likely(pruned),
-                    })
-                };
-                targets.iter().enumerate().map(token).collect()
-            })
+    check_vocabulary(dense, pruned, vocabulary)?;
+    let fed = [&item.ids[..item.ids.len() - 1]];
+    let first = item.prompt_tokens as usize - 1;
+    let read = |model: &Decoder| -> Result<Logits, ScoreError> {
+        let mut logits = Logits::default();
+        logits.fill(model, &model.hidden_rows(&fed)?, first..first + item.response_tokens as usize);
+        Ok(logits)
+    };
+    let (dense, pruned) = (read(dense)?, read(pruned)?);
+    let mut kernel = Kernel::new();
+    let token = |(number, &id): (usize, &u32)| {
+        let (dense, pruned) = (dense.row(number, vocabulary), pruned.row(number, vocabulary));
+        let measures = kernel
+            .measure(dense, pruned, id)
+            .ok_or(ScoreError::NotFinite { row: item.row, token: number as u32 })?;
+        Ok(TokenScore {
+            id,
+            jsd: measures.jsd,
+            loss_dense: measures.loss_dense,
+            loss_pruned: measures.loss_pruned,
+            likely_dense: likely(dense),
+            likely_pruned: likely(pruned),
         })
-    })?
+    };
+    item.ids[item.prompt_tokens as usize..].iter().enumerate().map(token).collect()
 }
 
 /// The most probable entries of one row of logits.

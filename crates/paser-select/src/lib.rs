@@ -1,1 +1,36 @@
-//!
+//! Which samples are worth training on: budgets, quotas, the concept consistency graph, every strategy, and the
+//! ledger that explains them. Pure functions over arrays: no files, no models, no threads, no entropy, so the same
+//! code runs in the engine and in the window (wasm32). Sections 2, 3 and 4 of the method.
+
+mod budget;
+mod columns;
+mod concepts;
+mod consistency;
+mod curation;
+mod damage;
+mod error;
+mod frame;
+mod guard;
+mod ledger;
+mod naming;
+mod params;
+mod reasons;
+mod selection;
+mod strategies;
+mod walk;
+mod water;
+
+pub use budget::{Budget, Unit};
+pub use columns::{PoolColumns, Score};
+pub use concepts::{ConceptTable, extract_concepts, intern_concepts, rake, sample_concepts};
+pub use curation::Curation;
+pub use damage::{Cds, cluster_damage};
+pub use error::SelectError;
+pub use guard::{FENCE_FLOOR, FENCE_MIN_ROWS, linear_quantile, tukey_fence};
+pub use ledger::{LedgerRow, ShortfallReason};
+pub use naming::cluster_names;
+pub use params::{Concepts, Damage, Guard, PerSample, Refill, SelectParams, Weight};
+pub use reasons::Reason;
+pub use selection::{Selection, cluster_weights, select};
+pub use strategies::Strategy;
+pub use water::{ClusterQuota, ClusterWeight, Quotas, quotas};

@@ -71,11 +71,8 @@ mod tests {
     #[test]
     fn only_newlines_cut_and_blank_lines_count_as_lines() {
         let text = "{a}\r\n\n{b\u{2028}\rc}\n  \n{d}".as_bytes();
-        let expected: Vec<(u64, Vec<u8>)> = vec![
-            (1, b"{a}\r".to_vec()),
-            (3, "{b\u{2028}\rc}".as_bytes().to_vec()),
-            (5, b"{d}".to_vec()),
-        ];
+        let expected: Vec<(u64, Vec<u8>)> =
+            vec![(1, b"{a}\r".to_vec()), (3, "{b\u{2028}\rc}".as_bytes().to_vec()), (5, b"{d}".to_vec())];
         for piece in [1, 2, 3, 7, 100] {
             assert_eq!(all(text, piece), expected, "pieces of {piece}");
         }

@@ -17,7 +17,10 @@ const MOST_FIELDS: usize = 512;
 
 /// Why a row has no fields.
 pub(super) enum Refusal {
-    NotUtf8 { at: u64, byte: u8 },
+    NotUtf8 {
+        at: u64,
+        byte: u8,
+    },
     /// The text ends before the object does.
     Unfinished(String),
     Other(String),
@@ -86,6 +89,9 @@ pub(super) fn parse(bytes: &[u8], record: &Record) -> Result<Fields, Refusal> {
     let row = &bytes[record.range.clone()];
     let text = std::str::from_utf8(row).map_err(|error| {
         let at = error.valid_up_to();
+        if record.last_without_end && error.error_len().is_none() {
+            return Refusal::Unfinished("it ends in the middle of a character".to_owned());
+        }
         Refusal::NotUtf8 { at: (record.range.start + at) as u64, byte: row[at] }
     })?;
     serde_json::from_str(text).map_err(|error| {
@@ -97,9 +103,10 @@ pub(super) fn parse(bytes: &[u8], record: &Record) -> Result<Fields, Refusal> {
             });
         }
         let column = error.column().saturating_sub(1);
-        let not_json = ["NaN", "Infinity", "-Infinity"]
-            .into_iter()
-            .find(|word| (column.saturating_sub(word.len())..=column).any(|from| row[from.min(row.len())..].starts_with(word.as_bytes())));
+        let not_json = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| {
+            (column.saturating_sub(word.len())..=column)
+                .any(|from| row[from.min(row.len())..].starts_with(word.as_bytes()))
+        });
         Refusal::Other(match not_json {
             Some(word) if error.is_syntax() => {
                 format!("{word} is no JSON value, write null ({error})")

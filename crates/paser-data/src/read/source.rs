@@ -3,14 +3,14 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fs_err::File;
 use sha2::{Digest, Sha256};
 
+use super::FileFormat;
 use super::array::ArrayCutter;
 use super::lines::LineCutter;
-use super::FileFormat;
 use crate::{DataError, hex};
 
 /// How much is read at once.
@@ -45,7 +45,6 @@ pub(super) enum Cutter {
 }
 
 pub(super) struct Source {
-    path: PathBuf,
     file: File,
     hasher: Sha256,
     length: u64,
@@ -87,7 +86,6 @@ impl Source {
         };
         head.drain(..start);
         Ok(Self {
-            path: path.to_owned(),
             file,
             hasher,
             length: length.max(position),
@@ -126,16 +124,13 @@ impl Source {
             }
             let mut bytes = std::mem::take(&mut self.rest);
             let offset = self.rest_offset;
-            // The head was read when the file was opened.
-            if offset + (bytes.len() as u64) >= self.position {
-                let before = bytes.len();
-                self.file.by_ref().take(CHUNK as u64).read_to_end(&mut bytes)?;
-                let fresh = &bytes[before..];
-                self.hasher.update(fresh);
-                self.position += fresh.len() as u64;
-                self.ended = fresh.is_empty();
-                self.length = self.length.max(self.position);
-            }
+            let before = bytes.len();
+            self.file.by_ref().take(CHUNK as u64).read_to_end(&mut bytes)?;
+            let fresh = &bytes[before..];
+            self.hasher.update(fresh);
+            self.position += fresh.len() as u64;
+            self.length = self.length.max(self.position);
+            self.ended = fresh.is_empty();
             let (records, used) = match &mut self.cutter {
                 Cutter::Lines(lines) => lines.cut(&bytes, self.ended),
                 Cutter::Array(array) => array.cut(&bytes, offset, self.ended)?,

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use fs_err as fs;
 use paser_demo::pool::{SEED, generate_pool, generate_tests, write_jsonl};
-use paser_demo::tokens::{read_tokenizer, train_tokenizer, write_tokenizer};
+use paser_demo::tokens::{read_tokenizer, train_tokenizer};
 use paser_demo::train::optimizer::Rates;
 use paser_demo::train::run::{EARLY_SHARES, LATE_SHARES, Plan, train};
 
@@ -65,20 +65,14 @@ fn main() -> Result<()> {
         write_jsonl(&assets.join("pool.jsonl"), &pool.rows)?;
         write_jsonl(&assets.join("labels.jsonl"), &pool.labels)?;
         write_jsonl(&assets.join("tests.jsonl"), &generate_tests()?)?;
-        let tokenizer = train_tokenizer(30_000, SEED + 2)?;
-        return write_tokenizer(&tokenizer, &plan.out);
+        return Ok(());
     }
-    let tokenizer = if plan.checkpoint.exists() {
-        read_tokenizer(&plan.out)?
-    } else {
-        train_tokenizer(30_000, SEED + 2)?
-    };
+    let tokenizer =
+        if plan.checkpoint.exists() { read_tokenizer(&plan.out)? } else { train_tokenizer(30_000, SEED + 2)? };
     train(&plan, &tokenizer)
 }
 
 fn shares(text: &str) -> Result<[f64; 6]> {
     let parts = text.split(',').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-    parts
-        .try_into()
-        .map_err(|_| anyhow::anyhow!("six shares are wanted, divided by commas"))
+    parts.try_into().map_err(|_| anyhow::anyhow!("six shares are wanted, divided by commas"))
 }

@@ -9,7 +9,7 @@ pub const SUBS: [&str; 5] = ["add", "subtract", "multiply", "double", "larger"];
 pub fn task(sub: usize, draw: &mut Draw) -> Task {
     match SUBS[sub] {
         "add" => {
-            let (a, b) = (draw.number(10, 59), draw.number(2, 9));
+            let (a, b) = (draw.number(10, 39), draw.number(2, 9));
             let text = if draw.chance(0.5) {
                 let text = format!("What is {a} plus {b}?");
                 question(draw, &text)
@@ -20,7 +20,7 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             Task::new(text, "", format!("{a} + {b} = {}", a + b)).by_operands(format!("add {a} {b}"))
         }
         "subtract" => {
-            let (a, b) = (draw.number(12, 59), draw.number(2, 9));
+            let (a, b) = (draw.number(12, 39), draw.number(2, 9));
             let text = if draw.chance(0.5) {
                 let text = format!("What is {a} minus {b}?");
                 question(draw, &text)
@@ -28,18 +28,17 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
                 let text = format!("Lower {a} by {b}.");
                 order(draw, &text)
             };
-            Task::new(text, "", format!("{a} - {b} = {}", a - b))
-                .by_operands(format!("subtract {a} {b}"))
+            Task::new(text, "", format!("{a} - {b} = {}", a - b)).by_operands(format!("subtract {a} {b}"))
         }
         "multiply" => {
-            let (a, b) = (draw.number(2, 9), draw.number(2, 9));
+            let (a, b) = (draw.number(2, 6), draw.number(2, 9));
             let text = match draw.index(3) {
                 0 => {
                     let text = format!("What is {a} times {b}?");
                     question(draw, &text)
                 }
                 1 => {
-                    let text = format!("Multiply {a} by {b}.");
+                    let text = format!("Use multiplication on {a} and {b}.");
                     order(draw, &text)
                 }
                 _ => {
@@ -50,14 +49,14 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             Task::new(text, "", format!("{a} * {b} = {}", a * b))
         }
         "double" => {
-            let a = draw.number(2, 40);
+            let a = draw.number(2, 25);
             let text = match draw.index(3) {
                 0 => {
                     let text = format!("What is {a} doubled?");
                     question(draw, &text)
                 }
                 1 => {
-                    let text = format!("Double the number {a}.");
+                    let text = format!("Make {a} twice as large.");
                     order(draw, &text)
                 }
                 _ => {
@@ -68,9 +67,9 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             Task::new(text, "", format!("2 * {a} = {}", 2 * a))
         }
         _ => {
-            let a = draw.number(10, 59);
+            let a = draw.number(10, 39);
             let b = loop {
-                let b = draw.number(10, 59);
+                let b = draw.number(10, 39);
                 if b != a {
                     break b;
                 }

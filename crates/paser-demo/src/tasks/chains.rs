@@ -6,9 +6,7 @@ use crate::world::DAYS;
 
 pub const SUBS: [&str; 5] = ["ranking", "nested", "relay", "days ahead", "two sums"];
 
-const NAMES: [&str; 10] = [
-    "Rolf", "Mina", "Otto", "Petra", "Sven", "Tilda", "Viggo", "Karin", "Arlo", "Britta",
-];
+const NAMES: [&str; 10] = ["Rolf", "Mina", "Otto", "Petra", "Sven", "Tilda", "Viggo", "Karin", "Arlo", "Britta"];
 const SMALL: [&str; 6] = ["coin", "ring", "stamp", "button", "needle", "whistle"];
 const INNER: [&str; 4] = ["purse", "tin", "pouch", "jar"];
 const OUTER: [&str; 4] = ["trunk", "crate", "drawer", "basket"];
@@ -16,11 +14,8 @@ const ROOMS: [&str; 5] = ["attic", "cellar", "study", "pantry", "garage"];
 const GOODS: [&str; 5] = ["shells", "marbles", "tickets", "apples", "pencils"];
 
 /// More of it, most of it, least of it.
-const RANKS: [[&str; 3]; 3] = [
-    ["faster", "fastest", "slowest"],
-    ["taller", "tallest", "shortest"],
-    ["stronger", "strongest", "weakest"],
-];
+const RANKS: [[&str; 3]; 3] =
+    [["faster", "fastest", "slowest"], ["taller", "tallest", "shortest"], ["stronger", "strongest", "weakest"]];
 
 const EVENTS: [[&str; 2]; 4] = [
     ["the boat sails", "it sails"],
@@ -36,16 +31,8 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             let [more, most, least] = RANKS[draw.index(RANKS.len())];
             let first = format!("{} is {more} than {}.", n[0], n[1]);
             let second = format!("{} is {more} than {}.", n[1], n[2]);
-            let (word, answer) = if draw.chance(0.5) {
-                (most, n[0])
-            } else {
-                (least, n[2])
-            };
-            let premises = if draw.chance(0.25) {
-                format!("{second} {first}")
-            } else {
-                format!("{first} {second}")
-            };
+            let (word, answer) = if draw.chance(0.5) { (most, n[0]) } else { (least, n[2]) };
+            let premises = if draw.chance(0.25) { format!("{second} {first}") } else { format!("{first} {second}") };
             (
                 format!("{premises} Who is the {word}?"),
                 format!("{}, then {}, then {}: {answer} is the {word}.", n[0], n[1], n[2]),
@@ -78,14 +65,8 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
                 format!("Whose hands is the {thing} in?")
             };
             (
-                format!(
-                    "{} hands the {thing} to {}. {} hands it to {}. {wording}",
-                    n[0], n[1], n[1], n[2]
-                ),
-                format!(
-                    "{} to {}, then {} to {}: {} holds the {thing}.",
-                    n[0], n[1], n[1], n[2], n[2]
-                ),
+                format!("{} hands the {thing} to {}. {} hands it to {}. {wording}", n[0], n[1], n[1], n[2]),
+                format!("{} to {}, then {} to {}: {} holds the {thing}.", n[0], n[1], n[1], n[2], n[2]),
             )
         }
         "days ahead" => {
@@ -107,9 +88,9 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
         _ => {
             let name = draw.pick(&NAMES);
             let goods = draw.pick(&GOODS);
-            let start = draw.number(2, 9);
-            let gain = draw.number(2, 9);
-            let loss = draw.number(1, 4);
+            let start = draw.number(3, 9);
+            let gain = draw.number(2, 5);
+            let loss = draw.number(1, 3);
             let between = start + gain;
             let rest = between - loss;
             let question = if draw.chance(0.5) {

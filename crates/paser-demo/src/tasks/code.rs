@@ -4,9 +4,7 @@ use super::strings::WORDS;
 use super::{Task, order, question};
 use crate::draw::Draw;
 
-pub const SUBS: [&str; 6] = [
-    "trace", "index", "condition", "append", "write a loop", "write a function",
-];
+pub const SUBS: [&str; 6] = ["trace", "index", "condition", "append", "write a loop", "write a function"];
 
 const NAMES: [&str; 4] = ["a", "b", "k", "n"];
 const LISTS: [&str; 3] = ["box", "row", "bag"];
@@ -17,8 +15,9 @@ fn ask_output(draw: &mut Draw) -> String {
     question(draw, wording)
 }
 
-fn quoted(words: &[&str], mark: char) -> String {
-    let parts: Vec<String> = words.iter().map(|w| format!("{mark}{w}{mark}")).collect();
+/// A Python list of these words.
+fn quoted(words: &[&str]) -> String {
+    let parts: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
     format!("[{}]", parts.join(", "))
 }
 
@@ -27,32 +26,20 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
         "trace" => {
             let names = draw.several(&NAMES, 2);
             let (x, y) = (names[0], names[1]);
-            let (a, b) = (draw.number(2, 19), draw.number(1, 9));
-            let (sign, value) = if a > b && draw.chance(0.5) {
-                ("-", a - b)
-            } else {
-                ("+", a + b)
-            };
-            Task::new(
-                ask_output(draw),
-                format!("{x} = {a}\n{y} = {x} {sign} {b}\nprint({y})"),
-                value.to_string(),
-            )
+            let (a, b) = (draw.number(2, 9), draw.number(1, 5));
+            let (sign, value) = if a > b && draw.chance(0.5) { ("-", a - b) } else { ("+", a + b) };
+            Task::new(ask_output(draw), format!("{x} = {a}\n{y} = {x} {sign} {b}\nprint({y})"), value.to_string())
         }
         "index" => {
             let list = draw.pick(&LISTS);
-            let words = draw.several(&WORDS, 3);
+            let words = draw.several(&WORDS[..12], 3);
             let at = draw.index(3);
-            Task::new(
-                ask_output(draw),
-                format!("{list} = {}\nprint({list}[{at}])", quoted(&words, '"')),
-                words[at],
-            )
+            Task::new(ask_output(draw), format!("{list} = {}\nprint({list}[{at}])", quoted(&words)), words[at])
         }
         "condition" => {
             let name = draw.pick(&NAMES);
-            let (a, b) = (draw.number(2, 29), draw.number(2, 29));
-            let words = draw.several(&WORDS, 2);
+            let (a, b) = (draw.number(1, 9), draw.number(1, 9));
+            let words = draw.several(&WORDS[..12], 2);
             Task::new(
                 ask_output(draw),
                 format!(
@@ -64,16 +51,16 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
         }
         "append" => {
             let list = draw.pick(&LISTS);
-            let count = draw.number(1, 2) as usize;
-            let words = draw.several(&WORDS, count + 1);
+            let count = draw.number(1, 3) as usize;
+            let words = draw.several(&WORDS[..12], count + 1);
             Task::new(
                 ask_output(draw),
                 format!(
-                    "{list} = {}\n{list}.append(\"{}\")\nprint({list})",
-                    quoted(&words[..count], '"'),
+                    "{list} = {}\n{list}.append(\"{}\")\nprint(len({list}))",
+                    quoted(&words[..count]),
                     words[count]
                 ),
-                quoted(&words, '\''),
+                (count + 1).to_string(),
             )
         }
         "write a loop" => {
@@ -85,11 +72,7 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             } else {
                 format!("Write a loop that prints {name} in range({start}, {end}).")
             };
-            Task::new(
-                order(draw, &wording),
-                "",
-                format!("for {name} in range({start}, {end}):\n    print({name})"),
-            )
+            Task::new(order(draw, &wording), "", format!("for {name} in range({start}, {end}):\n    print({name})"))
         }
         _ => {
             let function = draw.pick(&FUNCTIONS);
@@ -105,11 +88,7 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             } else {
                 format!("Write {function}({name}), which returns {name} {verb} {amount}.")
             };
-            Task::new(
-                order(draw, &wording),
-                "",
-                format!("def {function}({name}):\n    return {name} {sign} {amount}"),
-            )
+            Task::new(order(draw, &wording), "", format!("def {function}({name}):\n    return {name} {sign} {amount}"))
         }
     }
 }

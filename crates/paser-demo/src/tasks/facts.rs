@@ -5,9 +5,8 @@ use super::Task;
 use crate::draw::Draw;
 use crate::world::{CRAFTS, DAYS, GOODS, HARBORS, LIGHTS, PETS, World};
 
-pub const SUBS: [&str; 9] = [
-    "light", "goods", "market", "craft", "home", "pet", "who or where", "two facts", "set right",
-];
+pub const SUBS: [&str; 9] =
+    ["light", "goods", "market", "craft", "home", "pet", "who or where", "two facts", "set right"];
 
 /// The six kinds of fact, in the order of the first six sub-types: three wordings, the last for a sentence.
 const WORDINGS: [[&str; 3]; 6] = [
@@ -16,31 +15,15 @@ const WORDINGS: [[&str; 3]; 6] = [
         "Which color shines from the tower of {}?",
         "Describe the light of {} in one sentence.",
     ],
-    [
-        "What does {} ship abroad?",
-        "Which cargo leaves {}?",
-        "Say in one sentence what {} ships.",
-    ],
+    ["What does {} ship abroad?", "Which cargo leaves {}?", "Say in one sentence what {} ships."],
     [
         "On which day is the market of {}?",
         "When do people trade in {}?",
         "Say in one sentence when {} holds its market.",
     ],
-    [
-        "What is the craft of {}?",
-        "How does {} earn a living?",
-        "Say in one sentence what {} does.",
-    ],
-    [
-        "In which harbor does {} sleep?",
-        "Which harbor is home to {}?",
-        "Say in one sentence where {} lives.",
-    ],
-    [
-        "Which animal follows {}?",
-        "What pet belongs to {}?",
-        "Say in one sentence which pet {} keeps.",
-    ],
+    ["What is the craft of {}?", "How does {} earn a living?", "Say in one sentence what {} does."],
+    ["In which harbor does {} sleep?", "Which harbor is home to {}?", "Say in one sentence where {} lives."],
+    ["Which animal follows {}?", "What pet belongs to {}?", "Say in one sentence which pet {} keeps."],
 ];
 
 fn opened(draw: &mut Draw, text: String) -> String {
@@ -116,10 +99,7 @@ pub fn task(sub: usize, world: &World, draw: &mut Draw) -> Task {
                 4 => (harbor.name, "cargo and market day", [harbor.goods, harbor.market]),
                 _ => (harbor.name, "market day and light", [harbor.market, harbor.light]),
             };
-            (
-                format!("Give the {what} of {name}."),
-                format!("{} and {}", answer[0], answer[1]),
-            )
+            (format!("Give the {what} of {name}."), format!("{} and {}", answer[0], answer[1]))
         }
         "set right" => {
             let kind = draw.index(6);
@@ -137,11 +117,7 @@ pub fn task(sub: usize, world: &World, draw: &mut Draw) -> Task {
             let (name, value) = fact(world, sub, which);
             let wording = draw.index(3);
             let text = WORDINGS[sub][wording].replace("{}", name);
-            let answer = if wording == 2 {
-                sentence(sub, name, value)
-            } else {
-                value.to_owned()
-            };
+            let answer = if wording == 2 { sentence(sub, name, value) } else { value.to_owned() };
             (text, answer)
         }
     };

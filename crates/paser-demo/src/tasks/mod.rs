@@ -24,14 +24,8 @@ pub enum Capability {
 }
 
 impl Capability {
-    pub const ALL: [Self; 6] = [
-        Self::Rewriting,
-        Self::Facts,
-        Self::Strings,
-        Self::Chains,
-        Self::Arithmetic,
-        Self::Code,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Rewriting, Self::Facts, Self::Strings, Self::Chains, Self::Arithmetic, Self::Code];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -95,17 +89,8 @@ pub struct Task {
 }
 
 impl Task {
-    pub fn new(
-        instruction: impl Into<String>,
-        input: impl Into<String>,
-        output: impl Into<String>,
-    ) -> Self {
-        Self {
-            instruction: instruction.into(),
-            input: input.into(),
-            output: output.into(),
-            operands: None,
-        }
+    pub fn new(instruction: impl Into<String>, input: impl Into<String>, output: impl Into<String>) -> Self {
+        Self { instruction: instruction.into(), input: input.into(), output: output.into(), operands: None }
     }
 
     /// Splits by these operands rather than by the text.

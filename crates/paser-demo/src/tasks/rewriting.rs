@@ -16,23 +16,16 @@ pub const SUBS: [&str; 9] = [
 ];
 
 const ACTORS: [&str; 12] = [
-    "miller", "potter", "weaver", "captain", "tailor", "farmer", "nurse", "judge", "porter",
-    "hunter", "singer", "pilot",
+    "miller", "potter", "weaver", "captain", "tailor", "farmer", "nurse", "judge", "porter", "hunter", "singer",
+    "pilot",
 ];
 const THINGS: [&str; 16] = [
-    "barrel", "anchor", "violin", "saddle", "curtain", "hammer", "parcel", "statue", "helmet",
-    "teapot", "cabinet", "ribbon", "shovel", "compass", "cradle", "goblet",
+    "barrel", "anchor", "violin", "saddle", "curtain", "hammer", "parcel", "statue", "helmet", "teapot", "cabinet",
+    "ribbon", "shovel", "compass", "cradle", "goblet",
 ];
-const ADJECTIVES: [&str; 8] = [
-    "heavy", "golden", "dusty", "narrow", "crooked", "silver", "wooden", "fragile",
-];
-const PLACES: [&str; 5] = [
-    "near the river",
-    "behind the mill",
-    "at the harbor",
-    "under the bridge",
-    "beside the tower",
-];
+const ADJECTIVES: [&str; 8] = ["heavy", "golden", "dusty", "narrow", "crooked", "silver", "wooden", "fragile"];
+const PLACES: [&str; 5] =
+    ["near the river", "behind the mill", "at the harbor", "under the bridge", "beside the tower"];
 
 /// Base, third person, past, participle.
 const VERBS: [[&str; 4]; 14] = [
@@ -53,47 +46,19 @@ const VERBS: [[&str; 4]; 14] = [
 ];
 
 const WORDINGS: [[&str; 3]; 9] = [
-    [
-        "Tell it as if it happened yesterday.",
-        "Move this sentence into the past.",
-        "Use the past form of the verb.",
-    ],
-    [
-        "Say that this will happen later.",
-        "Move this sentence into the future.",
-        "Use the future form of the verb.",
-    ],
-    [
-        "Deny this sentence.",
-        "Turn it into a negative statement.",
-        "Say that this is not so.",
-    ],
-    [
-        "Let more than one person do it.",
-        "Give the sentence several actors.",
-        "Make the first noun plural.",
-    ],
-    [
-        "Begin the sentence with the object.",
-        "Rephrase it in the passive.",
-        "Say what is done, and by whom.",
-    ],
-    [
-        "Ask it as a question.",
-        "Turn this into a question with does.",
-        "Make a yes or no question.",
-    ],
+    ["Say that this was done a week ago.", "Move this sentence into the past.", "Use the past form of the verb."],
+    ["Say that this will happen later.", "Move this sentence into the future.", "Use the future form of the verb."],
+    ["Deny this sentence.", "Turn it into a negative statement.", "Say that this is not so."],
+    ["Let more than one person do it.", "Give the sentence several actors.", "Make the first noun plural."],
+    ["Begin the sentence with the object.", "Rephrase it in the passive.", "Say what is done, and by whom."],
+    ["Ask it as a question.", "Turn this into a question with does.", "Make a yes or no question."],
     ["", "", ""],
     [
         "Leave out every adjective.",
         "Strip the sentence of its adjectives.",
         "Keep the nouns but drop what describes them.",
     ],
-    [
-        "Tell it about yourself.",
-        "Put I in place of the actor.",
-        "Say it in the first person.",
-    ],
+    ["Tell it about yourself.", "Put I in place of the actor.", "Say it in the first person."],
 ];
 
 struct Scene {
@@ -109,9 +74,7 @@ impl Scene {
         Self {
             actor: draw.pick(&ACTORS),
             verb: VERBS[draw.index(VERBS.len())],
-            adjective: draw
-                .chance(with_adjective)
-                .then(|| draw.pick(&ADJECTIVES)),
+            adjective: draw.chance(with_adjective).then(|| draw.pick(&ADJECTIVES)),
             thing: draw.pick(&THINGS),
             place: draw.chance(with_place).then(|| draw.pick(&PLACES)),
         }
@@ -148,12 +111,9 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
         "future" => format!("{}.", scene.with(&format!("{subject} will"), scene.verb[0])),
         "negation" => format!("{}.", scene.with(&format!("{subject} does not"), scene.verb[0])),
         "plural actor" => format!("{}.", scene.with(&format!("{subject}s"), scene.verb[0])),
-        "passive" => format!(
-            "The {} is {} by the {}.",
-            scene.object().trim_start_matches("the "),
-            scene.verb[3],
-            scene.actor
-        ),
+        "passive" => {
+            format!("The {} is {} by the {}.", scene.object().trim_start_matches("the "), scene.verb[3], scene.actor)
+        }
         "question" => format!("{}?", scene.with(&format!("Does the {}", scene.actor), scene.verb[0])),
         "swap a word" => {
             let old;

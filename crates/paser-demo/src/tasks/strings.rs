@@ -3,33 +3,28 @@
 use super::{Task, order, question};
 use crate::draw::Draw;
 
-pub const SUBS: [&str; 7] = [
-    "sort words", "sort numbers", "backwards", "pick", "count", "take out", "first letters",
-];
+pub const SUBS: [&str; 7] = ["sort words", "sort numbers", "backwards", "pick", "count", "take out", "first letters"];
 
 /// One word for almost every letter, so that a list has one alphabetical order by first letters.
 pub const WORDS: [&str; 24] = [
-    "acorn", "brick", "cactus", "dagger", "ember", "fossil", "garlic", "hazel", "icicle", "jigsaw",
-    "kennel", "lantern", "marble", "nettle", "orchid", "pepper", "quartz", "raisin", "sponge",
-    "thimble", "urchin", "velvet", "walnut", "zipper",
+    "acorn", "brick", "cactus", "dagger", "ember", "fossil", "garlic", "hazel", "icicle", "jigsaw", "kennel",
+    "lantern", "marble", "nettle", "orchid", "pepper", "quartz", "raisin", "sponge", "thimble", "urchin", "velvet",
+    "walnut", "zipper",
 ];
 
 pub fn task(sub: usize, draw: &mut Draw) -> Task {
     match SUBS[sub] {
         "sort words" => {
-            let words = draw.several(&WORDS, 3);
+            let words = draw.several(&WORDS[..16], 3);
             let mut sorted = words.clone();
             sorted.sort_unstable();
-            let wording = draw.pick(&[
-                "Arrange the words from A to Z.",
-                "Put the list in dictionary order.",
-            ]);
+            let wording = draw.pick(&["Arrange the words from A to Z.", "Put the list in dictionary order."]);
             Task::new(order(draw, wording), words.join(", "), sorted.join(", "))
         }
         "sort numbers" => {
             let mut numbers: Vec<u32> = Vec::new();
             while numbers.len() < 3 {
-                let next = draw.number(2, 29);
+                let next = draw.number(1, 9);
                 if !numbers.contains(&next) {
                     numbers.push(next);
                 }
@@ -74,7 +69,7 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
             Task::new(question(draw, wording), words.join(", "), count.to_string())
         }
         "take out" => {
-            let count = draw.number(3, 4) as usize;
+            let count = 3;
             let words = draw.several(&WORDS, count);
             let out = words[draw.index(count)];
             let rest: Vec<&str> = words.iter().copied().filter(|w| *w != out).collect();
@@ -88,10 +83,7 @@ pub fn task(sub: usize, draw: &mut Draw) -> Task {
         _ => {
             let words = draw.several(&WORDS, 3);
             let letters: Vec<&str> = words.iter().map(|w| &w[..1]).collect();
-            let wording = draw.pick(&[
-                "Give the opening letter of each item.",
-                "Cut every item down to one letter.",
-            ]);
+            let wording = draw.pick(&["Give the opening letter of each item.", "Cut every item down to one letter."]);
             Task::new(order(draw, wording), words.join(", "), letters.join(", "))
         }
     }

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow};
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor};
+use ndarray::Array2;
 
-use crate::model::{Batch, Shape, Weights, loss};
+use super::passes::{Matrices, loss_and_gradients};
+use crate::model::{Shape, Weights};
 use crate::tokens::Sequenced;
 
 /// Mean loss a token and the gradient of every weight.
@@ -16,44 +18,18 @@ pub struct Gradients {
 }
 
 /// Gradients of the mean answer-token loss over `samples`, on `threads` threads.
-pub fn gradients(
-    shape: &Shape,
-    weights: &Weights,
-    samples: &[Sequenced],
-    threads: usize,
-) -> Result<Gradients> {
-    let variables = weights
-        .iter()
-        .map(|(name, tensor)| {
-            let variable = Var::from_tensor(tensor)?;
-            Ok((name.clone(), variable.as_tensor().clone()))
-        })
-        .collect::<Result<Weights>>()?;
+pub fn gradients(shape: &Shape, weights: &Weights, samples: &[Sequenced], threads: usize) -> Result<Gradients> {
+    let matrices =
+        weights.iter().map(|(name, tensor)| Ok((name.clone(), matrix(tensor)?))).collect::<Result<Matrices>>()?;
     let tokens: usize = samples.iter().map(|s| s.ids.len() - s.prompt).sum();
     let threads = threads.clamp(1, samples.len().max(1));
-    let part = |first: usize| -> Result<Gradients> {
+    let part = |first: usize| {
         let rows: Vec<&Sequenced> = samples.iter().skip(first).step_by(threads).collect();
-        let loss = loss(shape, &variables, &Batch::new(&rows)?, tokens)?;
-        let store = loss.backward()?;
-        let by_name = variables
-            .iter()
-            .map(|(name, variable)| {
-                let gradient = store
-                    .get(variable)
-                    .with_context(|| format!("no gradient reaches {name}"))?;
-                Ok((name.clone(), gradient.clone()))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Gradients {
-            loss: f64::from(loss.to_scalar::<f32>()?),
-            by_name,
-        })
+        loss_and_gradients(shape, &matrices, &rows, tokens)
     };
     let part = &part;
-    let parts: Vec<Result<Gradients>> = std::thread::scope(|scope| {
-        let running: Vec<_> = (1..threads)
-            .map(|first| scope.spawn(move || part(first)))
-            .collect();
+    let parts: Vec<Result<(f64, Matrices)>> = std::thread::scope(|scope| {
+        let running: Vec<_> = (1..threads).map(|first| scope.spawn(move || part(first))).collect();
         let mut parts = vec![part(0)];
         for thread in running {
             parts.push(thread.join().unwrap_or_else(|_| Err(anyhow!("a training thread stopped"))));
@@ -61,15 +37,33 @@ pub fn gradients(
         parts
     });
     let mut parts = parts.into_iter();
-    let mut sum = parts.next().context("no part was computed")??;
+    let (mut loss, mut sum) = parts.next().context("no part was computed")??;
     for part in parts {
-        let part = part?;
-        sum.loss += part.loss;
-        for (name, gradient) in part.by_name {
-            if let Some(total) = sum.by_name.get_mut(&name) {
-                *total = (&*total + gradient)?;
+        let (part_loss, gradients) = part?;
+        loss += part_loss;
+        for (name, gradient) in gradients {
+            if let Some(total) = sum.get_mut(&name) {
+                *total += &gradient;
             }
         }
     }
-    Ok(sum)
+    let by_name = sum
+        .into_iter()
+        .map(|(name, gradient)| {
+            let dims = weights.get(&name).with_context(|| format!("{name} is not a weight"))?.dims().to_vec();
+            let values: Vec<f32> = gradient.iter().copied().collect();
+            Ok((name, Tensor::from_vec(values, dims, &Device::Cpu)?))
+        })
+        .collect::<Result<_>>()?;
+    Ok(Gradients { loss, by_name })
+}
+
+/// A weight as rows and columns; a vector becomes one row.
+fn matrix(tensor: &Tensor) -> Result<Array2<f32>> {
+    let (rows, columns) = match *tensor.dims() {
+        [columns] => (1, columns),
+        [rows, columns] => (rows, columns),
+        _ => return Err(anyhow!("a weight of {:?} is neither vector nor matrix", tensor.dims())),
+    };
+    Ok(Array2::from_shape_vec((rows, columns), tensor.flatten_all()?.to_vec1()?)?)
 }

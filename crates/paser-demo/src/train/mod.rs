@@ -3,4 +3,5 @@
 pub mod gradients;
 pub mod log;
 pub mod optimizer;
+pub mod passes;
 pub mod run;

@@ -23,14 +23,7 @@ pub struct Rates {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self {
-            muon: 0.02,
-            adam: 3e-3,
-            momentum: 0.95,
-            betas: (0.9, 0.95),
-            decay: 0.1,
-            clip: 1.0,
-        }
+        Self { muon: 0.02, adam: 3e-3, momentum: 0.95, betas: (0.9, 0.95), decay: 0.1, clip: 1.0 }
     }
 }
 
@@ -47,11 +40,7 @@ fn is_matrix(name: &str) -> bool {
 
 impl Optimizer {
     pub fn new(rates: Rates) -> Self {
-        Self {
-            rates,
-            state: Weights::new(),
-            step: 0,
-        }
+        Self { rates, state: Weights::new(), step: 0 }
     }
 
     /// Goes on from saved moments after `step` steps.
@@ -64,12 +53,7 @@ impl Optimizer {
     }
 
     /// One update; `scale` in 0..=1 multiplies the learning rates.
-    pub fn update(
-        &mut self,
-        weights: &mut Weights,
-        gradients: &BTreeMap<String, Tensor>,
-        scale: f64,
-    ) -> Result<()> {
+    pub fn update(&mut self, weights: &mut Weights, gradients: &BTreeMap<String, Tensor>, scale: f64) -> Result<()> {
         self.step += 1;
         let mut squares = 0.0;
         for gradient in gradients.values() {
@@ -77,9 +61,7 @@ impl Optimizer {
         }
         let shrink = (self.rates.clip / squares.sqrt().max(1e-12)).min(1.0);
         for (name, weight) in weights.iter_mut() {
-            let gradient = gradients
-                .get(name)
-                .with_context(|| format!("no gradient for {name}"))?;
+            let gradient = gradients.get(name).with_context(|| format!("no gradient for {name}"))?;
             let gradient = (gradient.detach() * shrink)?;
             *weight = if is_matrix(name) {
                 self.muon(name, weight, &gradient, scale)?

@@ -97,10 +97,7 @@ impl Batches<'_> {
 
 /// Items as token sequences.
 pub fn sequenced(tokenizer: &Tokenizer, items: &[TestItem]) -> Result<Vec<Sequenced>> {
-    items
-        .iter()
-        .map(|i| sequence(tokenizer, &i.instruction, &i.input, &i.output))
-        .collect()
+    items.iter().map(|i| sequence(tokenizer, &i.instruction, &i.input, &i.output)).collect()
 }
 
 /// Share of right answers per capability, in the order of [`Capability::ALL`].
@@ -166,13 +163,8 @@ pub fn train(plan: &Plan, tokenizer: &Tokenizer) -> Result<()> {
                 plan.steps, row.loss, row.exact
             );
             (loss, since) = (0.0, 0);
-            let checkpoint = Checkpoint {
-                step: done,
-                tokens,
-                seconds,
-                weights: weights.clone(),
-                state: optimizer.state().clone(),
-            };
+            let checkpoint =
+                Checkpoint { step: done, tokens, seconds, weights: weights.clone(), state: optimizer.state().clone() };
             checkpoint.write(&plan.checkpoint)?;
             write_model(&shape, &weights, &plan.out)?;
             write_tokenizer(tokenizer, &plan.out)?;
@@ -235,14 +227,10 @@ impl Checkpoint {
         }
         let all = candle_core::safetensors::load(path, &Device::Cpu)
             .with_context(|| format!("{} cannot be read; delete it to start anew", path.display()))?;
-        let counts: Vec<f64> = all
-            .get("counts")
-            .with_context(|| format!("{} is not a checkpoint", path.display()))?
-            .to_vec1()?;
+        let counts: Vec<f64> =
+            all.get("counts").with_context(|| format!("{} is not a checkpoint", path.display()))?.to_vec1()?;
         let take = |prefix: &str| -> Weights {
-            all.iter()
-                .filter_map(|(name, t)| Some((name.strip_prefix(prefix)?.to_owned(), t.clone())))
-                .collect()
+            all.iter().filter_map(|(name, t)| Some((name.strip_prefix(prefix)?.to_owned(), t.clone()))).collect()
         };
         Ok(Some(Self {
             step: counts[0] as usize,

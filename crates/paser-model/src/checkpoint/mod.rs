@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::infer::infer;
 use crate::{ModelError, ModelSpec};
 
+pub(crate) use hash::tensors_hash;
 pub use shards::TensorInfo;
 pub(crate) use shards::Shards;
 
@@ -79,6 +80,19 @@ impl Checkpoint {
         self.shards.info(name)
     }
 
+    /// The safetensors files of the checkpoint.
+    pub fn weight_files(&self) -> impl Iterator<Item = &Path> {
+        self.shards.files()
+    }
+
+    /// The file that holds a tensor.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`].
+    pub fn file_of(&self, name: &str) -> Result<&Path, ModelError> {
+        Ok(self.shards.path_of(self.shards.require(name)?))
+    }
+
     /// Raw bytes of a tensor as stored (little endian, row major).
     ///
     /// # Errors
@@ -108,9 +122,5 @@ impl Checkpoint {
     /// Missing tensor, a dtype that is not F32, F16 or BF16, a value that is NaN or infinite.
     pub fn values(&self, name: &str) -> Result<Vec<f32>, ModelError> {
         self.shards.values(name)
-    }
-
-    pub(crate) fn shards(&self) -> &Shards {
-        &self.shards
     }
 }

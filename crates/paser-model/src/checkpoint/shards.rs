@@ -28,6 +28,13 @@ pub struct TensorInfo {
     end: usize,
 }
 
+impl TensorInfo {
+    /// Bytes that the tensor occupies in its file, counted from the file's start.
+    pub fn byte_range(&self) -> std::ops::Range<usize> {
+        self.start..self.end
+    }
+}
+
 #[derive(Debug)]
 struct Shard {
     path: PathBuf,
@@ -105,7 +112,7 @@ impl Shards {
         #[expect(unsafe_code, reason = "memory-mapping needs it; weights are far larger than what should be copied")]
         // SAFETY: the map is read-only and private to this value. Somebody else writing to or cutting the file while
         // it is mapped is outside of what any program here does: checkpoints are written to a new folder and renamed.
-        let map = unsafe { Mmap::map(file.file()) }.map_err(ModelError::io(&path))?;
+        let map = unsafe { Mmap::map(file.file()) }.map_err(|error| broken(format!("it cannot be mapped into memory: {error}")))?;
         let length = map
             .first_chunk::<8>()
             .map(|bytes| u64::from_le_bytes(*bytes))
@@ -159,6 +166,11 @@ impl Shards {
 
     pub(crate) fn require(&self, name: &str) -> Result<&TensorInfo, ModelError> {
         self.info(name).ok_or_else(|| ModelError::MissingTensor { path: self.dir.clone(), tensor: name.to_owned() })
+    }
+
+    /// All files, in the order in which they were opened.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.shards.iter().map(|shard| shard.path.as_path())
     }
 
     /// The file a tensor lies in.

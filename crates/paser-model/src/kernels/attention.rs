@@ -2,6 +2,7 @@
 //! products read them in place, so grouped heads need no copies and padding does not exist.
 
 use faer::linalg::matmul::matmul;
+use faer::prelude::ReborrowMut as _;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use super::{LANES, exp, vectorised};

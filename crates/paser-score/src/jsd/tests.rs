@@ -97,7 +97,7 @@ fn has_finite(row: &[f32]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn matches_the_formula_in_f64((dense, pruned, target) in rows()) {

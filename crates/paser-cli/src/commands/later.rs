@@ -1,0 +1,27 @@
+//! Commands that belong to later versions: known by name, refused with a sentence.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use paser_protocol::Report;
+
+use crate::exit::usage;
+
+#[derive(Args, Debug)]
+pub struct LaterArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<OsString>,
+}
+
+/// The refusal of `paser NAME`.
+pub fn refuse(name: &str) -> Report {
+    let (what, instead) = match name {
+        "recover" => ("recovery training", "Export a selection and train with your own trainer: `paser export`."),
+        "eval" => ("evaluation", "Export a selection, train, and measure with lm-evaluation-harness."),
+        "verdict" => ("the comparison of arms", "`paser compare` shows how two selections differ."),
+        "devices" => ("the list of devices", "This version computes on the processor."),
+        "plan" | "worker" | "merge" => ("work spread over processes and machines", "`paser run` does all stages itself."),
+        _ => ("this command", ""),
+    };
+    usage(format!("`paser {name}`: {what} comes with a later version"), instead)
+}

@@ -1,0 +1,120 @@
+//! `paser prune`: a pruned copy of a model, for whoever has none yet.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use paser_data::{Encoding, HoldOut, ReadOptions, Template, Tokenizer, encode_sample, hash_order, read_pool};
+use paser_model::Checkpoint;
+use paser_protocol::Report;
+use paser_prune::{Method, Pattern, PruneParams, prune};
+use serde_json::json;
+
+use crate::exit::{OrTell, usage};
+use crate::models::{self, Kind};
+use crate::output::{Output, duration, thousands};
+use crate::progress::Progress;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MethodName {
+    /// The smallest weights of each matrix.
+    Magnitude,
+    /// Weights times the size of their inputs, within each output row.
+    Wanda,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  paser prune llama --method wanda --pattern 2:4 --calibration pool.jsonl --out llama-wanda-2-4")]
+#[command(group = clap::ArgGroup::new("amount").required(true).args(["sparsity", "pattern"]))]
+pub struct PruneArgs {
+    /// The dense model: a folder or a hub id.
+    #[arg(value_name = "MODEL")]
+    model: String,
+    #[arg(long, value_enum, value_name = "METHOD")]
+    method: MethodName,
+    /// Share of the weights that become zero, such as 0.5.
+    #[arg(long, value_name = "SHARE")]
+    sparsity: Option<f64>,
+    /// N:M: of every M neighbours the best N stay, such as 2:4 or 4:8.
+    #[arg(long, value_name = "N:M")]
+    pattern: Option<String>,
+    /// Instruction data whose inputs say which weights matter (wanda).
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// Calibration samples, the first in content-hash order.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    samples: usize,
+    /// Form of the calibration prompts.
+    #[arg(long, value_name = "NAME", default_value = "alpaca", value_parser = Template::NAMES)]
+    template: String,
+    /// A new or empty folder.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
+    let started = Instant::now();
+    let pattern = match (&args.pattern, args.sparsity) {
+        (Some(text), _) => match text.parse::<Pattern>().or_tell()? {
+            pattern @ Pattern::NofM(..) => pattern,
+            Pattern::Unstructured(share) => {
+                return Err(usage(format!("--pattern {share} is no N:M pattern"), "Write 2:4 or 4:8, or use --sparsity for a share."));
+            }
+        },
+        (None, Some(share)) => Pattern::Unstructured(share),
+        (None, None) => return Err(usage("how much is to be pruned is missing", "Give --sparsity or --pattern.")),
+    };
+    let method = match args.method {
+        MethodName::Magnitude => Method::Magnitude,
+        MethodName::Wanda => Method::Wanda,
+    };
+    let params = PruneParams { method, pattern };
+    params.check().or_tell()?;
+    if method == Method::Wanda && args.calibration.is_none() {
+        return Err(usage("wanda needs calibration text", "Give --calibration with a pool file, or use --method magnitude."));
+    }
+    let folder = models::folder(&args.model, Kind::Language)?;
+    let checkpoint = Checkpoint::open(&folder).or_tell()?;
+    let calibration = match &args.calibration {
+        Some(file) if method == Method::Wanda => sequences(args, file, &checkpoint)?,
+        _ => Vec::new(),
+    };
+    let report = {
+        let progress = Progress::new("pruning", "tokens");
+        prune(&checkpoint, &calibration, &params, &args.out, &progress).or_tell()?
+    };
+    output.say(format!(
+        "{}: {} of {} parameters are zero ({:.1} %), in {}",
+        report.out.display(),
+        thousands(report.zeros),
+        thousands(report.parameters),
+        report.zeros as f64 / report.parameters.max(1) as f64 * 100.0,
+        duration(started.elapsed().as_secs_f64()),
+    ));
+    output.line(&json!({
+        "out": report.out,
+        "parameters": report.parameters,
+        "zeros": report.zeros,
+        "calibration_hash": report.calibration_hash,
+    }))
+}
+
+/// Prompt and response of the first samples in content-hash order, so that the order of the file decides nothing.
+fn sequences(args: &PruneArgs, file: &std::path::Path, checkpoint: &Checkpoint) -> Result<Vec<Vec<u32>>, Report> {
+    let template = Template::by_name(&args.template, checkpoint.dir()).or_tell()?;
+    let tokenizer = Tokenizer::from_model_dir(checkpoint.dir()).or_tell()?;
+    let options = ReadOptions { roles: None, hold_out: HoldOut::None };
+    let pool = read_pool(file, &options, &Progress::new("reading calibration", "bytes")).or_tell()?;
+    let limit = checkpoint.spec().context.min(512);
+    let mut sequences = Vec::with_capacity(args.samples.min(pool.samples.len()));
+    for row in hash_order(&pool.samples) {
+        if sequences.len() == args.samples {
+            break;
+        }
+        let sample = &pool.samples[row as usize];
+        if let Encoding::Scorable(encoded) = encode_sample(sample, &template, &tokenizer, limit).or_tell()? {
+            sequences.push(encoded.ids);
+        }
+    }
+    Ok(sequences)
+}

@@ -1,0 +1,95 @@
+//! Clusters the shared pool and prints how well the clusters meet its known capabilities and sources, the time of
+//! each step and the peak memory (`method.md` section 6).
+//!
+//!     PASER_VECTORS=vectors.safetensors cargo run -p paser-manifold --example quality -- [K ...] [automatic] [seed=1]
+
+#[path = "../tests/common/mix.rs"]
+mod mix;
+
+use paser_manifold::{
+    ClusterCount, Manifold, ManifoldError, ManifoldParams, Rows, adjusted_rand_index, normalized_mutual_information,
+    run,
+};
+use paser_protocol::Silent;
+
+fn main() -> Result<(), String> {
+    let mix = mix::load()?;
+    let mut seed = 0;
+    let mut map = true;
+    let mut counts = Vec::new();
+    for word in std::env::args().skip(1) {
+        match word.as_str() {
+            "automatic" => counts.push(ClusterCount::Automatic),
+            "nomap" => map = false,
+            _ => match word.strip_prefix("seed=") {
+                Some(value) => seed = value.parse().map_err(|_| format!("seed `{value}` is not a number"))?,
+                None => counts.push(ClusterCount::Fixed(word.parse().map_err(|_| format!("`{word}` is not a number"))?)),
+            },
+        }
+    }
+    for clusters in counts {
+        let params = ManifoldParams { clusters, seed, map, ..ManifoldParams::default() };
+        let start = std::time::Instant::now();
+        let found = cluster(&mix, params).map_err(|error| error.to_string())?;
+        print(&mix, &found, start.elapsed().as_secs_f64());
+    }
+    println!("peak memory {}", peak_memory());
+    Ok(())
+}
+
+fn cluster(mix: &mix::Mix, params: ManifoldParams) -> Result<Manifold, ManifoldError> {
+    let held_out = vec![false; mix.order.len()];
+    let rows = Rows { vectors: &mix.vectors, dimensions: mix.dimensions, order: &mix.order, held_out: &held_out };
+    run(&rows, &params.check()?, &Silent)
+}
+
+fn print(mix: &mix::Mix, found: &Manifold, seconds: f64) {
+    for (when, count, labels) in [
+        ("before", found.count_before_merge, &found.labels_before_merge),
+        ("after ", found.count, &found.clusters),
+    ] {
+        println!(
+            "{when} merging: K {count:3}  NMI {:.3}  ARI {:.3}  ARI of sources {:.3}",
+            normalized_mutual_information(labels, &mix.capability),
+            adjusted_rand_index(labels, &mix.capability),
+            adjusted_rand_index(labels, &mix.source),
+        );
+    }
+    println!("sizes {:?}", found.quality.sizes);
+    let quality = &found.quality;
+    println!(
+        "recall {:.4}  components {} (linked {}, left out {})  edges {}  at the floor {:.4}  largest residual {:.1e}  \
+         products {}  NMF steps {} error {:.4}  agreement with its start {:.3}",
+        quality.recall,
+        quality.components,
+        quality.linked_components,
+        quality.left_out_components,
+        quality.edges,
+        quality.floor_share,
+        quality.residuals.iter().copied().fold(0.0, f64::max),
+        quality.products,
+        quality.nmf_steps,
+        quality.nmf_error,
+        quality.start_agreement,
+    );
+    if let Some(curve) = &found.curve {
+        println!("chosen {} coarse {} fine {:?} unclear {:?} elbow {:?}", curve.chosen, curve.coarse, curve.fine, curve.unclear, curve.elbow);
+        for (i, count) in curve.clusters.iter().enumerate() {
+            println!(
+                "  K {count:3}  score {:.3}  prediction strength {:.3}  NMF error {:.4}",
+                curve.score[i], curve.prediction_strength[i], curve.nmf_error[i]
+            );
+        }
+    }
+    for timing in &found.timings {
+        println!("  {:16} {:7.2} s", timing.step, timing.seconds);
+    }
+    println!("  {:16} {seconds:7.2} s\n", "all");
+}
+
+fn peak_memory() -> String {
+    fs_err::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| status.lines().find_map(|line| line.strip_prefix("VmHWM:").map(|rest| rest.trim().to_owned())))
+        .unwrap_or_else(|| "unknown".into())
+}

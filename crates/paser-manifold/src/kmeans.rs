@@ -1,0 +1,286 @@
+//! k-means with k-means++ seeds: the start labels of the clustering (`method.md` section 1, item 7).
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::dense::{BLOCK_ROWS, multiply_transposed, sum_in_order};
+use crate::error::ManifoldError;
+use crate::progress::Progress;
+
+/// Independent starts; the lowest inertia wins, ties to the first.
+const STARTS: u64 = 24;
+
+/// Rounds after which a start stops even if labels still change.
+const ROUNDS: usize = 100;
+
+/// Rows scaled to unit length; zero rows stay zero.
+pub(crate) fn row_normalised(rows: &[f64], width: usize, columns: usize) -> Vec<f64> {
+    rows.par_chunks(width)
+        .flat_map_iter(|row| {
+            let row = &row[..columns];
+            let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let scale = if length > 0.0 { length.recip() } else { 0.0 };
+            row.iter().map(move |x| x * scale)
+        })
+        .collect()
+}
+
+/// Labels of `points[n, width]` in `count` clusters, the largest cluster first (equal sizes by first row).
+pub(crate) fn cluster(
+    points: &[f64],
+    width: usize,
+    count: usize,
+    seed: u64,
+    progress: &Progress,
+) -> Result<Vec<u32>, ManifoldError> {
+    let n = points.len() / width;
+    if count <= 1 || n <= 1 {
+        return Ok(vec![0; n]);
+    }
+    let mut best: Option<(f64, Vec<u32>)> = None;
+    for start in 0..STARTS {
+        let (inertia, labels) = lloyd(points, width, count, seed.wrapping_mul(STARTS).wrapping_add(start), progress)?;
+        if best.as_ref().is_none_or(|(lowest, _)| inertia < *lowest) {
+            best = Some((inertia, labels));
+        }
+        progress.step(start as usize + 1, STARTS as usize)?;
+        eprintln!("DEBUG {count} {start} {inertia}");
+    }
+    let mut labels = best.map(|(_, labels)| labels).unwrap_or_default();
+    order_by_size(&mut labels, count);
+    Ok(labels)
+}
+
+/// Renumbers labels so that larger clusters come first, equal sizes by their first row; returns the new number
+/// of each old label.
+pub(crate) fn order_by_size(labels: &mut [u32], count: usize) -> Vec<u32> {
+    let mut sizes = vec![0usize; count];
+    let mut first = vec![usize::MAX; count];
+    for (row, &label) in labels.iter().enumerate() {
+        sizes[label as usize] += 1;
+        first[label as usize] = first[label as usize].min(row);
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by(|&a, &b| sizes[b].cmp(&sizes[a]).then(first[a].cmp(&first[b])));
+    let mut numbers = vec![0; count];
+    for (number, &label) in order.iter().enumerate() {
+        numbers[label] = number as u32;
+    }
+    for label in labels {
+        *label = numbers[*label as usize];
+    }
+    numbers
+}
+
+/// Greedy k-means++ seeds: candidates are drawn with probability proportional to the squared distance to the nearest
+/// centre, and of `2 + ln(count)` candidates the one that leaves the smallest sum of squares becomes the next centre.
+fn seeds(points: &[f64], width: usize, count: usize, random: &mut ChaCha8Rng) -> Vec<f64> {
+    let n = points.len() / width;
+    let row = |at: usize| &points[at * width..(at + 1) * width];
+    let trials = 2 + (count as f64).ln() as usize;
+    let first = random.random_range(0..n);
+    let mut centres = row(first).to_vec();
+    let mut nearest = vec![f64::INFINITY; n];
+    let mut total = lowered(points, width, row(first), &mut nearest);
+    while centres.len() < count * width {
+        let mut best: Option<(f64, usize, Vec<f64>)> = None;
+        for _ in 0..trials {
+            let candidate = draw(&nearest, random.random::<f64>() * total);
+            let mut squares = nearest.clone();
+            let sum = lowered(points, width, row(candidate), &mut squares);
+            if best.as_ref().is_none_or(|(lowest, ..)| sum < *lowest) {
+                best = Some((sum, candidate, squares));
+            }
+        }
+        if let Some((sum, chosen, squares)) = best {
+            centres.extend_from_slice(row(chosen));
+            (total, nearest) = (sum, squares);
+        }
+    }
+    centres
+}
+
+/// Lowers each square to the one to `centre`; returns their sum, added in fixed blocks.
+fn lowered(points: &[f64], width: usize, centre: &[f64], squares: &mut [f64]) -> f64 {
+    let parts: Vec<f64> = squares
+        .par_chunks_mut(BLOCK_ROWS)
+        .zip(points.par_chunks(BLOCK_ROWS * width))
+        .map(|(squares, points)| {
+            for (square, point) in squares.iter_mut().zip(points.chunks_exact(width)) {
+                *square = square.min(point.iter().zip(centre).map(|(x, y)| (x - y) * (x - y)).sum());
+            }
+            squares.iter().sum()
+        })
+        .collect();
+    parts.iter().sum()
+}
+
+/// The row at `left` of the running sum of squares; the last row that counts when rounding carries beyond the end.
+fn draw(squares: &[f64], mut left: f64) -> usize {
+    squares
+        .iter()
+        .position(|square| {
+            left -= square;
+            left < 0.0
+        })
+        .or_else(|| squares.iter().rposition(|square| *square > 0.0))
+        .unwrap_or(squares.len() - 1)
+}
+
+/// One start of Lloyd's iteration: inertia and labels.
+fn lloyd(
+    points: &[f64],
+    width: usize,
+    count: usize,
+    seed: u64,
+    progress: &Progress,
+) -> Result<(f64, Vec<u32>), ManifoldError> {
+    let n = points.len() / width;
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut centres = seeds(points, width, count, &mut random);
+    let mut labels = vec![u32::MAX; n];
+    let mut squares = vec![0.0; n];
+    let mut inertia = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        progress.check()?;
+        let changed = assign(points, width, &centres, &mut labels, &mut squares);
+        inertia = squares.iter().sum();
+        if changed == 0 {
+            break;
+        }
+        let mut sums = totals(points, width, count, &labels);
+        let mut sizes: Vec<f64> = sums[count * width..].to_vec();
+        fill_empty(points, width, &mut sums, &mut sizes, &mut labels, &mut squares);
+        for (centre, (sum, size)) in
+            centres.chunks_exact_mut(width).zip(sums.chunks_exact(width).zip(&sizes))
+        {
+            if *size > 0.0 {
+                for (centre, sum) in centre.iter_mut().zip(sum) {
+                    *centre = sum / size;
+                }
+            }
+        }
+    }
+    Ok((inertia, labels))
+}
+
+/// Gives each point its nearest centre (ties to the lower centre); returns how many labels changed.
+fn assign(points: &[f64], width: usize, centres: &[f64], labels: &mut [u32], squares: &mut [f64]) -> usize {
+    let count = centres.len() / width;
+    let halves: Vec<f64> =
+        centres.chunks_exact(width).map(|centre| centre.iter().map(|x| x * x).sum::<f64>() / 2.0).collect();
+    points
+        .par_chunks(BLOCK_ROWS * width)
+        .zip(labels.par_chunks_mut(BLOCK_ROWS))
+        .zip(squares.par_chunks_mut(BLOCK_ROWS))
+        .map_init(Vec::new, |scores, ((points, labels), squares)| {
+            scores.resize(labels.len() * count, 0.0);
+            multiply_transposed(scores, points, centres, width);
+            let mut changed = 0;
+            for (((scores, point), label), square) in
+                scores.chunks_exact(count).zip(points.chunks_exact(width)).zip(labels).zip(squares)
+            {
+                let (mut best, mut score) = (0, f64::NEG_INFINITY);
+                for (centre, (value, half)) in scores.iter().zip(&halves).enumerate() {
+                    if value - half > score {
+                        (best, score) = (centre, value - half);
+                    }
+                }
+                changed += usize::from(*label != best as u32);
+                *label = best as u32;
+                *square = (point.iter().map(|x| x * x).sum::<f64>() - 2.0 * score).max(0.0);
+            }
+            changed
+        })
+        .sum()
+}
+
+/// Sums of the points of each cluster `[count, width]`, followed by their numbers `[count]`.
+fn totals(points: &[f64], width: usize, count: usize, labels: &[u32]) -> Vec<f64> {
+    let parts = points
+        .par_chunks(BLOCK_ROWS * width)
+        .zip(labels.par_chunks(BLOCK_ROWS))
+        .map(|(points, labels)| {
+            let mut sums = vec![0.0; count * (width + 1)];
+            for (point, &label) in points.chunks_exact(width).zip(labels) {
+                let from = label as usize * width;
+                for (sum, value) in sums[from..from + width].iter_mut().zip(point) {
+                    *sum += value;
+                }
+                sums[count * width + label as usize] += 1.0;
+            }
+            sums
+        })
+        .collect();
+    sum_in_order(parts, count * (width + 1))
+}
+
+/// Moves the point farthest from its centre into each empty cluster.
+fn fill_empty(
+    points: &[f64],
+    width: usize,
+    sums: &mut [f64],
+    sizes: &mut [f64],
+    labels: &mut [u32],
+    squares: &mut [f64],
+) {
+    for empty in 0..sizes.len() {
+        if sizes[empty] > 0.0 {
+            continue;
+        }
+        let mut farthest = 0;
+        for row in 0..squares.len() {
+            if squares[row] > squares[farthest] {
+                farthest = row;
+            }
+        }
+        if squares[farthest] <= 0.0 {
+            return;
+        }
+        let from = labels[farthest] as usize;
+        for (column, value) in points[farthest * width..(farthest + 1) * width].iter().enumerate() {
+            sums[from * width + column] -= value;
+            sums[empty * width + column] = *value;
+        }
+        sizes[from] -= 1.0;
+        sizes[empty] = 1.0;
+        labels[farthest] = empty as u32;
+        squares[farthest] = 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use paser_protocol::Silent;
+
+    use super::*;
+
+    fn labels(points: &[f64], width: usize, count: usize) -> Vec<u32> {
+        let reported = AtomicU64::new(0);
+        cluster(points, width, count, 3, &Progress::whole(&Silent, &reported)).expect("not cancelled")
+    }
+
+    #[test]
+    fn separate_groups_are_found_and_numbered_by_size() {
+        let points: Vec<f64> = (0..90)
+            .flat_map(|i| {
+                let centre = if i % 9 == 0 { 5.0 } else if i % 3 == 0 { -5.0 } else { 0.0 };
+                [centre + (i % 7) as f64 * 0.01, centre * 2.0]
+            })
+            .collect();
+        let found = labels(&points, 2, 3);
+        for (i, &label) in found.iter().enumerate() {
+            let expected = if i % 9 == 0 { 2 } else if i % 3 == 0 { 1 } else { 0 };
+            assert_eq!(label, expected, "point {i}");
+        }
+    }
+
+    #[test]
+    fn fewer_distinct_points_than_clusters_do_not_hang() {
+        let found = labels(&[1.0; 20], 1, 4);
+        assert!(found.iter().all(|&label| label == 0));
+    }
+}

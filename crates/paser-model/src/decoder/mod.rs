@@ -1,0 +1,136 @@
+//! The scoring path of a decoder: token ids in, final hidden states and logits out, no graph, f32 on the CPU. A call
+//! computes on its calling thread alone, so n threads calling one decoder use n cores and results do not depend on n.
+
+mod batch;
+mod block;
+
+use candle_core::{Device, Tensor};
+
+use crate::checkpoint::Checkpoint;
+use crate::infer::{EMBEDDING, FINAL_NORM, HEAD};
+use crate::kernels::{self, RopeTable};
+use crate::{ModelError, ModelSpec};
+
+pub use batch::Batch;
+pub use block::{Block, Observer, Site};
+use block::Scratch;
+
+/// A loaded model, shared freely between threads.
+#[derive(Debug)]
+pub struct Decoder {
+    spec: ModelSpec,
+    /// [vocab, hidden].
+    embedding: Vec<f32>,
+    blocks: Vec<Block>,
+    final_norm: Vec<f32>,
+    /// [vocab, hidden]; `None` when tied.
+    head: Option<Vec<f32>>,
+}
+
+impl Decoder {
+    /// Reads all weights as f32.
+    ///
+    /// # Errors
+    /// Tensors with NaN or infinity and dtypes other than F32, F16 and BF16, named.
+    pub fn load(checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+        let spec = checkpoint.spec().clone();
+        let blocks = (0..spec.layers.len()).map(|layer| Block::load(checkpoint, layer)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            embedding: checkpoint.values(EMBEDDING)?,
+            blocks,
+            final_norm: checkpoint.values(FINAL_NORM)?,
+            head: if spec.tied { None } else { Some(checkpoint.values(HEAD)?) },
+            spec,
+        })
+    }
+
+    /// The model's description.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Final-norm hidden states of causal sequences: f32 [batch, longest, hidden], zero after each sequence's end.
+    ///
+    /// # Errors
+    /// A sequence longer than the context or with an id outside the vocabulary.
+    pub fn hidden(&self, sequences: &[&[u32]]) -> Result<Tensor, ModelError> {
+        let rows = self.hidden_rows(sequences)?;
+        let hidden = self.spec.hidden;
+        let longest = sequences.iter().map(|ids| ids.len()).max().unwrap_or(0);
+        let mut padded = vec![0.0; sequences.len() * longest * hidden];
+        let mut from = 0;
+        for (ids, to) in sequences.iter().zip(padded.chunks_mut((longest * hidden).max(1))) {
+            let length = ids.len() * hidden;
+            to[..length].copy_from_slice(&rows[from..from + length]);
+            from += length;
+        }
+        Ok(Tensor::from_vec(padded, (sequences.len(), longest, hidden), &Device::Cpu)?)
+    }
+
+    /// The same without padding: row major [sum of lengths, hidden], sequences one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::hidden`].
+    pub fn hidden_rows(&self, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
+        let batch = Batch::new(&self.spec, sequences)?;
+        let mut x = embed(&self.embedding, self.spec.hidden, sequences);
+        let mut scratch = Scratch::default();
+        let mut rope: Option<(usize, RopeTable)> = None;
+        for block in &self.blocks {
+            let width = block.spec().head_dim;
+            let table = match rope.take() {
+                Some((of, table)) if of == width => table,
+                _ => RopeTable::new(&self.spec.rope, width, batch.longest()),
+            };
+            block.run(&batch, &table, &mut x, &mut scratch, &mut |_, _| {});
+            rope = Some((width, table));
+        }
+        let mut out = vec![0.0; x.len()];
+        kernels::rms_norm(&x, &self.final_norm, self.spec.norm_eps, &mut out);
+        Ok(out)
+    }
+
+    /// Logits f32 [n, vocab] of hidden states f32 [n, hidden].
+    ///
+    /// # Errors
+    /// A tensor of another shape or dtype.
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor, ModelError> {
+        let (rows, width) = hidden.dims2()?;
+        if width != self.spec.hidden {
+            return Err(candle_core::Error::Msg(format!("hidden states are {width} wide, the model's are {}", self.spec.hidden)).into());
+        }
+        let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
+        let mut logits = vec![0.0; rows * self.spec.vocab];
+        self.logits_rows(&hidden, &mut logits);
+        Ok(Tensor::from_vec(logits, (rows, self.spec.vocab), &Device::Cpu)?)
+    }
+
+    /// Writes logits [n, vocab] of `hidden` [n, hidden], both row major.
+    ///
+    /// # Panics
+    /// When the slices' lengths do not belong together.
+    pub fn logits_rows(&self, hidden: &[f32], logits: &mut [f32]) {
+        let head = self.head.as_deref().unwrap_or(&self.embedding);
+        kernels::matmul_transposed(hidden, head, self.spec.hidden, logits);
+    }
+}
+
+/// Embedding rows of all tokens, [sum of lengths, hidden]. Ids must be checked.
+fn embed(table: &[f32], hidden: usize, sequences: &[&[u32]]) -> Vec<f32> {
+    let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
+    let mut rows = Vec::with_capacity(tokens * hidden);
+    for &id in sequences.iter().copied().flatten() {
+        rows.extend_from_slice(&table[id as usize * hidden..][..hidden]);
+    }
+    rows
+}
+
+/// The residual stream before the first layer, row major [batch.rows(), hidden]: for layer-by-layer passes with
+/// [`Block`].
+///
+/// # Errors
+/// As [`Batch::new`], and an embedding that cannot be read.
+pub fn embedded_rows(checkpoint: &Checkpoint, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
+    Batch::new(checkpoint.spec(), sequences)?;
+    Ok(embed(&checkpoint.values(EMBEDDING)?, checkpoint.spec().hidden, sequences))
+}

@@ -1,0 +1,150 @@
+//! Golden logits of transformers for every family, both configuration styles; invariances of the forward pass.
+
+use std::path::Path;
+
+use paser_model::{Checkpoint, Decoder, RopeScaling};
+use safetensors::SafeTensors;
+
+use crate::support::shared;
+use crate::tiny::Tiny;
+
+const FAMILIES: [&str; 7] =
+    ["llama-mha-untied", "llama-gqa-tied", "llama31-rope", "mistral-headdim", "mistral-sliding", "qwen2-bias-tied", "qwen3-qknorm"];
+
+struct Expected {
+    ids: Vec<Vec<u32>>,
+    logits: Vec<f32>,
+}
+
+fn expected(dir: &Path) -> Expected {
+    let bytes = fs_err::read(dir.join("expected.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let ids = file.tensor("input_ids").unwrap();
+    let all: Vec<u32> = ids.data().as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes) as u32).collect();
+    let logits = file.tensor("logits").unwrap();
+    Expected {
+        ids: all.chunks(ids.shape()[1]).map(<[u32]>::to_vec).collect(),
+        logits: logits.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+    }
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |max, value| if value > max || value.is_nan() { value } else { max })
+}
+
+/// The fixture's folder, or a copy whose `config.json` has the older keys.
+fn open(family: &str, older: bool) -> Option<(Checkpoint, Expected)> {
+    let dir = shared(&format!("fixtures/hf-logits/{family}"))?;
+    let expected = expected(&dir);
+    if !older {
+        return Some((Checkpoint::open(&dir).unwrap(), expected));
+    }
+    let copy = tempfile::tempdir().unwrap();
+    fs_err::copy(dir.join("config.v4.json"), copy.path().join("config.json")).unwrap();
+    fs_err::copy(dir.join("model.safetensors"), copy.path().join("model.safetensors")).unwrap();
+    Some((Checkpoint::open(copy.path()).unwrap(), expected))
+}
+
+#[test]
+fn logits_match_transformers_in_both_configuration_styles() {
+    for family in FAMILIES {
+        let mut hashes = Vec::new();
+        for older in [false, true] {
+            let Some((checkpoint, expected)) = open(family, older) else { return };
+            let decoder = Decoder::load(&checkpoint).unwrap();
+            let sequences: Vec<&[u32]> = expected.ids.iter().map(Vec::as_slice).collect();
+            let hidden = decoder.hidden(&sequences).unwrap();
+            let logits = decoder.logits(&hidden.flatten(0, 1).unwrap()).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let difference = largest_difference(&logits, &expected.logits);
+            assert!(difference < 2e-4, "{family}, older keys {older}: off by {difference}");
+            let assumed: Vec<&str> = checkpoint.spec().assumed.iter().map(|assumption| assumption.field.as_str()).collect();
+            let allowed: &[&str] = if family == "qwen2-bias-tied" { &["head_dim"] } else { &[] };
+            assert_eq!(assumed, allowed, "{family}");
+            hashes.push(checkpoint.content_hash().unwrap());
+        }
+        assert_eq!(hashes[0], hashes[1], "{family}: the style of the keys is no content");
+    }
+}
+
+#[test]
+fn mixed_lengths_give_what_single_runs_give() {
+    for family in FAMILIES {
+        let Some((checkpoint, expected)) = open(family, false) else { return };
+        let decoder = Decoder::load(&checkpoint).unwrap();
+        let ids = &expected.ids[0];
+        let mixed: Vec<&[u32]> = vec![&ids[..5], ids, &ids[..1], &[], &ids[3..20]];
+        let hidden = decoder.hidden(&mixed).unwrap();
+        assert_eq!(hidden.dims(), [5, ids.len(), decoder.spec().hidden]);
+        for (row, sequence) in mixed.iter().enumerate() {
+            let padded = hidden.get(row).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let (real, rest) = padded.split_at(sequence.len() * decoder.spec().hidden);
+            let alone = decoder.hidden_rows(&[sequence]).unwrap();
+            assert!(largest_difference(real, &alone) < 1e-5, "{family}, row {row}");
+            assert!(rest.iter().all(|value| *value == 0.0), "{family}: padding is zero");
+        }
+    }
+}
+
+#[test]
+fn later_tokens_do_not_reach_back() {
+    let dir = tempfile::tempdir().unwrap();
+    Tiny::llama().write(dir.path());
+    let decoder = Decoder::load(&Checkpoint::open(dir.path()).unwrap()).unwrap();
+    let (a, b) = ([3, 5, 7, 9, 2], [3, 5, 7, 20, 21]);
+    let (a, b) = (decoder.hidden_rows(&[&a]).unwrap(), decoder.hidden_rows(&[&b]).unwrap());
+    let width = decoder.spec().hidden;
+    assert!(largest_difference(&a[..3 * width], &b[..3 * width]) < 1e-6);
+    assert!(largest_difference(&a[3 * width..], &b[3 * width..]) > 1e-3);
+}
+
+#[test]
+fn shards_and_threads_change_nothing() {
+    let (single, sharded) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tiny = Tiny::llama();
+    tiny.write(single.path());
+    tiny.write_sharded(sharded.path());
+    let (a, b) = (Checkpoint::open(single.path()).unwrap(), Checkpoint::open(sharded.path()).unwrap());
+    assert_eq!(a.content_hash().unwrap(), b.content_hash().unwrap());
+    let (a, b) = (Decoder::load(&a).unwrap(), Decoder::load(&b).unwrap());
+    let sequences: [&[u32]; 2] = [&[1, 2, 3, 4, 5, 6], &[7, 8]];
+    let once = a.hidden_rows(&sequences).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(b.hidden_rows(&sequences).unwrap(), once));
+        }
+    });
+}
+
+#[test]
+fn the_content_hash_sees_weights_and_meaning() {
+    let hash = |tiny: &Tiny| {
+        let dir = tempfile::tempdir().unwrap();
+        tiny.write(dir.path());
+        Checkpoint::open(dir.path()).unwrap().content_hash().unwrap()
+    };
+    let base = hash(&Tiny::llama());
+    assert_eq!(base.len(), 64);
+    let mut weight = Tiny::llama();
+    weight.tensors.get_mut("model.norm.weight").unwrap().1[3] += 1e-3;
+    assert_ne!(base, hash(&weight));
+    assert_ne!(base, hash(&Tiny::llama().set("rope_parameters", serde_json::json!({"rope_type": "default", "rope_theta": 5e5}))));
+    assert_eq!(base, hash(&Tiny::llama().set("torch_dtype", "float32".into())), "an unused key is no content");
+}
+
+#[test]
+fn absent_rope_base_is_reported_as_assumed() {
+    let dir = tempfile::tempdir().unwrap();
+    Tiny::llama().unset("rope_parameters").unset("rms_norm_eps").unset("max_position_embeddings").write(dir.path());
+    let checkpoint = Checkpoint::open(dir.path()).unwrap();
+    let spec = checkpoint.spec();
+    assert_eq!((spec.rope.base, spec.rope.scaling, spec.norm_eps, spec.context), (10_000.0, RopeScaling::Default, 1e-6, 2048));
+    let fields: Vec<&str> = spec.assumed.iter().map(|assumption| assumption.field.as_str()).collect();
+    assert_eq!(fields, ["max_position_embeddings", "rms_norm_eps", "rope_theta"]);
+}
+
+#[test]
+fn parameters_are_counted_as_transformers_counts_them() {
+    let Some(dir) = shared("models/mix-llama-5m") else { return };
+    assert_eq!(Checkpoint::open(&dir).unwrap().spec().parameters(), 5_401_856);
+}

@@ -1,0 +1,9 @@
+//! Behaviour of the public interface: golden logits and vectors, refusals, inspection. One program, one link.
+#![allow(clippy::unwrap_used)]
+
+mod encoder;
+mod inspect;
+mod logits;
+mod refusals;
+mod support;
+mod tiny;

@@ -1,0 +1,304 @@
+//! One table of every recipe field: place, default, what is allowed, and the words beside it. The file that `new`
+//! writes, the check and its error messages all come from here.
+
+/// What a field may hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Text,
+    Choice(&'static [&'static str]),
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Number {
+        min: f64,
+        max: f64,
+    },
+    Flag,
+    /// `automatic`, `fine`, `coarse` or a number of at least 1.
+    Clusters,
+    /// `none`, a share, `multiples of N` or a list of ids.
+    HoldOut,
+    /// `20%`, `1000` or `2M-tokens`.
+    Budget,
+    /// A number of phrases, or `all`.
+    PerSample,
+}
+
+impl Kind {
+    /// What a person may write, for error messages and comments.
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Text => "a text in quotes".to_owned(),
+            Self::Choice(words) => words.join(" | "),
+            Self::Integer { min, max: i64::MAX } => format!("a whole number of at least {min}"),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Number { min, max } if max == f64::MAX => format!("a number of at least {min}"),
+            Self::Number { min, max } => format!("a number from {min} to {max}"),
+            Self::Flag => "true | false".to_owned(),
+            Self::Clusters => "automatic | fine | coarse | a whole number from 1 to 1000".to_owned(),
+            Self::HoldOut => "\"none\", a share such as 0.05, \"multiples of 50\", or a list of ids".to_owned(),
+            Self::Budget => "20%, 1000 or 2M-tokens".to_owned(),
+            Self::PerSample => "a whole number from 1 to 100, or \"all\"".to_owned(),
+        }
+    }
+}
+
+/// One field. `default` is a TOML literal.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub section: &'static str,
+    pub key: &'static str,
+    pub default: &'static str,
+    pub kind: Kind,
+    pub comment: &'static str,
+}
+
+const fn field(
+    section: &'static str,
+    key: &'static str,
+    default: &'static str,
+    kind: Kind,
+    comment: &'static str,
+) -> Field {
+    Field { section, key, default, kind, comment }
+}
+
+/// The layout of the file; another number is another program's recipe.
+pub const LAYOUT: i64 = 1;
+
+/// Section name of the fields of one `[[selections]]` entry.
+pub const SELECTION: &str = "selections";
+
+/// What stands above each section.
+pub const SECTIONS: &[(&str, &str)] = &[
+    ("pool", "The instruction data to choose from."),
+    ("roles", "Which column plays which part. `auto` for all four recognises Alpaca, LaMini and Dolly names."),
+    ("template", "How a sample becomes a prompt."),
+    ("vectors", "How a sample becomes a point: a sentence encoder, or TF-IDF + SVD where none is named."),
+    ("manifold", "How points become a manifold and clusters (neighbours, diffusion map, symmetric NMF)."),
+    ("models", "The model before and after pruning: a folder (from this one) or a hub id, org/name[@revision]."),
+    ("prune", "Makes the pruned model here, where models.pruned is empty."),
+    ("score", "One teacher-forced pass of both models over the pool."),
+    ("concepts", "The phrases whose co-occurrence keeps contradicting samples out."),
+];
+
+/// Every field outside `[[selections]]`, in the order of the file.
+pub const FIELDS: &[Field] = &[
+    field("", "recipe", "1", Kind::Integer { min: LAYOUT, max: LAYOUT }, "Layout of this file."),
+    field("", "name", "\"\"", Kind::Text, "What the project is called in titles; empty: its folder's name."),
+    field("pool", "path", "\"\"", Kind::Text, "Alpaca JSON or JSONL; a relative path starts at this folder."),
+    field(
+        "pool",
+        "holdout",
+        "\"none\"",
+        Kind::HoldOut,
+        "Kept for evaluation, out of every selection and statistic: none, a share by content hash (0.05), \
+         \"multiples of 50\" (of whole-number ids), or a list of ids.",
+    ),
+    field("roles", "instruction", "\"auto\"", Kind::Text, "Column of the instruction."),
+    field("roles", "input", "\"auto\"", Kind::Text, "Column of the input; \"none\" where there is none."),
+    field("roles", "output", "\"auto\"", Kind::Text, "Column of the response."),
+    field("roles", "id", "\"auto\"", Kind::Text, "Column of the id; \"none\": the line number."),
+    field(
+        "template",
+        "name",
+        "\"alpaca\"",
+        Kind::Choice(&["alpaca", "plain", "chat"]),
+        "alpaca (Stanford's wording), plain, or chat (the tokenizer's own template).",
+    ),
+    field(
+        "template",
+        "max_tokens",
+        "512",
+        Kind::Integer { min: 2, max: 1 << 20 },
+        "Prompt and response together; longer responses are cut. Never more than the models' context.",
+    ),
+    field(
+        "vectors",
+        "encoder",
+        "\"\"",
+        Kind::Text,
+        "Sentence encoder, e.g. sentence-transformers/all-MiniLM-L6-v2; empty: TF-IDF + SVD.",
+    ),
+    field(
+        "vectors",
+        "text",
+        "\"question\"",
+        Kind::Choice(&["question", "instruction"]),
+        "What is encoded: the instruction with its input (question), or the instruction alone (the paper).",
+    ),
+    field("vectors", "dimensions", "256", Kind::Integer { min: 2, max: 1000 }, "TF-IDF + SVD: dimensions kept."),
+    field("manifold", "neighbours", "15", Kind::Integer { min: 2, max: 100 }, "Graph neighbours of a sample."),
+    field(
+        "manifold",
+        "candidates",
+        "30",
+        Kind::Integer { min: 2, max: 250 },
+        "Candidates the search ranks exactly; at least `neighbours`.",
+    ),
+    field(
+        "manifold",
+        "bandwidth_neighbour",
+        "7",
+        Kind::Integer { min: 1, max: 100 },
+        "The neighbour whose distance is the local scale; at most `neighbours`.",
+    ),
+    field(
+        "manifold",
+        "alpha",
+        "0.0",
+        Kind::Number { min: 0.0, max: 1.0 },
+        "Density exponent: 0 is the paper's Laplacian, 1 for pools of very uneven density.",
+    ),
+    field("manifold", "dimensions", "16", Kind::Integer { min: 1, max: 200 }, "Diffusion coordinates d."),
+    field("manifold", "time", "1.0", Kind::Number { min: 0.0, max: 100.0 }, "Diffusion time t."),
+    field(
+        "manifold",
+        "clusters",
+        "\"automatic\"",
+        Kind::Clusters,
+        "Number of clusters before merging: automatic (by stability), fine, coarse, or a fixed number.",
+    ),
+    field(
+        "manifold",
+        "merge",
+        "\"small\"",
+        Kind::Choice(&["small", "none"]),
+        "Whether clusters too small to trust join their nearest one.",
+    ),
+    field(
+        "manifold",
+        "start",
+        "\"spectral\"",
+        Kind::Choice(&["spectral", "manifold"]),
+        "First labels: k-means on eigenvectors, or on diffusion coordinates (there `dimensions` decides).",
+    ),
+    field(
+        "manifold",
+        "k_max",
+        "40",
+        Kind::Integer { min: 4, max: 200 },
+        "Largest number of clusters the stability curve looks at; small pools lower it.",
+    ),
+    field(
+        "manifold",
+        "curve_rows",
+        "10000",
+        Kind::Integer { min: 240, max: 1_000_000 },
+        "Samples of the stability curve, the first in content-hash order.",
+    ),
+    field("manifold", "half_splits", "3", Kind::Integer { min: 1, max: 20 }, "Half-splits of the stability curve."),
+    field("manifold", "seed", "0", Kind::Integer { min: 0, max: i64::MAX }, "Seed of every random choice here."),
+    field("models", "dense", "\"\"", Kind::Text, "The model before pruning."),
+    field("models", "pruned", "\"\"", Kind::Text, "The model after pruning; empty: made by [prune], if that is on."),
+    field(
+        "models",
+        "device",
+        "\"cpu\"",
+        Kind::Choice(&["cpu"]),
+        "Where the models run. This build computes on the processor, in f32.",
+    ),
+    field(
+        "prune",
+        "method",
+        "\"none\"",
+        Kind::Choice(&["none", "magnitude", "wanda"]),
+        "none, magnitude, or wanda (needs calibration samples).",
+    ),
+    field("prune", "pattern", "\"0.5\"", Kind::Text, "Share of zeros in every projection (0.5), 2:4 or 4:8."),
+    field(
+        "prune",
+        "calibration",
+        "128",
+        Kind::Integer { min: 1, max: 100_000 },
+        "wanda: samples of the pool, the first in content-hash order.",
+    ),
+    field(
+        "score",
+        "batch_tokens",
+        "1024",
+        Kind::Integer { min: 16, max: 1 << 24 },
+        "Tokens of a forward pass, per thread: around 1,000 keep a small model in the cache.",
+    ),
+    field(
+        "score",
+        "shard",
+        "2000",
+        Kind::Integer { min: 1, max: 1 << 20 },
+        "Samples finished at a time: what a kill can lose.",
+    ),
+    field(
+        "concepts",
+        "per_sample",
+        "5",
+        Kind::PerSample,
+        "Best phrases of a sample that count; \"all\" is the paper's literal rule.",
+    ),
+    field("concepts", "max_words", "4", Kind::Integer { min: 1, max: 20 }, "Longer phrases are dropped."),
+];
+
+/// The fields of one selection that a run keeps up to date.
+pub const SELECTION_FIELDS: &[Field] = &[
+    field(SELECTION, "name", "\"paser-20\"", Kind::Text, "Its name."),
+    field(
+        SELECTION,
+        "strategy",
+        "\"paser\"",
+        Kind::Choice(&[
+            "paser",
+            "paser-guarded",
+            "paser-no-s2ric",
+            "paser-no-cdais",
+            "paser-no-ntem",
+            "full",
+            "random",
+            "random-length-matched",
+            "longest",
+            "jsd-top",
+            "perplexity-mid",
+            "perplexity-top",
+            "manual",
+        ]),
+        "paser, paser-guarded, paser-no-s2ric, paser-no-cdais, paser-no-ntem, full, random, random-length-matched, \
+         longest, jsd-top, perplexity-mid, perplexity-top, manual.",
+    ),
+    field(SELECTION, "budget", "\"20%\"", Kind::Budget, "20%, 1000 (samples) or 2M-tokens."),
+    field(
+        SELECTION,
+        "guard",
+        "\"none\"",
+        Kind::Choice(&["none", "tukey"]),
+        "Noise guard: sets aside what surprises even the dense model.",
+    ),
+    field(SELECTION, "concepts", "true", Kind::Flag, "The concept graph."),
+    field(
+        SELECTION,
+        "strictness",
+        "1.0",
+        Kind::Number { min: 0.0, max: 1.0 },
+        "Share of known concept pairs that must be linked; 1 is the paper.",
+    ),
+    field(
+        SELECTION,
+        "refill",
+        "\"fewest-conflicts\"",
+        Kind::Choice(&["fewest-conflicts", "none"]),
+        "What fills a quota whose consistent candidates ran out; none is the paper.",
+    ),
+    field(
+        SELECTION,
+        "weight",
+        "\"cds\"",
+        Kind::Choice(&["cds", "cds_x_size", "uniform"]),
+        "What a cluster's share of the budget follows; cds is the paper.",
+    ),
+    field(
+        SELECTION,
+        "damage",
+        "\"whole\"",
+        Kind::Choice(&["whole", "after-first-token"]),
+        "Which damage drives quotas and order.",
+    ),
+    field(SELECTION, "seed", "0", Kind::Integer { min: 0, max: i64::MAX }, "For strategies that draw."),
+];

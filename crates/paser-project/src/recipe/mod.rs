@@ -1,0 +1,394 @@
+//! `recipe.toml`: the whole truth about what a project computes. Readable, diffable, every default spelled out; a
+//! stage's numbers come from here and from nowhere else.
+
+mod fields;
+mod parse;
+mod render;
+
+use std::path::Path;
+
+use paser_protocol::{ConceptRule, SelectionPlan};
+use serde::de::DeserializeOwned;
+
+use crate::ProjectError;
+use parse::{Document, Parsed, Values};
+pub use render::literal;
+
+/// Which samples are kept for evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HoldOutRule {
+    None,
+    /// Share of the distinct samples, by content hash.
+    Share(f64),
+    /// Whole-number ids divisible by this.
+    MultiplesOf(u64),
+    Ids(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterRule {
+    Automatic,
+    Fine,
+    Coarse,
+    Fixed(u32),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolRecipe {
+    pub path: String,
+    pub hold_out: HoldOutRule,
+}
+
+/// Column names as written; `auto` and `none` keep their meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolesRecipe {
+    pub instruction: String,
+    pub input: String,
+    pub output: String,
+    pub id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateRecipe {
+    pub name: String,
+    pub max_tokens: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorsRecipe {
+    /// Empty: TF-IDF + SVD.
+    pub encoder: String,
+    /// `question` or `instruction`.
+    pub text: String,
+    pub dimensions: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ManifoldRecipe {
+    pub neighbours: usize,
+    pub candidates: usize,
+    pub bandwidth_neighbour: usize,
+    pub alpha: f64,
+    pub dimensions: usize,
+    pub time: f64,
+    pub clusters: ClusterRule,
+    pub merge: bool,
+    /// `spectral` or `manifold`.
+    pub start: String,
+    pub k_max: usize,
+    pub curve_rows: usize,
+    pub half_splits: usize,
+    pub seed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelsRecipe {
+    /// Empty where there is none.
+    pub dense: String,
+    pub pruned: String,
+    pub device: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneRecipe {
+    /// `none`, `magnitude` or `wanda`.
+    pub method: String,
+    pub pattern: String,
+    pub calibration: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScoreRecipe {
+    pub batch_tokens: usize,
+    pub shard: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConceptsRecipe {
+    /// None: all phrases.
+    pub per_sample: Option<usize>,
+    pub max_words: usize,
+}
+
+/// A selection that a run keeps up to date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPlan {
+    pub name: String,
+    pub plan: SelectionPlan,
+}
+
+/// A recipe whose every field holds an allowed value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    pub name: String,
+    pub pool: PoolRecipe,
+    pub roles: RolesRecipe,
+    pub template: TemplateRecipe,
+    pub vectors: VectorsRecipe,
+    pub manifold: ManifoldRecipe,
+    pub models: ModelsRecipe,
+    pub prune: PruneRecipe,
+    pub score: ScoreRecipe,
+    pub concepts: ConceptsRecipe,
+    pub selections: Vec<NamedPlan>,
+}
+
+impl Recipe {
+    /// Every field at its default; three selections at 20 %: `paser`, `paser-guarded` and `random`.
+    pub fn new() -> Self {
+        let mut document = Document::default();
+        for field in fields::FIELDS {
+            let name = if field.section.is_empty() {
+                field.key.to_owned()
+            } else {
+                format!("{}.{}", field.section, field.key)
+            };
+            document.values.insert(name, render::parsed_default(field));
+        }
+        let mut recipe = Self::from_document(&document);
+        recipe.selections = ["paser", "paser-guarded", "random"]
+            .into_iter()
+            .map(|strategy| NamedPlan {
+                name: format!("{strategy}-20"),
+                plan: SelectionPlan {
+                    strategy: strategy.parse().unwrap_or(paser_protocol::Strategy::Paser),
+                    ..SelectionPlan::default()
+                },
+            })
+            .collect();
+        recipe
+    }
+
+    /// Reads a recipe; `path` names it in errors.
+    ///
+    /// # Errors
+    /// `Recipe` with one line per problem: file, line, key, and what is allowed.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ProjectError> {
+        let document = parse::document(text, path)?;
+        let recipe = Self::from_document(&document);
+        recipe.check_relations(text, path)?;
+        Ok(recipe)
+    }
+
+    pub fn read(path: &Path) -> Result<Self, ProjectError> {
+        let bytes = fs_err::read(path)?;
+        let text = String::from_utf8(bytes).map_err(|error| ProjectError::Recipe {
+            problems: vec![format!("{}: byte {} is not UTF-8", path.display(), error.utf8_error().valid_up_to())],
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// The file: every value with its comment.
+    pub fn render(&self) -> String {
+        render::file(self)
+    }
+
+    /// Sets one value in the text of a recipe and leaves all else as it was. `value` is a TOML literal.
+    ///
+    /// # Errors
+    /// `Recipe` where the key is not in the text or the result is no valid recipe.
+    pub fn with_value(text: &str, section: &str, key: &str, value: &str, path: &Path) -> Result<String, ProjectError> {
+        let span = parse::value_span(text, section, key).ok_or_else(|| ProjectError::Recipe {
+            problems: vec![format!("{}: there is no `{key}` in [{section}] to change", path.display())],
+        })?;
+        let mut changed = text.to_owned();
+        changed.replace_range(span, value);
+        Self::parse(&changed, path)?;
+        Ok(changed)
+    }
+
+    fn from_document(document: &Document) -> Self {
+        let get = Get(document);
+        Self {
+            name: get.text("name"),
+            pool: PoolRecipe {
+                path: get.text("pool.path"),
+                hold_out: match document.values.get("pool.holdout") {
+                    Some(Parsed::Number(share)) => HoldOutRule::Share(*share),
+                    Some(Parsed::Integer(divisor)) => HoldOutRule::MultiplesOf(*divisor as u64),
+                    Some(Parsed::List(ids)) => HoldOutRule::Ids(ids.clone()),
+                    _ => HoldOutRule::None,
+                },
+            },
+            roles: RolesRecipe {
+                instruction: get.text("roles.instruction"),
+                input: get.text("roles.input"),
+                output: get.text("roles.output"),
+                id: get.text("roles.id"),
+            },
+            template: TemplateRecipe { name: get.text("template.name"), max_tokens: get.count("template.max_tokens") },
+            vectors: VectorsRecipe {
+                encoder: get.text("vectors.encoder"),
+                text: get.text("vectors.text"),
+                dimensions: get.count("vectors.dimensions"),
+            },
+            manifold: ManifoldRecipe {
+                neighbours: get.count("manifold.neighbours"),
+                candidates: get.count("manifold.candidates"),
+                bandwidth_neighbour: get.count("manifold.bandwidth_neighbour"),
+                alpha: get.number("manifold.alpha"),
+                dimensions: get.count("manifold.dimensions"),
+                time: get.number("manifold.time"),
+                clusters: match document.values.get("manifold.clusters") {
+                    Some(Parsed::Integer(k)) => ClusterRule::Fixed(*k as u32),
+                    Some(Parsed::Text(word)) if word == "fine" => ClusterRule::Fine,
+                    Some(Parsed::Text(word)) if word == "coarse" => ClusterRule::Coarse,
+                    _ => ClusterRule::Automatic,
+                },
+                merge: get.text("manifold.merge") == "small",
+                start: get.text("manifold.start"),
+                k_max: get.count("manifold.k_max"),
+                curve_rows: get.count("manifold.curve_rows"),
+                half_splits: get.count("manifold.half_splits"),
+                seed: get.count("manifold.seed") as u64,
+            },
+            models: ModelsRecipe {
+                dense: get.text("models.dense"),
+                pruned: get.text("models.pruned"),
+                device: get.text("models.device"),
+            },
+            prune: PruneRecipe {
+                method: get.text("prune.method"),
+                pattern: get.text("prune.pattern"),
+                calibration: get.count("prune.calibration"),
+            },
+            score: ScoreRecipe { batch_tokens: get.count("score.batch_tokens"), shard: get.count("score.shard") },
+            concepts: ConceptsRecipe {
+                per_sample: match document.values.get("concepts.per_sample") {
+                    Some(Parsed::Integer(count)) => Some(*count as usize),
+                    _ => None,
+                },
+                max_words: get.count("concepts.max_words"),
+            },
+            selections: document.selections.iter().map(named_plan).collect(),
+        }
+    }
+
+    /// What one field alone cannot tell.
+    fn check_relations(&self, text: &str, path: &Path) -> Result<(), ProjectError> {
+        let mut problems = Vec::new();
+        let mut add = |section: &str, key: &str, what: &str| {
+            let at = parse::value_span(text, section, key).map_or(0, |span| span.start);
+            let line = 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
+            problems.push(format!("{}:{line}: {what}", path.display()));
+        };
+        let manifold = &self.manifold;
+        if manifold.candidates < manifold.neighbours {
+            add("manifold", "candidates", "`candidates` must be at least `neighbours`");
+        }
+        if manifold.bandwidth_neighbour > manifold.neighbours {
+            add("manifold", "bandwidth_neighbour", "`bandwidth_neighbour` must be at most `neighbours`");
+        }
+        let roles = &self.roles;
+        let named = [&roles.instruction, &roles.input, &roles.output, &roles.id].map(|role| role.as_str() != "auto");
+        if named.contains(&true) && named.contains(&false) {
+            add(
+                "roles",
+                "instruction",
+                "name all four roles or leave all four `auto` (`none` where there is no input or no id)",
+            );
+        }
+        for (key, role) in [("instruction", &roles.instruction), ("output", &roles.output)] {
+            if role == "none" {
+                add("roles", key, &format!("`{key}` cannot be `none`: a sample needs it"));
+            }
+        }
+        if self.prune.method != "none" {
+            if !self.models.pruned.is_empty() {
+                add("prune", "method", "[prune] is on and models.pruned names a model: empty one of them");
+            }
+            if self.models.dense.is_empty() {
+                add("prune", "method", "[prune] needs models.dense");
+            }
+            if prune_pattern(&self.prune.pattern).is_none() {
+                add(
+                    "prune",
+                    "pattern",
+                    &format!("`pattern` must be a share such as 0.5, 2:4 or 4:8, not {:?}", self.prune.pattern),
+                );
+            }
+        }
+        if self.models.dense.is_empty() && !self.models.pruned.is_empty() {
+            add("models", "dense", "`pruned` is given without `dense`: damage is the difference of both");
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ProjectError::Recipe { problems }) }
+    }
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A share of zeros, or N of M.
+pub fn prune_pattern(text: &str) -> Option<Result<f64, (usize, usize)>> {
+    match text {
+        "2:4" => Some(Err((2, 4))),
+        "4:8" => Some(Err((4, 8))),
+        _ => text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share < 1.0).map(Ok),
+    }
+}
+
+struct Get<'a>(&'a Document);
+
+impl Get<'_> {
+    fn text(&self, name: &str) -> String {
+        match self.0.values.get(name) {
+            Some(Parsed::Text(text)) => text.clone(),
+            _ => String::new(),
+        }
+    }
+
+    fn count(&self, name: &str) -> usize {
+        match self.0.values.get(name) {
+            Some(Parsed::Integer(number)) => *number as usize,
+            _ => 0,
+        }
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        match self.0.values.get(name) {
+            Some(Parsed::Number(number)) => *number,
+            _ => 0.0,
+        }
+    }
+}
+
+fn named_plan(values: &Values) -> NamedPlan {
+    let text = |key: &str| match values.get(key) {
+        Some(Parsed::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let default = SelectionPlan::default();
+    NamedPlan {
+        name: text("name"),
+        plan: SelectionPlan {
+            strategy: text("strategy").parse().unwrap_or(default.strategy),
+            budget: text("budget").parse().unwrap_or(default.budget),
+            guard: word(text("guard")).unwrap_or(default.guard),
+            concepts: ConceptRule {
+                on: values.get("concepts") != Some(&Parsed::Flag(false)),
+                strictness: match values.get("strictness") {
+                    Some(Parsed::Number(strictness)) => *strictness,
+                    _ => default.concepts.strictness,
+                },
+            },
+            refill: word(text("refill")).unwrap_or(default.refill),
+            weight: word(text("weight")).unwrap_or(default.weight),
+            damage: word(text("damage")).unwrap_or(default.damage),
+            seed: match values.get("seed") {
+                Some(Parsed::Integer(seed)) => *seed as u64,
+                _ => default.seed,
+            },
+        },
+    }
+}
+
+/// The protocol's enums by their own words. The check has let only those through.
+fn word<T: DeserializeOwned>(text: String) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(text)).ok()
+}
+
+#[cfg(test)]
+mod tests;

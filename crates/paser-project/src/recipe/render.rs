@@ -1,0 +1,174 @@
+//! Writes a recipe: sections and comments from the table of fields, values from the recipe.
+
+use paser_protocol::SelectionPlan;
+
+use super::fields::{FIELDS, Field, Kind, LAYOUT, SECTIONS, SELECTION_FIELDS};
+use super::parse::Parsed;
+use super::{ClusterRule, HoldOutRule, Recipe};
+
+const HEAD: &str = "\
+# The recipe of a PASER Studio project: everything that decides its numbers. Change a value and run again: only what
+# depends on it is computed anew. Nothing is assumed: a missing or unknown key is an error that names its line.
+";
+
+const SELECTIONS_HEAD: &str = "\
+# Selections that every run keeps up to date. Add as many as you like; those frozen by hand are left alone.
+";
+
+/// A text as a TOML literal.
+pub fn literal(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// The default of a field as the parser would give it.
+pub(super) fn parsed_default(field: &Field) -> Parsed {
+    let text = field.default.trim_matches('"').to_owned();
+    match field.kind {
+        Kind::Text | Kind::Choice(_) | Kind::HoldOut | Kind::Budget => Parsed::Text(text),
+        Kind::Flag => Parsed::Flag(text == "true"),
+        Kind::Number { .. } => Parsed::Number(text.parse().unwrap_or(0.0)),
+        Kind::Integer { .. } | Kind::Clusters | Kind::PerSample => {
+            text.parse().map_or_else(|_| Parsed::Text(text.clone()), Parsed::Integer)
+        }
+    }
+}
+
+pub(super) fn file(recipe: &Recipe) -> String {
+    let mut text = HEAD.to_owned();
+    let write = |text: &mut String, fields: &[Field], section: &str, value: &dyn Fn(&str) -> String| {
+        for field in fields.iter().filter(|field| field.section == section) {
+            text.push('\n');
+            for line in wrap(field.comment, 110) {
+                text.push_str(&format!("# {line}\n"));
+            }
+            text.push_str(&format!("{} = {}\n", field.key, value(field.key)));
+        }
+    };
+    write(&mut text, FIELDS, "", &|key| value(recipe, "", key));
+    for (section, about) in SECTIONS {
+        text.push('\n');
+        for line in wrap(about, 110) {
+            text.push_str(&format!("# {line}\n"));
+        }
+        text.push_str(&format!("[{section}]\n"));
+        write(&mut text, FIELDS, section, &|key| value(recipe, section, key));
+    }
+    text.push('\n');
+    text.push_str(SELECTIONS_HEAD);
+    for (index, named) in recipe.selections.iter().enumerate() {
+        text.push_str("\n[[selections]]\n");
+        for field in SELECTION_FIELDS {
+            if index == 0 {
+                for line in wrap(field.comment, 110) {
+                    text.push_str(&format!("# {line}\n"));
+                }
+            }
+            text.push_str(&format!("{} = {}\n", field.key, plan_value(&named.name, &named.plan, field.key)));
+        }
+    }
+    text
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.len() - 1;
+        if !lines[line].is_empty() && lines[line].len() + word.len() >= width {
+            lines.push(word.to_owned());
+        } else {
+            if !lines[line].is_empty() {
+                lines[line].push(' ');
+            }
+            lines[line].push_str(word);
+        }
+    }
+    lines
+}
+
+fn value(recipe: &Recipe, section: &str, key: &str) -> String {
+    let number = |value: f64| format!("{value:?}");
+    match (section, key) {
+        ("", "recipe") => LAYOUT.to_string(),
+        ("", _) => literal(&recipe.name),
+        ("pool", "path") => literal(&recipe.pool.path),
+        ("pool", _) => match &recipe.pool.hold_out {
+            HoldOutRule::None => literal("none"),
+            HoldOutRule::Share(share) => number(*share),
+            HoldOutRule::MultiplesOf(divisor) => literal(&format!("multiples of {divisor}")),
+            HoldOutRule::Ids(ids) => {
+                let ids: Vec<String> = ids.iter().map(|id| literal(id)).collect();
+                format!("[{}]", ids.join(", "))
+            }
+        },
+        ("roles", "instruction") => literal(&recipe.roles.instruction),
+        ("roles", "input") => literal(&recipe.roles.input),
+        ("roles", "output") => literal(&recipe.roles.output),
+        ("roles", _) => literal(&recipe.roles.id),
+        ("template", "name") => literal(&recipe.template.name),
+        ("template", _) => recipe.template.max_tokens.to_string(),
+        ("vectors", "encoder") => literal(&recipe.vectors.encoder),
+        ("vectors", "text") => literal(&recipe.vectors.text),
+        ("vectors", _) => recipe.vectors.dimensions.to_string(),
+        ("manifold", key) => manifold_value(recipe, key),
+        ("models", "dense") => literal(&recipe.models.dense),
+        ("models", "pruned") => literal(&recipe.models.pruned),
+        ("models", _) => literal(&recipe.models.device),
+        ("prune", "method") => literal(&recipe.prune.method),
+        ("prune", "pattern") => literal(&recipe.prune.pattern),
+        ("prune", _) => recipe.prune.calibration.to_string(),
+        ("score", "batch_tokens") => recipe.score.batch_tokens.to_string(),
+        ("score", _) => recipe.score.shard.to_string(),
+        ("concepts", "per_sample") => {
+            recipe.concepts.per_sample.map_or_else(|| literal("all"), |count| count.to_string())
+        }
+        (_, _) => recipe.concepts.max_words.to_string(),
+    }
+}
+
+fn manifold_value(recipe: &Recipe, key: &str) -> String {
+    let manifold = &recipe.manifold;
+    match key {
+        "neighbours" => manifold.neighbours.to_string(),
+        "candidates" => manifold.candidates.to_string(),
+        "bandwidth_neighbour" => manifold.bandwidth_neighbour.to_string(),
+        "alpha" => format!("{:?}", manifold.alpha),
+        "dimensions" => manifold.dimensions.to_string(),
+        "time" => format!("{:?}", manifold.time),
+        "clusters" => manifold.clusters.literal(),
+        "merge" => literal(if manifold.merge { "small" } else { "none" }),
+        "start" => literal(&manifold.start),
+        "k_max" => manifold.k_max.to_string(),
+        "curve_rows" => manifold.curve_rows.to_string(),
+        "half_splits" => manifold.half_splits.to_string(),
+        _ => manifold.seed.to_string(),
+    }
+}
+
+impl ClusterRule {
+    /// As a recipe writes it.
+    pub fn literal(self) -> String {
+        match self {
+            Self::Automatic => literal("automatic"),
+            Self::Fine => literal("fine"),
+            Self::Coarse => literal("coarse"),
+            Self::Fixed(k) => k.to_string(),
+        }
+    }
+}
+
+fn plan_value(name: &str, plan: &SelectionPlan, key: &str) -> String {
+    // The protocol's enums write themselves as the words that the check allows.
+    let word = |value: serde_json::Result<String>| value.unwrap_or_default();
+    match key {
+        "name" => literal(name),
+        "strategy" => literal(plan.strategy.name()),
+        "budget" => literal(&plan.budget.to_string()),
+        "guard" => word(serde_json::to_string(&plan.guard)),
+        "concepts" => plan.concepts.on.to_string(),
+        "strictness" => format!("{:?}", plan.concepts.strictness),
+        "refill" => word(serde_json::to_string(&plan.refill)),
+        "weight" => word(serde_json::to_string(&plan.weight)),
+        "damage" => word(serde_json::to_string(&plan.damage)),
+        _ => plan.seed.to_string(),
+    }
+}

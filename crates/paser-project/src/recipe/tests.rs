@@ -1,0 +1,102 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use paser_protocol::{Budget, Guard, Refill, Strategy, Weight};
+use proptest::prelude::*;
+
+use super::*;
+
+fn path() -> &'static Path {
+    Path::new("p/recipe.toml")
+}
+
+fn problems(text: &str) -> Vec<String> {
+    match Recipe::parse(text, path()) {
+        Err(ProjectError::Recipe { problems }) => problems,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_new_writes_is_read_back_as_it_was() {
+    let mut recipe = Recipe::new();
+    assert_eq!(Recipe::parse(&recipe.render(), path()).unwrap(), recipe);
+    recipe.name = "with \"quotes\" and \\ and\nnewline".to_owned();
+    recipe.pool.hold_out = HoldOutRule::Ids(vec!["1".to_owned(), "a b".to_owned()]);
+    recipe.manifold.clusters = ClusterRule::Fixed(12);
+    recipe.manifold.alpha = 0.5;
+    recipe.concepts.per_sample = None;
+    recipe.selections[0].plan = SelectionPlan {
+        strategy: Strategy::PaserNoNtem,
+        budget: Budget::Tokens(2_000_000),
+        guard: Guard::Tukey,
+        concepts: ConceptRule { on: false, strictness: 0.25 },
+        refill: Refill::None,
+        weight: Weight::CdsXSize,
+        damage: paser_protocol::Damage::AfterFirstToken,
+        seed: 9,
+    };
+    assert_eq!(Recipe::parse(&recipe.render(), path()).unwrap(), recipe);
+    for hold_out in [HoldOutRule::None, HoldOutRule::Share(0.05), HoldOutRule::MultiplesOf(50)] {
+        recipe.pool.hold_out = hold_out;
+        assert_eq!(Recipe::parse(&recipe.render(), path()).unwrap(), recipe);
+    }
+}
+
+#[test]
+fn every_field_is_written_with_its_comment() {
+    let text = Recipe::new().render();
+    for field in fields::FIELDS.iter().chain(fields::SELECTION_FIELDS) {
+        assert!(text.contains(&format!("\n{} = ", field.key)), "{}", field.key);
+    }
+    assert!(text.lines().all(|line| line.len() <= 120), "too wide");
+}
+
+#[test]
+fn a_wrong_value_names_file_line_key_and_what_is_allowed() {
+    let text = Recipe::new().render();
+    let line = 1 + text.lines().position(|line| line.starts_with("neighbours = ")).unwrap();
+    let found = problems(&text.replace("neighbours = 15", "neighbours = 1"));
+    assert_eq!(found, [format!("p/recipe.toml:{line}: `neighbours` must be a whole number from 2 to 100, not 1")]);
+    let found = problems(&text.replace("name = \"alpaca\"", "name = \"vicuna\""));
+    assert!(found[0].contains("alpaca | plain | chat, not \"vicuna\""), "{found:?}");
+    let found = problems(&text.replace("budget = \"20%\"", "budget = \"a fifth\""));
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn unknown_missing_and_repeated_keys_are_errors() {
+    let text = Recipe::new().render();
+    let found = problems(&text.replace("candidates = 30", "candidate = 30"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().any(|problem| problem.contains("there is no key `candidate` in [manifold]")), "{found:?}");
+    assert!(found.iter().any(|problem| problem.contains("the usual line is `candidates = 30`")), "{found:?}");
+    assert!(problems(&text.replace("[score]", "[scores]")).iter().any(|p| p.contains("no section [scores]")));
+    assert!(problems(&format!("{text}\n[[selections]]\nname = \"paser-20\"\n")).iter().any(|p| p.contains("twice")));
+    assert!(problems(&text.replace("seed = 0", "seed = 0\nseed = 1"))[0].contains("recipe.toml:"));
+    assert!(problems("not toml at all [")[0].starts_with("p/recipe.toml:1:"));
+}
+
+#[test]
+fn fields_that_contradict_each_other_are_found() {
+    let text = Recipe::new().render();
+    assert!(problems(&text.replace("candidates = 30", "candidates = 5"))[0].contains("at least `neighbours`"));
+    assert!(problems(&text.replace("instruction = \"auto\"", "instruction = \"q\""))[0].contains("all four"));
+    assert!(problems(&text.replace("method = \"none\"", "method = \"wanda\""))[0].contains("models.dense"));
+}
+
+#[test]
+fn one_value_changes_and_the_rest_stays_to_the_byte() {
+    let text = format!("{}\n# my own remark\n", Recipe::new().render());
+    let changed = Recipe::with_value(&text, "manifold", "clusters", "12", path()).unwrap();
+    assert_eq!(changed, text.replace("clusters = \"automatic\"", "clusters = 12"));
+    assert!(Recipe::with_value(&text, "manifold", "clusters", "0", path()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "[\\[\\]a-z_=\"0-9.\\n{},# ]{0,200}") {
+        let _ = Recipe::parse(&text, path());
+    }
+}

@@ -1,0 +1,186 @@
+//! One pool seen by one selection: who is held out, pinned, excluded, unscorable, guarded or eligible, what a row
+//! costs, how badly each cluster is hurt. Everything later reads rows through this (section 2 of the method).
+
+use crate::budget::Unit;
+use crate::columns::PoolColumns;
+use crate::curation::Curation;
+use crate::damage::{Cds, canonical_order, damage_by_label};
+use crate::error::SelectError;
+use crate::guard;
+use crate::params::{Damage, Guard, SelectParams};
+use crate::water::ClusterWeight;
+
+/// Standing of a row before any strategy looks at it. A pin outranks everything but hold-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    HeldOut,
+    Pinned,
+    Excluded,
+    Unscorable,
+    Guarded,
+    Eligible,
+}
+
+/// Which labels stand for capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    Clusters,
+    KMeans,
+}
+
+pub(crate) struct Frame<'a> {
+    pub pool: &'a PoolColumns,
+    pub labels: &'a [u32],
+    pub names: Vec<String>,
+    /// Rows by content hash, then id.
+    pub order: Vec<u32>,
+    pub state: Vec<State>,
+    /// Fence of each cluster on the dense loss.
+    pub fences: Vec<f64>,
+    pub cds: Vec<Option<Cds>>,
+    /// Factor of each cluster.
+    pub emphasis: Vec<f64>,
+    pub unit: Unit,
+    pub damage: Damage,
+}
+
+impl<'a> Frame<'a> {
+    pub fn new(
+        pool: &'a PoolColumns,
+        curation: &Curation,
+        params: &SelectParams,
+        grouping: Grouping,
+        guard: Guard,
+    ) -> Result<Self, SelectError> {
+        let (labels, names) = match grouping {
+            Grouping::Clusters => (pool.clusters.as_slice(), pool.cluster_names.clone()),
+            Grouping::KMeans => {
+                let labels = pool.alternative_clusters.as_deref().ok_or(SelectError::NoAlternativeClusters)?;
+                let count = labels.iter().max().map_or(0, |label| *label as usize + 1);
+                (labels, (1..=count).map(|number| format!("k-means {number}")).collect())
+            }
+        };
+        let order = canonical_order(pool);
+        let mut state: Vec<State> = (0..pool.len())
+            .map(|row| match (pool.held_out[row], &pool.scores[row]) {
+                (true, _) => State::HeldOut,
+                (false, None) => State::Unscorable,
+                (false, Some(_)) => State::Eligible,
+            })
+            .collect();
+        for (rows, mark) in [(&curation.excluded, State::Excluded), (&curation.pinned, State::Pinned)] {
+            for &row in rows {
+                if state[row as usize] != State::HeldOut {
+                    state[row as usize] = mark;
+                }
+            }
+        }
+        let losses: Vec<(u32, f64)> = order
+            .iter()
+            .filter(|row| state[**row as usize] == State::Eligible)
+            .filter_map(|&row| pool.scores[row as usize].map(|score| (labels[row as usize], score.loss_dense)))
+            .collect();
+        let fences = guard::fences(&losses, names.len());
+        let above = |row: usize| pool.scores[row].is_some_and(|score| score.loss_dense > fences[labels[row] as usize]);
+        if guard == Guard::Tukey {
+            for (row, state) in state.iter_mut().enumerate() {
+                if *state == State::Eligible && above(row) {
+                    *state = State::Guarded;
+                }
+            }
+        }
+        // A pin overrules the guard; an excluded row beyond the fence is still no evidence of damage.
+        let counts = |row: usize| match state[row] {
+            State::HeldOut | State::Unscorable | State::Guarded => false,
+            State::Pinned | State::Eligible => true,
+            State::Excluded => guard == Guard::None || !above(row),
+        };
+        let cds = damage_by_label(pool, labels, names.len(), &order, counts);
+        let emphasis = emphasis(pool, curation, labels, names.len(), &order);
+        Ok(Self {
+            pool,
+            labels,
+            names,
+            order,
+            state,
+            fences,
+            cds,
+            emphasis,
+            unit: params.budget.unit(),
+            damage: params.damage,
+        })
+    }
+
+    pub fn clusters(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn label(&self, row: u32) -> usize {
+        self.labels[row as usize] as usize
+    }
+
+    /// What taking a row spends, in the unit of the budget.
+    pub fn cost(&self, row: u32) -> u64 {
+        match self.unit {
+            Unit::Samples => 1,
+            Unit::Tokens => u64::from(self.pool.trained_tokens[row as usize]),
+        }
+    }
+
+    pub fn above_fence(&self, row: u32) -> bool {
+        self.pool.scores[row as usize].is_some_and(|score| score.loss_dense > self.fences[self.label(row)])
+    }
+
+    /// Rows in that state, by content hash.
+    pub fn rows(&self, state: State) -> impl Iterator<Item = u32> + '_ {
+        self.order.iter().copied().filter(move |row| self.state[*row as usize] == state)
+    }
+
+    /// Damage of a cluster under the chosen reading.
+    pub fn cluster_damage(&self, cluster: usize) -> Option<f64> {
+        self.cds[cluster].and_then(|cds| cds.damage(self.damage))
+    }
+
+    /// What [`crate::quotas`] needs of every cluster.
+    pub fn weights(&self) -> Vec<ClusterWeight> {
+        let mut weights: Vec<ClusterWeight> = (0..self.clusters())
+            .map(|cluster| ClusterWeight {
+                cds: self.cluster_damage(cluster),
+                size: 0,
+                eligible: 0,
+                pinned: 0,
+                emphasis: self.emphasis[cluster],
+            })
+            .collect();
+        for row in 0..self.pool.len() as u32 {
+            let state = self.state[row as usize];
+            let weight = &mut weights[self.label(row)];
+            weight.size += u64::from(state != State::HeldOut);
+            match state {
+                State::Eligible => weight.eligible += self.cost(row),
+                State::Pinned => weight.pinned += self.cost(row),
+                _ => {}
+            }
+        }
+        weights
+    }
+}
+
+/// A person's factors are on capability clusters; where other labels stand for capabilities, each of those gets the mean
+/// factor of its rows.
+fn emphasis(pool: &PoolColumns, curation: &Curation, labels: &[u32], clusters: usize, order: &[u32]) -> Vec<f64> {
+    if curation.emphasis.is_empty() {
+        return vec![1.0; clusters];
+    }
+    let factor = |cluster: u32| curation.emphasis.get(&cluster).copied().unwrap_or(1.0);
+    if std::ptr::eq(labels, pool.clusters.as_slice()) {
+        return (0..clusters as u32).map(factor).collect();
+    }
+    let mut sums = vec![(0.0, 0.0); clusters];
+    for &row in order {
+        let sum: &mut (f64, f64) = &mut sums[labels[row as usize] as usize];
+        sum.0 += factor(pool.clusters[row as usize]);
+        sum.1 += 1.0;
+    }
+    sums.iter().map(|(sum, count)| if *count > 0.0 { sum / count } else { 1.0 }).collect()
+}

@@ -1,0 +1,73 @@
+//! The noise guard: Tukey's fence on the dense model's response loss, per cluster (section 2 of the method). A sample
+//! that surprises even the dense model is no evidence of damage.
+
+/// No fence lies below this loss, in nats a token: what the dense model does know is never fenced off.
+pub const FENCE_FLOOR: f64 = 0.5;
+
+/// Clusters with fewer eligible unpinned rows than this use the fence of the whole pool.
+pub const FENCE_MIN_ROWS: usize = 20;
+
+/// Quantile by linear interpolation between order statistics (position `(n - 1) q`). `sorted` is ascending and not empty.
+pub fn linear_quantile(sorted: &[f64], q: f64) -> f64 {
+    let position = (sorted.len() - 1) as f64 * q;
+    let low = position.floor() as usize;
+    let high = (low + 1).min(sorted.len() - 1);
+    sorted[low] + (sorted[high] - sorted[low]) * (position - low as f64)
+}
+
+/// `max(0.5, Q3 + 1.5 (Q3 - Q1))`, the loss above which a sample is fenced off; infinite without rows.
+pub fn tukey_fence(losses: &[f64]) -> f64 {
+    if losses.is_empty() {
+        return f64::INFINITY;
+    }
+    let mut sorted = losses.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let (first, third) = (linear_quantile(&sorted, 0.25), linear_quantile(&sorted, 0.75));
+    (third + 1.5 * (third - first)).max(FENCE_FLOOR)
+}
+
+/// The fence of every cluster from the `(cluster, loss)` of eligible unpinned rows.
+pub(crate) fn fences(rows: &[(u32, f64)], clusters: usize) -> Vec<f64> {
+    let mut by_cluster: Vec<Vec<f64>> = vec![Vec::new(); clusters];
+    for &(cluster, loss) in rows {
+        by_cluster[cluster as usize].push(loss);
+    }
+    let pool: Vec<f64> = rows.iter().map(|(_, loss)| *loss).collect();
+    let pool_fence = tukey_fence(&pool);
+    by_cluster
+        .iter()
+        .map(|losses| if losses.len() < FENCE_MIN_ROWS { pool_fence } else { tukey_fence(losses) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_interpolate_like_numpy() {
+        let values = [1.0, 2.0, 4.0, 8.0];
+        assert_eq!(linear_quantile(&values, 0.25), 1.75);
+        assert_eq!(linear_quantile(&values, 0.75), 5.0);
+        assert_eq!(linear_quantile(&values, 1.0), 8.0);
+        assert_eq!(linear_quantile(&[3.0], 0.75), 3.0);
+    }
+
+    #[test]
+    fn fence_is_third_quartile_plus_one_and_a_half_ranges_but_never_below_half_a_nat() {
+        assert_eq!(tukey_fence(&[8.0, 1.0, 4.0, 2.0]), 5.0 + 1.5 * 3.25);
+        assert_eq!(tukey_fence(&[0.01; 30]), FENCE_FLOOR);
+        assert_eq!(tukey_fence(&[]), f64::INFINITY);
+    }
+
+    #[test]
+    fn small_clusters_use_the_fence_of_the_pool() {
+        let mut rows: Vec<(u32, f64)> = (0..20).map(|i| (0, 1.0 + f64::from(i) / 10.0)).collect();
+        rows.extend((0..19).map(|_| (1, 9.0)));
+        let losses: Vec<f64> = rows.iter().map(|row| row.1).collect();
+        let fences = fences(&rows, 3);
+        assert_eq!(fences[0], tukey_fence(&losses[..20]));
+        assert_eq!(fences[1], tukey_fence(&losses));
+        assert_eq!(fences[2], tukey_fence(&losses));
+    }
+}

@@ -1,0 +1,25 @@
+//! `full`: every pin and every eligible sample, whatever the budget, by content hash.
+
+use crate::frame::{Frame, State};
+use crate::params::Refill;
+use crate::strategies::Choice;
+use crate::strategies::random::pinned_and_eligible;
+use crate::walk::{Group, Plan, Unreached};
+
+pub(crate) fn plan(frame: &Frame<'_>) -> Choice {
+    let rows: Vec<u32> = frame.rows(State::Eligible).collect();
+    let (pinned, eligible) = pinned_and_eligible(frame);
+    Choice {
+        plan: Plan {
+            groups: vec![Group { quota: eligible, rows: rows.clone() }],
+            best_first: rows,
+            strictness: None,
+            refill: Refill::None,
+            unreached: Unreached::BelowCut,
+        },
+        total: pinned + eligible,
+        raw: None,
+        cluster_of_group: None,
+        equal_weights: false,
+    }
+}

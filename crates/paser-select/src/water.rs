@@ -1,0 +1,138 @@
+//! Spreads a budget over clusters: capped water-filling in real numbers, then largest-remainder rounding. Owns the
+//! rule of section 2 of the method ("Budget"); forty clusters take microseconds, so a window can call it while a
+//! slider moves.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::SelectError;
+use crate::params::Weight;
+
+/// What the spread needs to know of one cluster. `eligible` and `pinned` are in the unit of the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterWeight {
+    /// Mean damage under the chosen reading; `None` where nothing was scored.
+    pub cds: Option<f64>,
+    /// Distinct samples after hold-out.
+    pub size: u64,
+    /// Eligible unpinned samples, or their tokens.
+    pub eligible: u64,
+    /// Pinned samples, or their tokens.
+    pub pinned: u64,
+    /// A person's factor; 1 leaves the weight as it is.
+    pub emphasis: f64,
+}
+
+impl ClusterWeight {
+    fn weight(&self, weight: Weight) -> f64 {
+        let damage = self.cds.unwrap_or(0.0);
+        self.emphasis
+            * match weight {
+                Weight::Cds => damage,
+                Weight::CdsXSize => damage * self.size as f64,
+                Weight::Uniform => 1.0,
+            }
+    }
+}
+
+/// The share of one cluster, in the unit of the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterQuota {
+    /// Pins plus the share its weight alone would give: before caps and rounding.
+    pub raw: f64,
+    /// Pins plus eligible unpinned samples: the most it can give.
+    pub cap: u64,
+    /// What it is asked for.
+    pub quota: u64,
+}
+
+/// The spread of one budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quotas {
+    /// One entry per cluster, in the order given.
+    pub clusters: Vec<ClusterQuota>,
+    /// Sum of the quotas: the smaller of budget and `available`.
+    pub total: u64,
+    /// Sum of the caps.
+    pub available: u64,
+    /// True where no cluster had any weight, so that all count the same.
+    pub equal_weights: bool,
+}
+
+/// Spreads `budget` over the clusters: pins first, the rest by weight, each cluster at most its eligible samples; what
+/// a full cluster cannot hold flows to the others by the same weights. Clusters without weight come into play only when
+/// all others are full. Fails where the pins alone exceed the budget.
+pub fn quotas(clusters: &[ClusterWeight], weight: Weight, budget: u64) -> Result<Quotas, SelectError> {
+    let pinned: u64 = clusters.iter().map(|cluster| cluster.pinned).sum();
+    let eligible: u64 = clusters.iter().map(|cluster| cluster.eligible).sum();
+    let Some(free) = budget.checked_sub(pinned) else {
+        return Err(SelectError::MorePinsThanBudget { pinned, budget });
+    };
+    let mut weights: Vec<f64> = clusters.iter().map(|cluster| cluster.weight(weight)).collect();
+    let equal_weights = !weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0);
+    if equal_weights {
+        weights = clusters.iter().map(|cluster| cluster.emphasis).collect();
+        if !weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0) {
+            weights.fill(1.0);
+        }
+    }
+    let sum: f64 = weights.iter().sum();
+    let spread = free.min(eligible);
+    let caps: Vec<u64> = clusters.iter().map(|cluster| cluster.eligible).collect();
+    let shares = round_to_sum(&water_fill(&weights, &caps, spread), &caps, spread);
+    let clusters = clusters
+        .iter()
+        .zip(&weights)
+        .zip(shares)
+        .map(|((cluster, weight), share)| ClusterQuota {
+            raw: cluster.pinned as f64 + if sum > 0.0 { free as f64 * (weight / sum) } else { 0.0 },
+            cap: cluster.pinned + cluster.eligible,
+            quota: cluster.pinned + share,
+        })
+        .collect();
+    Ok(Quotas { clusters, total: pinned + spread, available: pinned + eligible, equal_weights })
+}
+
+/// Real shares `min(cap, level x weight)` that sum to `amount`, which must not exceed the sum of the caps.
+fn water_fill(weights: &[f64], caps: &[u64], amount: u64) -> Vec<f64> {
+    let mut shares = vec![0.0; weights.len()];
+    let mut left = amount as f64;
+    let weighted: Vec<usize> = (0..weights.len()).filter(|&k| weights[k] > 0.0 && caps[k] > 0).collect();
+    let weightless: Vec<usize> = (0..weights.len()).filter(|&k| weights[k] <= 0.0 && caps[k] > 0).collect();
+    for (mut open, weight) in [(weighted, Some(weights)), (weightless, None)] {
+        let of = |k: usize| weight.map_or(1.0, |weights| weights[k]);
+        // Clusters fill in order of cap / weight, so one sorted pass finds the level.
+        open.sort_by(|&a, &b| (caps[a] as f64 / of(a)).total_cmp(&(caps[b] as f64 / of(b))).then(a.cmp(&b)));
+        // Sums from the back keep what is still open free of cancellation.
+        let mut behind = vec![0.0; open.len() + 1];
+        for (position, &k) in open.iter().enumerate().rev() {
+            behind[position] = behind[position + 1] + of(k);
+        }
+        for (position, &k) in open.iter().enumerate() {
+            let share = left * (of(k) / behind[position]);
+            shares[k] = if share >= caps[k] as f64 { caps[k] as f64 } else { share.max(0.0) };
+            left -= shares[k];
+        }
+    }
+    shares
+}
+
+/// Whole numbers with the given sum: floors, then one more for the largest remainders (ties to the lower index).
+fn round_to_sum(shares: &[f64], caps: &[u64], amount: u64) -> Vec<u64> {
+    let mut whole: Vec<u64> = shares.iter().zip(caps).map(|(share, cap)| (share.floor() as u64).min(*cap)).collect();
+    let mut left = amount.saturating_sub(whole.iter().sum());
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by(|&a, &b| shares[b].fract().total_cmp(&shares[a].fract()).then(a.cmp(&b)));
+    while left > 0 {
+        let before = left;
+        for &k in &order {
+            if left > 0 && whole[k] < caps[k] {
+                whole[k] += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
+    }
+    whole
+}

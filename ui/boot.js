@@ -1,0 +1,79 @@
+// Starts the window, keeps the browser's own keys away from it, restarts it after a lost WebGL context, and says so in
+// HTML when it stopped.
+import init, { Window } from './ui.js';
+
+const byId = (id) => document.getElementById(id);
+let running = null;
+
+function banner(what, more, detail = '') {
+  byId('banner-what').textContent = what;
+  byId('banner-more').textContent = more;
+  byId('banner-detail').textContent = detail;
+  byId('banner').hidden = false;
+}
+
+function hide() {
+  byId('banner').hidden = true;
+}
+
+// A canvas keeps its dead context for ever: every start gets a new one.
+function freshCanvas() {
+  const old = byId('canvas');
+  const canvas = document.createElement('canvas');
+  canvas.id = 'canvas';
+  old.replaceWith(canvas);
+  canvas.addEventListener('webglcontextlost', (event) => {
+    event.preventDefault();
+    banner('The graphics context was lost.', 'The window starts again with everything as it was.');
+    setTimeout(restart, 300);
+  });
+  return canvas;
+}
+
+async function start() {
+  freshCanvas();
+  running = await Window.start('canvas');
+  window.__paser_starts = (window.__paser_starts || 0) + 1;
+  byId('loading')?.remove();
+  hide();
+}
+
+let restarting = false;
+async function restart() {
+  if (restarting) return;
+  restarting = true;
+  try {
+    running?.stop();
+    await start();
+  } catch (error) {
+    console.error(error);
+    location.reload();
+  } finally {
+    restarting = false;
+  }
+}
+
+// Keys that a browser would take: the palette, find, save, zoom.
+const OURS = new Set(['k', 'f', 's', 'e', 'o', 'z', 'y', '0', '+', '-', '=']);
+window.addEventListener('keydown', (event) => {
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && OURS.has(event.key.toLowerCase())) event.preventDefault();
+}, { capture: true });
+
+byId('banner-reload').addEventListener('click', () => location.reload());
+
+setInterval(() => {
+  const panic = running?.panic();
+  if (panic) {
+    running = null;
+    banner('The window stopped because of an error in it.', 'Nothing is lost: every edit is on disk. Reload to go on where you were.', panic);
+  }
+}, 1000);
+
+try {
+  await init({ module_or_path: './ui_bg.wasm' });
+  await start();
+} catch (error) {
+  console.error(error);
+  byId('loading')?.remove();
+  banner('The window could not start.', 'It needs WebGL 2 and WebAssembly. ' + (navigator.userAgent.includes('Firefox') ? 'Check webgl in about:config.' : 'Try a current browser.'), String(error));
+}

@@ -1,0 +1,297 @@
+//! The window itself: one frame from what arrived, through the views, to what is sent. Owns the state, the way to the
+//! engine, and what only drawing needs (the maps' pictures).
+
+use std::{cell::RefCell, rc::Rc};
+
+use egui::{Rect, Ui, pos2};
+
+use crate::{
+    command::Command,
+    dialogs::Dialog,
+    inbox::Message,
+    map::gl::Gl,
+    saved::Saved,
+    state::{AppState, Ask, For, Screen},
+    theme,
+    transport::{Incoming, Transport},
+    views::{self, map::MapView},
+};
+use paser_protocol::Request;
+
+/// Seconds of rest after which a changed plan goes to the engine.
+const PLAN_REST: f64 = 0.25;
+
+/// What the page around the window can do.
+#[derive(Clone, Default)]
+pub struct Host {
+    /// Milliseconds, for timing the graphics card; none where there is none.
+    pub clock: Option<fn() -> f64>,
+    /// Seconds since 1970.
+    pub wall: Option<fn() -> u64>,
+    pub has_gl: bool,
+    /// The system asks for less motion.
+    pub less_motion: bool,
+}
+
+pub struct App {
+    pub state: AppState,
+    transport: Rc<dyn Transport>,
+    inbox: Rc<RefCell<Vec<Message>>>,
+    map: MapView,
+    welcome_map: MapView,
+    host: Host,
+    saved: Saved,
+    started: bool,
+}
+
+impl App {
+    pub fn new(transport: Rc<dyn Transport>, host: Host, saved: Saved) -> Self {
+        let mut state = AppState { has_dialogs: transport.has_dialogs(), less_motion: host.less_motion, ..AppState::default() };
+        saved.restore(&mut state);
+        let gl = host.has_gl.then(Gl::default);
+        Self {
+            state,
+            transport,
+            inbox: Rc::default(),
+            map: MapView::new(gl, host.clock),
+            welcome_map: MapView::new(None, None),
+            host,
+            saved,
+            started: false,
+        }
+    }
+
+    /// What should outlive the window.
+    pub fn saved(&self, ctx: &egui::Context) -> Saved {
+        let mut saved = Saved::of(&self.state, self.map.camera(), ctx.zoom_factor());
+        if saved.project.is_none() && self.state.opening.is_some() {
+            saved.project = self.saved.project.clone();
+        }
+        saved
+    }
+
+    pub fn camera(&self) -> crate::map::Camera {
+        self.map.camera()
+    }
+
+    fn start(&mut self, ctx: &egui::Context) {
+        self.started = true;
+        ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        if let Some(scale) = self.saved.scale {
+            ctx.set_zoom_factor(scale.clamp(0.5, 3.0));
+        }
+        let (inbox, repaint) = (self.inbox.clone(), ctx.clone());
+        self.transport.events(Rc::new(move |incoming: Incoming| {
+            inbox.borrow_mut().push(Message::Incoming(incoming));
+            repaint.request_repaint();
+        }));
+        self.state.ask(Request::Hello, For::Hello);
+        self.send(ctx);
+    }
+
+    /// One frame, into the whole of `ui`.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        if !self.started {
+            self.start(&ctx);
+        }
+        self.state.now = ctx.input(|input| input.time);
+        self.state.wall = self.host.wall.map_or(0, |wall| wall());
+        self.state.rects.clear();
+        ctx.set_theme(self.state.mode.preference());
+        self.state.dark = ctx.theme() == egui::Theme::Dark;
+        self.receive(&ctx);
+        views::shortcuts::read(&mut self.state, &ctx);
+        self.run_commands(&ctx);
+        self.rest(&ctx);
+
+        let whole = ui.max_rect();
+        ui.painter().rect_filled(whole, 0.0, crate::widgets::look(ui).line);
+        match self.state.screen {
+            Screen::Welcome => views::welcome::show(ui, whole, &mut self.state, &mut self.welcome_map),
+            Screen::NewProject => views::new_project::show(ui, whole, &mut self.state),
+            Screen::Explore => views::explore::show(ui, whole, &mut self.state, &mut self.map),
+        }
+        views::show_dialog(&ctx, &mut self.state);
+        self.save_downloads();
+        let (now, bottom) = (self.state.now, if self.state.screen == Screen::Explore { 126.0 } else { 34.0 });
+        self.state.toasts.show(&ctx, now, bottom);
+
+        if self.state.focus.turn() {
+            ctx.request_repaint();
+        }
+        self.run_commands(&ctx);
+        self.state.ask_for_data();
+        self.send(&ctx);
+    }
+
+    fn receive(&mut self, ctx: &egui::Context) {
+        let messages = std::mem::take(&mut *self.inbox.borrow_mut());
+        let greeted = self.state.hello.is_some();
+        for message in messages {
+            self.state.receive(message);
+        }
+        if self.state.fresh_project {
+            self.state.fresh_project = false;
+            self.map.reset();
+            let path = self.state.project.as_ref().map(|project| project.path.clone()).unwrap_or_default();
+            if let Some(camera) = self.saved.restore_project(&mut self.state, &path) {
+                self.map.set_camera(camera);
+            }
+        }
+        if !greeted && self.state.hello.is_some() {
+            self.reopen();
+        }
+        let _ = ctx;
+    }
+
+    /// Starts where one left: the project that was open when the window closed.
+    fn reopen(&mut self) {
+        if self.state.opening.is_some() || self.saved.screen != Screen::Explore {
+            return;
+        }
+        match self.saved.project.clone() {
+            Some((_, true)) if Command::OpenDemo.enabled(&self.state).is_ok() => self.state.run(Command::OpenDemo),
+            Some((path, false)) if !path.is_empty() => self.state.open_project(path),
+            _ => {}
+        }
+    }
+
+    fn run_commands(&mut self, ctx: &egui::Context) {
+        let asks = std::mem::take(&mut self.state.outbox);
+        for ask in asks {
+            match ask {
+                Ask::Command(command) => self.state.execute(command, ctx),
+                other => self.state.outbox.push(other),
+            }
+        }
+    }
+
+    /// A changed plan goes to the engine once it rests.
+    fn rest(&mut self, ctx: &egui::Context) {
+        if let Some(changed) = self.state.build.changed {
+            let rested = self.state.now - changed;
+            if rested >= PLAN_REST && !self.state.dragging_budget {
+                self.state.select_now();
+            } else {
+                ctx.request_repaint_after_secs((PLAN_REST - rested).clamp(0.02, PLAN_REST) as f32);
+            }
+        }
+        if let Some(delay) = self.state.form.rest(self.state.now) {
+            ctx.request_repaint_after_secs(delay);
+        }
+        views::new_project::ask(&mut self.state);
+    }
+
+    fn send(&mut self, ctx: &egui::Context) {
+        for ask in std::mem::take(&mut self.state.outbox) {
+            let (inbox, repaint) = (self.inbox.clone(), ctx.clone());
+            match ask {
+                Ask::Command(command) => self.state.outbox.push(Ask::Command(command)),
+                Ask::Request(request, what) => self.transport.request(
+                    request,
+                    Box::new(move |reply| {
+                        inbox.borrow_mut().push(Message::Reply(what, reply.map(Box::new)));
+                        repaint.request_repaint();
+                    }),
+                ),
+                Ask::Pick(kind, what) => self.transport.pick(
+                    kind,
+                    Box::new(move |path| {
+                        inbox.borrow_mut().push(Message::Picked(what, path));
+                        repaint.request_repaint();
+                    }),
+                ),
+            }
+        }
+        for (key, shape) in std::mem::take(&mut self.state.data.wanted_columns) {
+            let (inbox, repaint, name) = (self.inbox.clone(), ctx.clone(), key.clone());
+            self.transport.column(
+                &key,
+                Box::new(move |bytes| {
+                    inbox.borrow_mut().push(Message::Column(name, shape, bytes));
+                    repaint.request_repaint();
+                }),
+            );
+        }
+    }
+
+    fn save_downloads(&mut self) {
+        if let Some(Dialog::Export(form)) = &mut self.state.dialog
+            && let Some((name, contents)) = form.download.take()
+        {
+            self.transport.download(&name, &contents);
+        }
+    }
+
+    /// What tests in a browser read: screen, project, counts, and where named widgets are.
+    pub fn summary(&self, ctx: &egui::Context) -> serde_json::Value {
+        let state = &self.state;
+        let rects: serde_json::Map<String, serde_json::Value> = state
+            .rects
+            .iter()
+            .map(|(name, rect)| (name.clone(), serde_json::json!([rect.min.x, rect.min.y, rect.max.x, rect.max.y])))
+            .collect();
+        let project = state.project.as_ref().map(|project| {
+            serde_json::json!({
+                "name": project.name,
+                "path": project.path,
+                "demo": project.demo,
+                "revision": project.revision,
+                "samples": project.pool.samples,
+                "clusters": project.clusters.len(),
+                "pinned": project.curation.pinned,
+                "excluded": project.curation.excluded,
+                "selections": project.selections.iter().map(|selection| selection.name.clone()).collect::<Vec<_>>(),
+                "job": project.job,
+            })
+        });
+        let selection = state.build.selection.as_ref().map(|selection| {
+            serde_json::json!({
+                "selected": selection.selected,
+                "budget": selection.budget,
+                "unit": selection.unit,
+                "tokens": selection.tokens,
+                "quotas": selection.ledger.iter().map(|row| row.quota).collect::<Vec<_>>(),
+            })
+        });
+        let brushed: Vec<u32> = match state.focus.brush() {
+            crate::state::Brush::Clusters(clusters) => clusters.iter().copied().collect(),
+            _ => Vec::new(),
+        };
+        let camera = self.map.camera();
+        serde_json::json!({
+            "screen": state.screen.name(),
+            "link": format!("{:?}", state.link),
+            "opening": state.opening,
+            "project": project,
+            "selection": selection,
+            "plan": state.build.plan,
+            "provisional": state.build.provisional.as_ref().map(|provisional| provisional.total),
+            "waiting": state.build.waiting || state.build.changed.is_some(),
+            "brushed_clusters": brushed,
+            "inspected": state.focus.inspected,
+            "hovered": state.focus.hovered,
+            "table_rows": state.table.count(),
+            "camera": { "centre": camera.centre, "scale": camera.scale, "fitted": camera.fitted },
+            "colour": state.colour,
+            "dialog": state.dialog.as_ref().map(|dialog| format!("{dialog:?}").split([' ', '(']).next().unwrap_or("").to_owned()),
+            "toasts": state.toasts.texts(),
+            "dark": ctx.theme() == egui::Theme::Dark,
+            "pixels_per_point": ctx.pixels_per_point(),
+            "painter": self.map.painter(),
+            "rects": rects,
+        })
+    }
+}
+
+/// Prepares a context: faces and both themes.
+pub fn prepare(ctx: &egui::Context) {
+    theme::apply(ctx);
+}
+
+/// The bottom strip of every screen.
+pub(crate) fn split_bottom(rect: Rect, height: f32) -> (Rect, Rect) {
+    let y = rect.bottom() - height;
+    (Rect::from_min_max(rect.min, pos2(rect.right(), y - 1.0)), Rect::from_min_max(pos2(rect.left(), y), rect.max))
+}

@@ -1,0 +1,371 @@
+//! Everything a person can order, once: name, words, shortcut, and when it can be had. Menu, palette, buttons,
+//! shortcuts and tests read this list.
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::state::{AppState, Screen};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    OpenDemo,
+    DemoAgain,
+    NewProject,
+    OpenProject,
+    CloseProject,
+    Run,
+    CancelJob,
+    Undo,
+    Redo,
+    Pin,
+    Exclude,
+    Release,
+    BrushPin,
+    BrushExclude,
+    BrushRelease,
+    Back,
+    Freeze,
+    Export,
+    Palette,
+    Shortcuts,
+    Search,
+    NextRow,
+    PreviousRow,
+    Fit,
+    ZoomIn,
+    ZoomOut,
+    ShowInspected,
+    ToolPoint,
+    ToolHand,
+    ToolBox,
+    ColourCluster,
+    ColourDamage,
+    ColourTaken,
+    ToggleDamage,
+    ToggleTable,
+    ToggleInspector,
+    ToggleLedger,
+    ShowDamage,
+    ShowCurves,
+    Theme,
+    Larger,
+    Smaller,
+    ActualSize,
+}
+
+/// Groups of the menu and of the sheet of shortcuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Project,
+    Edit,
+    Selection,
+    Map,
+    View,
+}
+
+impl Group {
+    pub const ALL: [Self; 5] = [Self::Project, Self::Selection, Self::Edit, Self::Map, Self::View];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Project => "Project",
+            Self::Edit => "Samples",
+            Self::Selection => "Selection",
+            Self::Map => "Map",
+            Self::View => "View",
+        }
+    }
+}
+
+const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
+
+impl Command {
+    pub const ALL: [Self; 43] = [
+        Self::OpenDemo,
+        Self::DemoAgain,
+        Self::NewProject,
+        Self::OpenProject,
+        Self::CloseProject,
+        Self::Run,
+        Self::CancelJob,
+        Self::Undo,
+        Self::Redo,
+        Self::Pin,
+        Self::Exclude,
+        Self::Release,
+        Self::BrushPin,
+        Self::BrushExclude,
+        Self::BrushRelease,
+        Self::Back,
+        Self::Freeze,
+        Self::Export,
+        Self::Palette,
+        Self::Shortcuts,
+        Self::Search,
+        Self::NextRow,
+        Self::PreviousRow,
+        Self::Fit,
+        Self::ZoomIn,
+        Self::ZoomOut,
+        Self::ShowInspected,
+        Self::ToolPoint,
+        Self::ToolHand,
+        Self::ToolBox,
+        Self::ColourCluster,
+        Self::ColourDamage,
+        Self::ColourTaken,
+        Self::ToggleDamage,
+        Self::ToggleTable,
+        Self::ToggleInspector,
+        Self::ToggleLedger,
+        Self::ShowDamage,
+        Self::ShowCurves,
+        Self::Theme,
+        Self::Larger,
+        Self::Smaller,
+        Self::ActualSize,
+    ];
+
+    pub fn group(self) -> Group {
+        match self {
+            Self::OpenDemo
+            | Self::DemoAgain
+            | Self::NewProject
+            | Self::OpenProject
+            | Self::CloseProject
+            | Self::Run
+            | Self::CancelJob => Group::Project,
+            Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
+            Self::Pin
+            | Self::Exclude
+            | Self::Release
+            | Self::BrushPin
+            | Self::BrushExclude
+            | Self::BrushRelease
+            | Self::Search
+            | Self::NextRow
+            | Self::PreviousRow => Group::Edit,
+            Self::Fit
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::ShowInspected
+            | Self::ToolPoint
+            | Self::ToolHand
+            | Self::ToolBox
+            | Self::ColourCluster
+            | Self::ColourDamage
+            | Self::ColourTaken => Group::Map,
+            _ => Group::View,
+        }
+    }
+
+    /// The name a person reads; "..." where more is asked.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenDemo => "Open the demo",
+            Self::DemoAgain => "Run the demo again",
+            Self::NewProject => "New project...",
+            Self::OpenProject => "Open project...",
+            Self::CloseProject => "Close project",
+            Self::Run => "Run what is missing",
+            Self::CancelJob => "Cancel the running job",
+            Self::Undo => "Undo",
+            Self::Redo => "Redo",
+            Self::Pin => "Pin this sample",
+            Self::Exclude => "Exclude this sample",
+            Self::Release => "Release this sample",
+            Self::BrushPin => "Pin all brushed samples",
+            Self::BrushExclude => "Exclude all brushed samples",
+            Self::BrushRelease => "Release all brushed samples",
+            Self::Back => "Clear one level",
+            Self::Freeze => "Freeze selection...",
+            Self::Export => "Export...",
+            Self::Palette => "Search or run",
+            Self::Shortcuts => "Keyboard shortcuts",
+            Self::Search => "Find in the samples' text",
+            Self::NextRow => "Next sample",
+            Self::PreviousRow => "Previous sample",
+            Self::Fit => "Fit the map to the window",
+            Self::ZoomIn => "Zoom in",
+            Self::ZoomOut => "Zoom out",
+            Self::ShowInspected => "Show the inspected sample on the map",
+            Self::ToolPoint => "Point tool",
+            Self::ToolHand => "Hand tool",
+            Self::ToolBox => "Box tool",
+            Self::ColourCluster => "Colour by cluster",
+            Self::ColourDamage => "Colour by damage",
+            Self::ColourTaken => "Colour by taken or not",
+            Self::ToggleDamage => "Fold the damage panel",
+            Self::ToggleTable => "Fold the table",
+            Self::ToggleInspector => "Fold the inspector",
+            Self::ToggleLedger => "Fold the ledger",
+            Self::ShowDamage => "Damage per cluster",
+            Self::ShowCurves => "Number of clusters",
+            Self::Theme => "Dark, light or system theme",
+            Self::Larger => "Larger",
+            Self::Smaller => "Smaller",
+            Self::ActualSize => "Actual size",
+        }
+    }
+
+    /// One line more, for the palette.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::OpenDemo => "a recorded run with every score; needs no network",
+            Self::DemoAgain => "computes it anew and compares it with the record",
+            Self::NewProject => "a pool, a dense and a pruned model",
+            Self::OpenProject => "a project folder on the engine's disk",
+            Self::CloseProject => "back to the welcome page; nothing is lost",
+            Self::Run => "every stage whose inputs changed, up to the selection",
+            Self::CancelJob => "what is finished is kept",
+            Self::Undo => "the last pin, exclusion or release",
+            Self::Redo => "what was undone",
+            Self::Pin => "always in the selection",
+            Self::Exclude => "never in the selection",
+            Self::Release => "neither pinned nor excluded",
+            Self::BrushPin | Self::BrushExclude | Self::BrushRelease => "the brushed cluster or box",
+            Self::Back => "card, brush, filter, one after the other",
+            Self::Freeze => "keeps this selection under a name",
+            Self::Export => "training files with their manifest",
+            Self::Palette => "every command and cluster by name",
+            Self::Shortcuts => "all keys on one sheet",
+            Self::Search => "full text of instruction, input and response",
+            Self::NextRow | Self::PreviousRow => "in the table's order",
+            Self::Fit => "all samples in view",
+            Self::ZoomIn | Self::ZoomOut => "about the middle of the map",
+            Self::ShowInspected => "moves the map to its point",
+            Self::ToolPoint => "hover for a card, click to inspect",
+            Self::ToolHand => "drag moves the map",
+            Self::ToolBox => "drag brushes the samples inside",
+            Self::ColourCluster | Self::ColourDamage | Self::ColourTaken => "of the map",
+            Self::ToggleDamage | Self::ToggleTable | Self::ToggleInspector | Self::ToggleLedger => "or unfold it",
+            Self::ShowDamage => "bars with intervals, worst first",
+            Self::ShowCurves => "stability and scree; coarse, fine or fixed",
+            Self::Theme => "switches to the next of the three",
+            Self::Larger | Self::Smaller | Self::ActualSize => "text and controls, 0.75 to 2",
+        }
+    }
+
+    pub fn shortcut(self) -> Option<KeyboardShortcut> {
+        let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
+        let ctrl = |key| Some(KeyboardShortcut::new(CTRL, key));
+        match self {
+            Self::OpenProject => ctrl(Key::O),
+            Self::Undo => ctrl(Key::Z),
+            Self::Redo => Some(KeyboardShortcut::new(CTRL_SHIFT, Key::Z)),
+            Self::Pin => plain(Key::P),
+            Self::Exclude => plain(Key::X),
+            Self::Release => plain(Key::R),
+            Self::Back => plain(Key::Escape),
+            Self::Freeze => ctrl(Key::S),
+            Self::Export => ctrl(Key::E),
+            Self::Palette => ctrl(Key::K),
+            Self::Shortcuts => plain(Key::Questionmark),
+            Self::Search => ctrl(Key::F),
+            Self::NextRow => plain(Key::J),
+            Self::PreviousRow => plain(Key::K),
+            Self::Fit => plain(Key::F),
+            Self::ToolPoint => plain(Key::V),
+            Self::ToolHand => plain(Key::H),
+            Self::ToolBox => plain(Key::B),
+            Self::ColourCluster => plain(Key::C),
+            Self::ColourDamage => plain(Key::D),
+            Self::ColourTaken => plain(Key::S),
+            Self::ToggleDamage => plain(Key::OpenBracket),
+            Self::ToggleTable => plain(Key::Backslash),
+            Self::ToggleInspector => plain(Key::CloseBracket),
+            Self::ToggleLedger => plain(Key::L),
+            Self::Larger => ctrl(Key::Plus),
+            Self::Smaller => ctrl(Key::Minus),
+            Self::ActualSize => ctrl(Key::Num0),
+            _ => None,
+        }
+    }
+
+    /// The shortcut as key caps: `Ctrl`, `K`.
+    pub fn keys(self) -> Vec<&'static str> {
+        let Some(shortcut) = self.shortcut() else { return Vec::new() };
+        let mut keys = Vec::new();
+        if shortcut.modifiers.command {
+            keys.push("Ctrl");
+        }
+        if shortcut.modifiers.shift {
+            keys.push("Shift");
+        }
+        keys.push(match shortcut.logical_key {
+            Key::Escape => "Esc",
+            Key::Questionmark => "?",
+            Key::OpenBracket => "[",
+            Key::CloseBracket => "]",
+            Key::Backslash => "\\",
+            Key::Plus => "+",
+            Key::Minus => "-",
+            key => key.symbol_or_name(),
+        });
+        keys
+    }
+
+    /// Name, and how to get it by key: for hover texts.
+    pub fn hint(self) -> String {
+        let keys = self.keys();
+        if keys.is_empty() { self.name().to_owned() } else { format!("{}  ({})", self.name(), keys.join("+")) }
+    }
+
+    /// Can it be had now? The error says why not.
+    pub fn enabled(self, state: &AppState) -> Result<(), &'static str> {
+        let need = |fine: bool, why: &'static str| if fine { Ok(()) } else { Err(why) };
+        let project = state.project.as_ref().filter(|_| state.screen == Screen::Explore);
+        let curation = project.map(|project| &project.curation);
+        let brushed = *state.focus.brush() != crate::state::Brush::Nothing;
+        let quiet = || need(project.is_none_or(|project| project.job.is_none()), "a job is running");
+        match self {
+            Self::OpenDemo => need(
+                state.hello.as_ref().is_some_and(|hello| hello.demo.is_some()) && state.opening.is_none(),
+                "the demo is not there",
+            ),
+            Self::DemoAgain => {
+                need(project.is_some_and(|project| project.demo), "only in the demo")?;
+                quiet()
+            }
+            Self::NewProject | Self::OpenProject => need(state.opening.is_none(), "a project is being opened"),
+            Self::Palette | Self::Shortcuts | Self::Theme | Self::Larger | Self::Smaller | Self::ActualSize => Ok(()),
+            Self::Back => Ok(()),
+            _ if project.is_none() => Err("open a project first"),
+            Self::Run => quiet(),
+            Self::CancelJob => need(project.is_some_and(|project| project.job.is_some()), "no job is running"),
+            Self::Undo => need(curation.is_some_and(|c| c.undo.is_some()), "nothing to undo"),
+            Self::Redo => need(curation.is_some_and(|c| c.redo.is_some()), "nothing to redo"),
+            Self::Pin | Self::Exclude | Self::Release | Self::ShowInspected => {
+                need(state.focus.inspected.is_some(), "click a sample first")
+            }
+            Self::BrushPin | Self::BrushExclude | Self::BrushRelease => need(brushed, "brush a cluster or a box first"),
+            Self::Freeze | Self::Export => need(state.build.selection.is_some(), "nothing scored yet"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_command_stands_once_with_its_own_name_and_key() {
+        let names: BTreeSet<_> = Command::ALL.iter().map(|command| command.name()).collect();
+        assert_eq!(names.len(), Command::ALL.len());
+        let keys: Vec<_> = Command::ALL.iter().filter_map(|command| command.shortcut()).collect();
+        for (place, key) in keys.iter().enumerate() {
+            assert!(!keys[place + 1..].contains(key), "{key:?} is given twice");
+        }
+    }
+
+    #[test]
+    fn without_a_project_little_can_be_had() {
+        let state = AppState::default();
+        assert!(Command::Freeze.enabled(&state).is_err());
+        assert!(Command::Palette.enabled(&state).is_ok());
+        assert_eq!(Command::OpenDemo.enabled(&state), Err("the demo is not there"));
+    }
+}

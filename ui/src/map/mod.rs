@@ -1,0 +1,99 @@
+//! The pool as a manifold: camera, grid index for hover and box, the painter that draws points into a texture, and the
+//! one that draws them by WebGL where that was seen to be fast. Knows points and colours, nothing of projects.
+
+pub mod camera;
+pub mod gl;
+pub mod index;
+pub mod labels;
+pub mod raster;
+
+use std::rc::Rc;
+
+use egui::{Color32, Rect, Vec2};
+
+pub use camera::Camera;
+pub use index::Grid;
+
+/// All points of a map, in pool order, with their extent and a fixed shuffle, so that no cluster always lies on top.
+pub struct Points {
+    pub places: Vec<Vec2>,
+    pub order: Vec<u32>,
+    /// Of the finite points; y grows upwards.
+    pub bounds: Rect,
+    pub grid: Grid,
+    /// Changes with the points.
+    pub id: u64,
+}
+
+impl Points {
+    /// `xy`: x then y per point. Points that are not finite are never drawn.
+    pub fn new(xy: &[f32], id: u64) -> Self {
+        let places: Vec<Vec2> = xy.as_chunks::<2>().0.iter().map(|[x, y]| Vec2::new(*x, *y)).collect();
+        let mut bounds = Rect::NOTHING;
+        for place in places.iter().filter(|place| place.is_finite()) {
+            bounds.extend_with(place.to_pos2());
+        }
+        if !bounds.is_positive() {
+            let centre = if bounds.is_finite() { bounds.center() } else { egui::Pos2::ZERO };
+            bounds = Rect::from_center_size(centre, bounds.size().max(Vec2::splat(1e-3)).min(Vec2::splat(1e9)));
+        }
+        let mut order: Vec<u32> = (0..places.len() as u32).filter(|i| places[*i as usize].is_finite()).collect();
+        let mut seed = 12_345_u64;
+        for place in (1..order.len()).rev() {
+            seed = (seed.wrapping_mul(1_103_515_245) + 12_345) % 2_147_483_648;
+            order.swap(place, (seed % (place as u64 + 1)) as usize);
+        }
+        let grid = Grid::new(&places, bounds);
+        Self { places, order, bounds, grid, id }
+    }
+}
+
+/// The colour of every point, and which of them are grey because they are out of the brush.
+pub struct Paint {
+    pub colours: Vec<Color32>,
+    pub faded: Vec<bool>,
+    /// Changes with the colours.
+    pub id: u64,
+}
+
+/// Radius and opacity of points at a camera.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dots {
+    /// In points of the screen.
+    pub radius: f32,
+    pub alpha: f32,
+    pub alpha_faded: f32,
+    /// Share of the density shading, 0 to 1.
+    pub density: f32,
+}
+
+impl Dots {
+    /// Small and pale far out, large and firm near; density shading above `density_switch` points per pixel, faded in
+    /// from half of it.
+    pub fn of(sizes: &crate::theme::MapSizes, points: &Points, camera: &Camera, pixels_per_point: f32) -> Self {
+        let count = points.order.len().max(1) as f32;
+        // Clusters fill about a tenth of the extent: 12 points apart there is about 36 on average.
+        let spacing = camera.scale * (points.bounds.area() / count).sqrt();
+        let near = ((spacing - 2.5) / 33.5).clamp(0.0, 1.0);
+        let per_pixel = count / (points.bounds.area() * (camera.scale * pixels_per_point).powi(2)).max(1.0);
+        let half = sizes.density_switch / 2.0;
+        Self {
+            radius: egui::lerp(sizes.radius_far..=sizes.radius_near, near),
+            alpha: egui::lerp(sizes.alpha_far..=sizes.alpha_near, near.sqrt()),
+            alpha_faded: sizes.alpha_muted,
+            density: ((per_pixel - half) / half).clamp(0.0, 1.0),
+        }
+    }
+}
+
+/// What a painter needs to draw.
+#[derive(Clone)]
+pub struct Scene {
+    pub points: Rc<Points>,
+    pub paint: Rc<Paint>,
+    pub camera: Camera,
+    pub rect: Rect,
+    pub ground: Color32,
+    pub muted: Color32,
+    pub dots: Dots,
+}

@@ -1,0 +1,262 @@
+//! Draws points into a picture on the processor: the view and a margin. The picture is moved while one pans or zooms
+//! and drawn sharply again at rest, so that a moving frame costs one textured quad at any number of points.
+
+use egui::{Color32, ColorImage, Context, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2};
+
+use super::{Camera, Scene};
+
+/// Seconds of rest before the picture is drawn again.
+const REST: f64 = 0.1;
+/// Share of the view's size drawn beyond each edge.
+const MARGIN: f32 = 0.25;
+
+/// The picture, and what it was drawn for.
+#[derive(Default)]
+pub struct Raster {
+    picture: Option<TextureHandle>,
+    drawn: Option<Drawn>,
+    wanted: Option<Camera>,
+    moved: f64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Drawn {
+    camera: Camera,
+    view: Vec2,
+    pixels_per_point: f32,
+    points: u64,
+    paint: u64,
+    ground: Color32,
+    /// Size of the picture in points of the screen.
+    size: Vec2,
+}
+
+impl Raster {
+    /// Paints the scene; `now` in seconds. Asks for a repaint while the picture is not sharp.
+    pub fn show(&mut self, ui: &Ui, scene: &Scene, now: f64) {
+        if self.wanted != Some(scene.camera) {
+            self.wanted = Some(scene.camera);
+            self.moved = now;
+        }
+        let pixels_per_point = ui.pixels_per_point();
+        let same = self.drawn.is_some_and(|drawn| {
+            drawn.points == scene.points.id
+                && drawn.paint == scene.paint.id
+                && drawn.ground == scene.ground
+                && drawn.pixels_per_point == pixels_per_point
+        });
+        let sharp = same && self.drawn.is_some_and(|d| d.camera == scene.camera && d.view == scene.rect.size());
+        let resting = now - self.moved >= REST;
+        if !same || (!sharp && resting) {
+            self.draw(ui.ctx(), scene, pixels_per_point);
+        } else if !sharp {
+            ui.ctx().request_repaint_after_secs((REST - (now - self.moved)).max(0.01) as f32);
+        }
+        let (Some(picture), Some(drawn)) = (&self.picture, self.drawn) else { return };
+        // Where the drawn picture lies under the camera of this frame.
+        let zoom = scene.camera.scale / drawn.camera.scale;
+        let centre = scene.camera.to_screen(scene.rect, Vec2::from(drawn.camera.centre));
+        let place = Rect::from_center_size(centre, drawn.size * zoom);
+        let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        ui.painter_at(scene.rect).image(picture.id(), place, uv, Color32::WHITE);
+    }
+
+    fn draw(&mut self, ctx: &Context, scene: &Scene, pixels_per_point: f32) {
+        let side = ctx.input(|input| input.max_texture_side) as f32;
+        let view = scene.rect.size();
+        let want = view * (1.0 + 2.0 * MARGIN) * pixels_per_point;
+        // An even number of pixels more than the view keeps pixels on pixels at rest.
+        let even = |want: f32, view: f32| {
+            let view = (view * pixels_per_point).round();
+            let extra = ((want.min(side).floor() - view) / 2.0).floor().max(0.0) * 2.0;
+            (view + extra).clamp(1.0, side.max(1.0))
+        };
+        let pixels = [even(want.x, view.x) as usize, even(want.y, view.y) as usize];
+        let size = Vec2::new(pixels[0] as f32, pixels[1] as f32) / pixels_per_point;
+        let mut canvas = Canvas::new(pixels, scene.ground);
+        canvas.draw(scene, pixels_per_point);
+        let image = ColorImage::new(pixels, canvas.pixels);
+        match &mut self.picture {
+            Some(picture) => picture.set(image, TextureOptions::LINEAR),
+            None => self.picture = Some(ctx.load_texture("map", image, TextureOptions::LINEAR)),
+        }
+        self.drawn = Some(Drawn {
+            camera: scene.camera,
+            view,
+            pixels_per_point,
+            points: scene.points.id,
+            paint: scene.paint.id,
+            ground: scene.ground,
+            size,
+        });
+    }
+}
+
+/// An opaque picture that discs are blended into.
+pub struct Canvas {
+    width: usize,
+    height: usize,
+    pub pixels: Vec<Color32>,
+}
+
+/// Sub-pixel places of a disc's centre, each way.
+const PHASES: usize = 4;
+
+/// Coverage of a disc, 0 to 256, for one sub-pixel place of its centre.
+struct Stamp {
+    reach: isize,
+    cells: Vec<u16>,
+}
+
+impl Stamp {
+    fn new(radius: f32, phase_x: usize, phase_y: usize, alpha: f32) -> Self {
+        let reach = (radius + 1.0).ceil() as isize;
+        let centre = |phase: usize| (phase as f32 + 0.5) / PHASES as f32;
+        let mut cells = Vec::new();
+        for y in -reach..=reach {
+            for x in -reach..=reach {
+                let off = Vec2::new(x as f32 + 0.5 - centre(phase_x), y as f32 + 0.5 - centre(phase_y));
+                let cover = (radius + 0.5 - off.length()).clamp(0.0, 1.0);
+                cells.push((cover * alpha * 256.0).round() as u16);
+            }
+        }
+        Self { reach, cells }
+    }
+}
+
+impl Canvas {
+    pub fn new([width, height]: [usize; 2], ground: Color32) -> Self {
+        Self { width, height, pixels: vec![ground; width * height] }
+    }
+
+    /// All points: the grey ones first, then the coloured.
+    pub fn draw(&mut self, scene: &Scene, pixels_per_point: f32) {
+        let scale = scene.camera.scale * pixels_per_point;
+        let middle = Vec2::new(self.width as f32, self.height as f32) / 2.0;
+        let [centre_x, centre_y] = scene.camera.centre;
+        let place = |point: u32| {
+            let at = scene.points.places[point as usize];
+            Vec2::new(middle.x + (at.x - centre_x) * scale, middle.y - (at.y - centre_y) * scale)
+        };
+        let dots = scene.dots;
+        let radius = (dots.radius * pixels_per_point).max(0.5);
+        if dots.density < 1.0 {
+            for faded in [true, false] {
+                let alpha = if faded { dots.alpha_faded } else { dots.alpha } * (1.0 - dots.density);
+                let stamps: Vec<Stamp> = (0..PHASES * PHASES)
+                    .map(|phase| Stamp::new(radius, phase % PHASES, phase / PHASES, alpha))
+                    .collect();
+                for &point in &scene.points.order {
+                    if scene.paint.faded[point as usize] == faded {
+                        let colour = if faded { scene.muted } else { scene.paint.colours[point as usize] };
+                        self.stamp(place(point), colour, &stamps);
+                    }
+                }
+            }
+        }
+        if dots.density > 0.0 {
+            self.shade(scene, place, dots.density);
+        }
+    }
+
+    fn stamp(&mut self, at: Vec2, colour: Color32, stamps: &[Stamp]) {
+        let (x, y) = (at.x.floor(), at.y.floor());
+        let reach = stamps[0].reach;
+        let (left, top) = (x as isize - reach, y as isize - reach);
+        let side = 2 * reach + 1;
+        if left + side <= 0 || top + side <= 0 || left >= self.width as isize || top >= self.height as isize {
+            return;
+        }
+        let phase = |fraction: f32| ((fraction * PHASES as f32) as usize).min(PHASES - 1);
+        let stamp = &stamps[phase(at.y - y) * PHASES + phase(at.x - x)];
+        let ink = [colour.r(), colour.g(), colour.b()].map(i32::from);
+        for row in top.max(0)..(top + side).min(self.height as isize) {
+            let cells = &stamp.cells[((row - top) * side) as usize..];
+            let line = row as usize * self.width;
+            for column in left.max(0)..(left + side).min(self.width as isize) {
+                let cover = i32::from(cells[(column - left) as usize]);
+                if cover > 0 {
+                    blend(&mut self.pixels[line + column as usize], ink, cover);
+                }
+            }
+        }
+    }
+
+    /// Counts points per pixel; the mean colour, firmer the more there are.
+    fn shade(&mut self, scene: &Scene, place: impl Fn(u32) -> Vec2, share: f32) {
+        let mut counts = vec![[0_u32; 4]; self.width * self.height];
+        for &point in &scene.points.order {
+            let at = place(point);
+            if at.x >= 0.0 && at.y >= 0.0 && at.x < self.width as f32 && at.y < self.height as f32 {
+                let faded = scene.paint.faded[point as usize];
+                let colour = if faded { scene.muted } else { scene.paint.colours[point as usize] };
+                let cell = &mut counts[at.y as usize * self.width + at.x as usize];
+                // A coloured point weighs as much as three grey ones.
+                let weight = if faded { 1 } else { 3 };
+                cell[0] += u32::from(colour.r()) * weight;
+                cell[1] += u32::from(colour.g()) * weight;
+                cell[2] += u32::from(colour.b()) * weight;
+                cell[3] += weight;
+            }
+        }
+        let most = counts.iter().map(|cell| cell[3]).max().unwrap_or(0).max(1) as f32;
+        for (pixel, cell) in self.pixels.iter_mut().zip(&counts) {
+            if cell[3] > 0 {
+                let firm = (cell[3] as f32).ln_1p() / most.ln_1p();
+                let ink = [cell[0], cell[1], cell[2]].map(|sum| (sum / cell[3]) as i32);
+                blend(pixel, ink, ((0.25 + 0.75 * firm) * share * 256.0) as i32);
+            }
+        }
+    }
+}
+
+/// `cover` of 256 of the ink over an opaque pixel.
+fn blend(pixel: &mut Color32, ink: [i32; 3], cover: i32) {
+    let mix = |under: u8, over: i32| {
+        let under = i32::from(under);
+        (under + (((over - under) * cover) >> 8)) as u8
+    };
+    *pixel = Color32::from_rgb(mix(pixel.r(), ink[0]), mix(pixel.g(), ink[1]), mix(pixel.b(), ink[2]));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use egui::vec2;
+
+    use super::*;
+    use crate::map::{Dots, Paint, Points};
+
+    fn scene(faded: bool, density: f32) -> Scene {
+        Scene {
+            points: Rc::new(Points::new(&[0.0, 0.0, 1.0, 1.0, f32::NAN, 0.0], 1)),
+            paint: Rc::new(Paint { colours: vec![Color32::from_rgb(255, 0, 0); 3], faded: vec![faded; 3], id: 1 }),
+            camera: Camera { centre: [0.0, 0.0], scale: 10.0, fitted: false },
+            rect: Rect::from_min_size(pos2(0.0, 0.0), vec2(40.0, 40.0)),
+            ground: Color32::BLACK,
+            muted: Color32::from_gray(100),
+            dots: Dots { radius: 2.0, alpha: 1.0, alpha_faded: 1.0, density },
+        }
+    }
+
+    #[test]
+    fn a_point_lies_where_the_camera_puts_it() {
+        let mut canvas = Canvas::new([40, 40], Color32::BLACK);
+        canvas.draw(&scene(false, 0.0), 1.0);
+        let at = |x: usize, y: usize| canvas.pixels[y * 40 + x];
+        assert!(at(20, 20).r() > 250);
+        assert!(at(30, 10).r() > 250, "y grows upwards");
+        assert_eq!(at(30, 30), Color32::BLACK);
+    }
+
+    #[test]
+    fn what_is_out_of_the_brush_is_grey_and_there() {
+        for density in [0.0, 1.0] {
+            let mut canvas = Canvas::new([40, 40], Color32::BLACK);
+            canvas.draw(&scene(true, density), 1.0);
+            let pixel = canvas.pixels[20 * 40 + 20];
+            assert!(pixel.r() > 20 && pixel.r() == pixel.g(), "{pixel:?}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Carries commands out. The only place where a command turns into requests and changes of the state.
+
+use paser_protocol::{Edit, Request, Stage};
+
+use crate::{
+    command::Command,
+    dialogs::{Dialog, ExportForm},
+    state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
+    transport::PickKind,
+};
+
+const SCALES: [f32; 7] = [0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
+
+impl AppState {
+    /// Carries out a command that is enabled; others do nothing.
+    pub(crate) fn execute(&mut self, command: Command, ctx: &egui::Context) {
+        if command.enabled(self).is_err() {
+            return;
+        }
+        match command {
+            Command::OpenDemo => {
+                self.opening = Some("the demo".to_owned());
+                self.ask(Request::OpenDemo { fresh: false }, For::Open);
+            }
+            Command::DemoAgain => self.ask(Request::OpenDemo { fresh: true }, For::Done),
+            Command::NewProject => {
+                self.dialog = None;
+                self.screen = Screen::NewProject;
+            }
+            Command::OpenProject => {
+                if self.has_dialogs {
+                    self.outbox.push(Ask::Pick(PickKind::Project, PickFor::OpenProject));
+                } else {
+                    self.dialog = Some(Dialog::OpenProject { path: String::new() });
+                }
+            }
+            Command::CloseProject => {
+                self.project = None;
+                self.screen = Screen::Welcome;
+                self.dialog = None;
+                self.ask(Request::CloseProject, For::Done);
+                self.ask(Request::Hello, For::Hello);
+            }
+            Command::Run => self.ask(Request::Run { until: Stage::Select }, For::Done),
+            Command::CancelJob => {
+                if let Some(job) = self.project.as_mut().and_then(|project| project.job.as_mut()) {
+                    job.cancelling = true;
+                }
+                self.ask(Request::Cancel, For::Done);
+            }
+            Command::Undo => self.ask(Request::Undo, For::Curate),
+            Command::Redo => self.ask(Request::Redo, For::Curate),
+            Command::Pin | Command::Exclude | Command::Release => {
+                let rows = self.focus.inspected.into_iter().collect();
+                self.curate(edit_of(command, rows));
+            }
+            Command::BrushPin | Command::BrushExclude | Command::BrushRelease => {
+                let rows = self.acting_rows();
+                if !rows.is_empty() {
+                    self.curate(edit_of(command, rows));
+                }
+            }
+            Command::Back => self.back(),
+            Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name() }),
+            Command::Export => self.dialog = Some(Dialog::Export(ExportForm::default())),
+            Command::Palette => {
+                self.dialog = match self.dialog {
+                    Some(Dialog::Palette { .. }) => None,
+                    _ => Some(Dialog::Palette { typed: String::new(), chosen: 0 }),
+                };
+            }
+            Command::Shortcuts => {
+                self.dialog = match self.dialog {
+                    Some(Dialog::Shortcuts) => None,
+                    _ => Some(Dialog::Shortcuts),
+                };
+            }
+            Command::Search => {
+                self.panels.table = true;
+                self.table.focus_search = true;
+            }
+            Command::NextRow => self.step_row(1),
+            Command::PreviousRow => self.step_row(-1),
+            Command::Fit => self.map_order = Some(MapOrder::Fit),
+            Command::ZoomIn => self.map_order = Some(MapOrder::In),
+            Command::ZoomOut => self.map_order = Some(MapOrder::Out),
+            Command::ShowInspected => self.map_order = Some(MapOrder::ShowInspected),
+            Command::ToolPoint => self.tool = Tool::Point,
+            Command::ToolHand => self.tool = Tool::Hand,
+            Command::ToolBox => self.tool = Tool::Box,
+            Command::ColourCluster => self.colour = ColourBy::Cluster,
+            Command::ColourDamage => self.colour = ColourBy::Damage,
+            Command::ColourTaken => self.colour = ColourBy::Taken,
+            Command::ToggleDamage => self.panels.damage = !self.panels.damage,
+            Command::ToggleTable => self.panels.table = !self.panels.table,
+            Command::ToggleInspector => self.panels.inspector = !self.panels.inspector,
+            Command::ToggleLedger => self.panels.ledger = !self.panels.ledger,
+            Command::ShowDamage => (self.panels.damage, self.panels.left) = (true, LeftTab::Damage),
+            Command::ShowCurves => (self.panels.damage, self.panels.left) = (true, LeftTab::Curves),
+            Command::Theme => self.mode = self.mode.next(),
+            Command::Larger => scale(ctx, 1),
+            Command::Smaller => scale(ctx, -1),
+            Command::ActualSize => ctx.set_zoom_factor(1.0),
+        }
+    }
+
+    /// One level at a time: dialog, message, box or cluster, sample, search.
+    fn back(&mut self) {
+        if self.dialog.take().is_some() || self.toasts.close_one() {
+            return;
+        }
+        match self.screen {
+            Screen::NewProject => {
+                self.screen = if self.project.is_some() { Screen::Explore } else { Screen::Welcome };
+            }
+            Screen::Explore if *self.focus.brush() != Brush::Nothing => self.focus.set_brush(Brush::Nothing),
+            Screen::Explore if self.focus.inspected.is_some() => self.focus.inspected = None,
+            Screen::Explore if !self.table.search.is_empty() => self.table.search.clear(),
+            _ => {}
+        }
+    }
+
+    /// `paser 1`, or the next number that is free.
+    fn free_name(&self) -> String {
+        let strategy = self.build.plan.strategy.name();
+        let taken = |name: &str| {
+            self.project
+                .as_ref()
+                .is_some_and(|project| project.selections.iter().any(|selection| selection.name.as_deref() == Some(name)))
+        };
+        (1..).map(|number| format!("{strategy} {number}")).find(|name| !taken(name)).unwrap_or_default()
+    }
+
+    /// The next or previous row in the table's order.
+    fn step_row(&mut self, step: i64) {
+        let Some(rows) = self.table.rows(&mut self.data) else { return };
+        let here = self.focus.inspected.and_then(|row| rows.iter().position(|other| *other == row));
+        let next = match here {
+            Some(here) => (here as i64 + step).clamp(0, rows.len() as i64 - 1),
+            None => 0,
+        };
+        if let Some(row) = rows.get(next as usize) {
+            self.inspect(*row);
+            self.table.show_inspected = true;
+        }
+    }
+}
+
+fn edit_of(command: Command, rows: Vec<u32>) -> Edit {
+    let reason = String::new();
+    match command {
+        Command::Pin | Command::BrushPin => Edit::Pin { rows, reason },
+        Command::Exclude | Command::BrushExclude => Edit::Exclude { rows, reason },
+        _ => Edit::Release { rows, reason },
+    }
+}
+
+/// To the next of the scales.
+fn scale(ctx: &egui::Context, step: i32) {
+    let now = ctx.zoom_factor();
+    let place = SCALES.iter().position(|scale| *scale >= now - 0.01).unwrap_or(SCALES.len() - 1) as i32;
+    let next = (place + step).clamp(0, SCALES.len() as i32 - 1);
+    ctx.set_zoom_factor(SCALES[next as usize]);
+}

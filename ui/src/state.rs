@@ -1,0 +1,440 @@
+//! Everything the window knows, in one place, fed by replies and events. Owns the one selection model of all views:
+//! hovered row, inspected row, brush. Views read it, and write what they want into `outbox`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use egui::Rect;
+use paser_protocol::{
+    ClusterView, ColumnInfo, ColumnKind, Edit, Hello, ProjectView, ReasonCode, Report, Request, SelectionPlan,
+    SelectionView,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    budget_math::Provisional,
+    command::Command,
+    data::Data,
+    dialogs::Dialog,
+    transport::PickKind,
+    views::{form::Form, table::TableState},
+    widgets::toast::Toasts,
+};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Screen {
+    #[default]
+    Welcome,
+    NewProject,
+    Explore,
+}
+
+impl Screen {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::NewProject => "new-project",
+            Self::Explore => "explore",
+        }
+    }
+}
+
+/// The samples that are looked at; all others turn grey, in every view.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Brush {
+    #[default]
+    Nothing,
+    Clusters(BTreeSet<u32>),
+    /// Rows of a box on the map, ascending.
+    Rows(Rc<Vec<u32>>),
+}
+
+/// The one selection model.
+#[derive(Clone, Debug, Default)]
+pub struct Focus {
+    pub hovered: Option<u32>,
+    pub hovered_cluster: Option<u32>,
+    pub inspected: Option<u32>,
+    /// What this frame's views say is hovered; takes the place of the two above at its end.
+    pub next_hovered: Option<u32>,
+    pub next_hovered_cluster: Option<u32>,
+    brush: Brush,
+    /// Rises with every change of the brush.
+    pub version: u64,
+}
+
+impl Focus {
+    pub fn brush(&self) -> &Brush {
+        &self.brush
+    }
+
+    /// Ends a frame; true when something else is hovered now.
+    pub fn turn(&mut self) -> bool {
+        let before = (self.hovered, self.hovered_cluster);
+        self.hovered = self.next_hovered.take();
+        self.hovered_cluster = self.next_hovered_cluster.take();
+        before != (self.hovered, self.hovered_cluster)
+    }
+
+    pub fn set_brush(&mut self, brush: Brush) {
+        if self.brush != brush {
+            self.brush = brush;
+            self.version += 1;
+        }
+    }
+
+    /// Click on a cluster: alone, or with Shift added to or taken from the brush. A second click clears it.
+    pub fn click_cluster(&mut self, cluster: u32, add: bool) {
+        let brush = match (&self.brush, add) {
+            (Brush::Clusters(clusters), true) => {
+                let mut clusters = clusters.clone();
+                if !clusters.remove(&cluster) {
+                    clusters.insert(cluster);
+                }
+                clusters
+            }
+            (Brush::Clusters(clusters), false) if clusters.len() == 1 && clusters.contains(&cluster) => BTreeSet::new(),
+            _ => BTreeSet::from([cluster]),
+        };
+        self.set_brush(if brush.is_empty() { Brush::Nothing } else { Brush::Clusters(brush) });
+    }
+
+    pub fn is_brushed(&self, row: u32, cluster: Option<u32>) -> bool {
+        match &self.brush {
+            Brush::Nothing => true,
+            Brush::Clusters(clusters) => cluster.is_some_and(|cluster| clusters.contains(&cluster)),
+            Brush::Rows(rows) => rows.binary_search(&row).is_ok(),
+        }
+    }
+
+    /// The brushed cluster where it is exactly one.
+    pub fn single_cluster(&self) -> Option<u32> {
+        match &self.brush {
+            Brush::Clusters(clusters) if clusters.len() == 1 => clusters.first().copied(),
+            _ => None,
+        }
+    }
+}
+
+/// What the map is coloured by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColourBy {
+    #[default]
+    Cluster,
+    /// Every sample by its own damage.
+    Damage,
+    /// Every sample by its cluster's damage.
+    ClusterDamage,
+    Taken,
+    /// A column, by name.
+    Column(String),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tool {
+    #[default]
+    Point,
+    Hand,
+    Box,
+}
+
+/// What stands in the left panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftTab {
+    #[default]
+    Damage,
+    Curves,
+}
+
+/// Which panels are unfolded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Panels {
+    pub damage: bool,
+    pub table: bool,
+    pub inspector: bool,
+    pub ledger: bool,
+    pub left: LeftTab,
+    /// Quotas by the damage after the first token.
+    pub after_first_token: bool,
+}
+
+impl Default for Panels {
+    fn default() -> Self {
+        Self {
+            damage: true,
+            table: false,
+            inspector: false,
+            ledger: false,
+            left: LeftTab::Damage,
+            after_first_token: false,
+        }
+    }
+}
+
+/// The selection being built.
+#[derive(Default)]
+pub struct Building {
+    pub plan: SelectionPlan,
+    pub selection: Option<SelectionView>,
+    /// Quotas worked out here since the last answer of the engine.
+    pub provisional: Option<Provisional>,
+    /// When the plan was last changed, in seconds of `AppState::now`; none once it was sent.
+    pub changed: Option<f64>,
+    /// Number of the newest request; older answers are dropped.
+    pub newest: u64,
+    pub waiting: bool,
+    /// Fingerprint of the clusters and edits that the newest request was made for.
+    pub inputs: Option<u64>,
+    /// The typed budget while its field has the focus.
+    pub typed: Option<String>,
+    /// Why the engine refused the plan.
+    pub problem: Option<Report>,
+}
+
+/// What a view wants done.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    Command(Command),
+    Request(Request, For),
+    Pick(PickKind, PickFor),
+}
+
+/// What a reply is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum For {
+    Hello,
+    Project,
+    /// A project is being opened: go to it.
+    Open,
+    Select(u64),
+    Query(u64),
+    Texts,
+    Sample(u32),
+    Tokens(u32),
+    Probe(Field),
+    Estimate(u64),
+    Curate,
+    Freeze(String),
+    Export(String),
+    /// Nothing but errors matters.
+    Done,
+}
+
+/// The fields of the new-project form that are looked at before anything runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    Pool,
+    Dense,
+    Pruned,
+    Encoder,
+    Folder,
+}
+
+/// Where a chosen path goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickFor {
+    OpenProject,
+    Form(Field),
+    Export,
+}
+
+/// What the map is asked to do by a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOrder {
+    Fit,
+    In,
+    Out,
+    /// Bring the inspected sample into view.
+    ShowInspected,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    #[default]
+    Waiting,
+    Open,
+    Lost,
+}
+
+#[derive(Default)]
+pub struct AppState {
+    pub screen: Screen,
+    pub mode: crate::theme::Mode,
+    pub hello: Option<Hello>,
+    pub link: Link,
+    pub project: Option<Box<ProjectView>>,
+    /// A project is being opened; its name or path.
+    pub opening: Option<String>,
+    pub project_asked: bool,
+    /// Another project was opened since the last frame.
+    pub fresh_project: bool,
+    pub data: Data,
+    pub focus: Focus,
+    pub panels: Panels,
+    pub colour: ColourBy,
+    pub tool: Tool,
+    pub build: Building,
+    pub table: TableState,
+    pub form: Form,
+    pub dialog: Option<Dialog>,
+    pub toasts: Toasts,
+    /// How the last run ended: its words, and whether well.
+    pub last_run: Option<(String, bool)>,
+    /// When the project last changed on disk, in seconds since 1970.
+    pub saved: Option<u64>,
+    pub map_order: Option<MapOrder>,
+    pub has_dialogs: bool,
+    /// Pins, crosses and selection codes changed.
+    pub marks_version: u64,
+    pub outbox: Vec<Ask>,
+    /// Rectangles of named widgets in this frame, for tests in a browser.
+    pub rects: BTreeMap<String, Rect>,
+    /// Seconds of the egui clock.
+    pub now: f64,
+    /// Seconds since 1970.
+    pub wall: u64,
+    pub dragging_budget: bool,
+    /// The theme this frame is drawn in.
+    pub dark: bool,
+    /// The system asks for less motion.
+    pub less_motion: bool,
+    /// Where the bar of the brush was last drawn on the map.
+    pub brush_bar: Option<Rect>,
+}
+
+impl AppState {
+    pub fn run(&mut self, command: Command) {
+        self.outbox.push(Ask::Command(command));
+    }
+
+    pub fn ask(&mut self, request: Request, what: For) {
+        self.outbox.push(Ask::Request(request, what));
+    }
+
+    /// Remembers where a widget is, for tests in a browser.
+    pub fn note(&mut self, name: impl Into<String>, rect: Rect) {
+        self.rects.insert(name.into(), rect);
+    }
+
+    pub fn clusters(&self) -> &[ClusterView] {
+        self.project.as_ref().map_or(&[], |project| &project.clusters)
+    }
+
+    pub fn cluster(&self, id: u32) -> Option<&ClusterView> {
+        self.clusters().iter().find(|cluster| cluster.cluster == id)
+    }
+
+    pub fn column_info(&self, name: &str) -> Option<&ColumnInfo> {
+        self.project.as_ref()?.columns.iter().find(|column| column.name == name)
+    }
+
+    /// A number column by name, once it has arrived.
+    pub fn numbers(&mut self, name: &str) -> Option<Rc<Vec<f32>>> {
+        let key = self.column_info(name)?.key.clone();
+        self.data.numbers(&key)
+    }
+
+    /// The cluster of every row.
+    pub fn row_clusters(&mut self) -> Option<Rc<Vec<u32>>> {
+        let info = self.column_info("cluster")?;
+        let key = matches!(info.kind, ColumnKind::Category { .. }).then(|| info.key.clone())?;
+        self.data.indices(&key)
+    }
+
+    pub fn cluster_of(&mut self, row: u32) -> Option<u32> {
+        self.row_clusters()?.get(row as usize).copied().filter(|cluster| *cluster != u32::MAX)
+    }
+
+    /// The reason byte of every row in the selection being built.
+    pub fn reasons(&mut self) -> Option<Rc<Vec<u8>>> {
+        let key = self.build.selection.as_ref()?.reason_column.clone();
+        if key.is_empty() { None } else { self.data.codes(&key) }
+    }
+
+    pub fn reason(&mut self, row: u32) -> Option<ReasonCode> {
+        Some(ReasonCode::from_byte(*self.reasons()?.get(row as usize)?))
+    }
+
+    pub fn is_pinned(&self, row: u32) -> bool {
+        self.project.as_ref().is_some_and(|project| project.curation.pinned.contains(&row))
+    }
+
+    pub fn is_excluded(&self, row: u32) -> bool {
+        self.project.as_ref().is_some_and(|project| project.curation.excluded.contains(&row))
+    }
+
+    /// Top of the damage ramp, nats.
+    pub fn damage_scale(&self) -> f64 {
+        self.project.as_ref().map_or(1.0, |project| if project.damage_scale > 0.0 { project.damage_scale } else { 1.0 })
+    }
+
+    /// Number of distinct samples.
+    pub fn samples(&self) -> u64 {
+        self.project.as_ref().map_or(0, |project| project.pool.samples)
+    }
+
+    /// Is there anything a selection could be made from?
+    pub fn is_scored(&self) -> bool {
+        self.clusters().iter().any(|cluster| cluster.cds.is_some())
+    }
+
+    /// Brushed samples and how many of them are taken.
+    pub fn brush_counts(&mut self) -> Option<(u64, Option<u64>)> {
+        match self.focus.brush().clone() {
+            Brush::Nothing => None,
+            Brush::Clusters(brushed) => {
+                let count = self.clusters().iter().filter(|c| brushed.contains(&c.cluster)).map(|c| c.samples).sum();
+                let taken = self.build.selection.as_ref().map(|selection| {
+                    let rows = selection.ledger.iter().filter(|row| brushed.contains(&row.cluster));
+                    rows.map(|row| row.pinned + row.taken + row.refilled).sum()
+                });
+                let in_samples = self.build.selection.as_ref().is_some_and(|selection| selection.unit == "samples");
+                Some((count, taken.filter(|_| in_samples)))
+            }
+            Brush::Rows(rows) => {
+                let reasons = self.reasons();
+                let taken = reasons.map(|reasons| {
+                    let at = |row: &&u32| reasons.get(**row as usize).is_some_and(|r| ReasonCode::from_byte(*r).is_taken());
+                    rows.iter().filter(at).count() as u64
+                });
+                Some((rows.len() as u64, taken))
+            }
+        }
+    }
+
+    /// The rows that pin, exclude and release act on: the inspected one, else the brush.
+    pub fn acting_rows(&mut self) -> Vec<u32> {
+        match self.focus.brush().clone() {
+            Brush::Rows(rows) => rows.to_vec(),
+            Brush::Clusters(brushed) => match self.row_clusters() {
+                Some(clusters) => (0_u32..).zip(clusters.iter()).filter(|(_, c)| brushed.contains(c)).map(|(r, _)| r).collect(),
+                None => Vec::new(),
+            },
+            Brush::Nothing => Vec::new(),
+        }
+    }
+
+    pub fn curate(&mut self, edit: Edit) {
+        self.ask(Request::Curate { edit }, For::Curate);
+    }
+
+    /// Shows a sample: the inspector and the table unfold on the first one.
+    pub fn inspect(&mut self, row: u32) {
+        self.focus.inspected = Some(row);
+        self.panels.inspector = true;
+    }
+
+    /// The plan was changed: quotas are worked out here at once, the engine is asked after a rest.
+    pub fn plan_changed(&mut self) {
+        self.build.changed = Some(self.now);
+        self.build.problem = None;
+        let samples = self.samples();
+        self.build.provisional = crate::budget_math::provisional(self.clusters(), &self.build.plan, samples);
+    }
+}

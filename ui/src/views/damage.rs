@@ -1,0 +1,191 @@
+//! Damage per cluster, worst first, with 95 % intervals; the numbers of the brushed cluster below. A second tab holds
+//! the curves behind the number of clusters.
+
+use egui::{Rect, Ui, pos2};
+use paser_protocol::{Stage, StageState};
+
+use super::{cluster, curves};
+use crate::{
+    command::Command,
+    format,
+    state::{AppState, Brush, LeftTab},
+    theme::icons,
+    widgets::{
+        Words,
+        bars::{Bar, Columns, ROW, bar, bars_head},
+        look,
+        pane::{empty, pane},
+        row_right,
+        segmented::{Face, segmented},
+    },
+};
+
+pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+    let look = look(ui);
+    let (title, icon) = match state.panels.left {
+        LeftTab::Damage => ("Damage", icons::CHART_BAR),
+        LeftTab::Curves => ("Clusters", icons::CHART_LINE),
+    };
+    let (body, free) = pane(ui, rect, icon, title, look.panel);
+    state.note("pane:damage", rect);
+    row_right(ui, free, 8.0, |ui| {
+        let tabs = [
+            (Face::Icon(icons::CHART_BAR), Command::ShowDamage.name()),
+            (Face::Icon(icons::CHART_LINE), Command::ShowCurves.name()),
+        ];
+        let chosen = usize::from(state.panels.left == LeftTab::Curves);
+        let mut cells = Vec::new();
+        if let Some(place) = segmented(ui, "", &tabs, chosen, 22.0, |place, cell| cells.push((place, cell))) {
+            state.run(if place == 0 { Command::ShowDamage } else { Command::ShowCurves });
+        }
+        for (place, cell) in cells {
+            state.note(if place == 0 { "tab:damage" } else { "tab:curves" }, cell);
+        }
+        if state.panels.left == LeftTab::Damage && ui.available_width() > 120.0 {
+            Words::new(ui).small("mean JSD, 95 % interval").show(ui);
+        }
+    });
+    match state.panels.left {
+        LeftTab::Damage => bars(ui, body, state),
+        LeftTab::Curves => curves::show(ui, body, state),
+    }
+}
+
+fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
+    if state.clusters().is_empty() {
+        nothing_yet(ui, body, state, false);
+        return;
+    }
+    let look = look(ui);
+    let scale = state.damage_scale();
+    let columns = Columns { scale, bar_width: if body.width() > 310.0 { 96.0 } else { 84.0 }, number_width: 50.0 };
+    let rest_known = state.clusters().iter().any(|cluster| cluster.cds_rest.is_some());
+    let rest = state.panels.after_first_token && rest_known;
+    let mut top = body.top();
+    if rest_known {
+        let line = Rect::from_min_max(pos2(body.left() + 10.0, top + 4.0), pos2(body.right() - 10.0, top + 28.0));
+        crate::widgets::row(ui, line, 8.0, |ui| {
+            let faces = [(Face::Text("whole response"), "whole response"), (Face::Text("after first token"), "after first token")];
+            let mut cells = Vec::new();
+            if let Some(place) =
+                segmented(ui, "Damage", &faces, usize::from(rest), 22.0, |place, cell| cells.push((place, cell)))
+            {
+                state.panels.after_first_token = place == 1;
+            }
+            for (place, cell) in cells {
+                state.note(if place == 0 { "damage:whole" } else { "damage:rest" }, cell);
+            }
+        });
+        top += 28.0;
+    }
+    let head = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), top + 22.0));
+    bars_head(ui, head, columns, "cluster, worst first");
+    top = head.bottom();
+
+    let mut clusters = state.clusters().to_vec();
+    let value = |c: &paser_protocol::ClusterView| if rest { c.cds_rest } else { c.cds };
+    clusters.sort_by(|a, b| {
+        let (a_value, b_value) = (value(a).unwrap_or(-1.0), value(b).unwrap_or(-1.0));
+        b_value.total_cmp(&a_value).then(a.cluster.cmp(&b.cluster))
+    });
+    let detail = cluster::wanted_height(state);
+    let list = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), (body.bottom() - detail).max(top + 3.0 * ROW)));
+    let needed = ROW * clusters.len() as f32;
+    let list = list.with_max_y(list.bottom().min(top + needed));
+    let scoring = state.project.as_ref().and_then(|p| p.job.as_ref()).is_some_and(|job| job.stage == Stage::Score);
+    crate::widgets::column(ui, list, |ui| {
+        egui::ScrollArea::vertical().id_salt("damage").auto_shrink(false).show(ui, |ui| {
+            for cluster in &clusters {
+                let (_, place) = ui.allocate_space(egui::vec2(list.width(), ROW));
+                one(ui, place, state, cluster, value(cluster), rest, columns, scoring);
+            }
+        });
+    });
+    let below = Rect::from_min_max(pos2(body.left(), list.bottom()), body.max);
+    ui.painter().hline(below.x_range(), below.top() - 0.5, egui::Stroke::new(1.0, look.line));
+    cluster::show(ui, below, state, &clusters);
+}
+
+#[expect(clippy::too_many_arguments, reason = "one row of one list")]
+fn one(
+    ui: &mut Ui,
+    place: Rect,
+    state: &mut AppState,
+    cluster: &paser_protocol::ClusterView,
+    value: Option<f64>,
+    rest: bool,
+    columns: Columns,
+    scoring: bool,
+) {
+    let look = look(ui);
+    let selected = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
+    let hovered_row = state.focus.hovered.and_then(|row| state.cluster_of(row));
+    let waiting = if scoring {
+        format!("{} of {}", format::count(cluster.scored), format::count(cluster.samples))
+    } else {
+        "not scored".to_owned()
+    };
+    let (low, high) = if rest { (None, None) } else { (cluster.cds_low, cluster.cds_high) };
+    let row = Bar {
+        name: &cluster.name,
+        swatch: look.cluster(cluster.colour),
+        value,
+        low,
+        high,
+        fill: look.damage((value.unwrap_or(0.0) / columns.scale) as f32),
+        waiting: &waiting,
+        selected,
+        hovered: state.focus.hovered_cluster == Some(cluster.cluster) || hovered_row == Some(cluster.cluster),
+    };
+    let response = bar(ui, place, columns, &row);
+    state.note(format!("bar:{}", cluster.cluster), place);
+    if response.hovered() {
+        state.focus.next_hovered_cluster = Some(cluster.cluster);
+    }
+    if response.clicked() {
+        let add = ui.input(|input| input.modifiers.shift || input.modifiers.command);
+        state.focus.click_cluster(cluster.cluster, add);
+        state.panels.table = true;
+    }
+    if scoring && value.is_some() && cluster.scored < cluster.samples {
+        response.on_hover_text(format!("{waiting} scored; the interval shrinks as more come in"));
+    }
+}
+
+/// The empty state of map and bars: what is missing, and the stage that makes it.
+pub fn nothing_yet(ui: &mut Ui, body: Rect, state: &mut AppState, arriving: bool) {
+    if arriving {
+        Words::new(ui).t3("reading the map").at(ui, body.center(), egui::Align2::CENTER_CENTER, 200.0);
+        return;
+    }
+    let Some(project) = &state.project else { return };
+    if let Some(job) = &project.job {
+        let (what, pace) = (job.what.clone(), super::jobs::pace(job));
+        let todo = if pace.is_empty() { what } else { format!("{what}. {pace}.") };
+        empty(ui, body, "The clusters are being worked out", &todo, None);
+        return;
+    }
+    let failed = project.stages.iter().find_map(|stage| match &stage.state {
+        StageState::Failed { report } => Some((stage.stage, report.clone())),
+        _ => None,
+    });
+    let clicked = match failed {
+        Some((stage, report)) => empty(
+            ui,
+            body,
+            &format!("The stage {} stopped", stage.name()),
+            &format!("{} {}", report.what, report.advice),
+            Some("Run again"),
+        ),
+        None => empty(
+            ui,
+            body,
+            "Nothing has been computed yet",
+            "The pool is read, but it has no clusters and no scores. Running takes the stages one after the other; a stop loses nothing.",
+            Some("Run"),
+        ),
+    };
+    if clicked {
+        state.run(Command::Run);
+    }
+}

@@ -1,0 +1,211 @@
+//! The new project as it is typed: its fields, what the engine remarked about each, and the estimate. Fields are looked
+//! at half a second after the last letter, the estimate is asked once the needed ones are fine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use paser_protocol::{EstimateView, ProjectDraft, PruneDraft, Remark, Report};
+
+use crate::state::Field;
+
+/// Seconds after the last letter.
+const REST: f64 = 0.5;
+
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    pub pool: String,
+    pub dense: String,
+    pub pruned: String,
+    pub encoder: String,
+    pub folder: String,
+    pub template: Template,
+    /// Make the pruned model here.
+    pub prune_here: bool,
+    pub wanda: bool,
+    pub pattern: usize,
+    pub creating: bool,
+    remarks: BTreeMap<Field, Vec<Remark>>,
+    pub estimate: Option<Result<EstimateView, Report>>,
+    typed: BTreeMap<Field, f64>,
+    asked: BTreeMap<Field, String>,
+    waiting: BTreeSet<Field>,
+    number: u64,
+    estimated: Option<ProjectDraft>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Template {
+    #[default]
+    Alpaca,
+    Plain,
+    Chat,
+}
+
+impl Template {
+    pub const ALL: [Self; 3] = [Self::Alpaca, Self::Plain, Self::Chat];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alpaca => "alpaca",
+            Self::Plain => "plain",
+            Self::Chat => "chat",
+        }
+    }
+
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Alpaca => "the Stanford wording, with and without input",
+            Self::Plain => "instruction, input and response, nothing else",
+            Self::Chat => "the tokenizer's own chat template",
+        }
+    }
+}
+
+pub const PATTERNS: [(&str, &str); 4] =
+    [("0.5", "half of each layer"), ("2:4", "two of every four"), ("4:8", "four of every eight"), ("0.6", "60 %")];
+
+impl Form {
+    pub const FIELDS: [Field; 5] = [Field::Dense, Field::Pruned, Field::Pool, Field::Encoder, Field::Folder];
+
+    pub fn text(&mut self, field: Field) -> &mut String {
+        match field {
+            Field::Pool => &mut self.pool,
+            Field::Dense => &mut self.dense,
+            Field::Pruned => &mut self.pruned,
+            Field::Encoder => &mut self.encoder,
+            Field::Folder => &mut self.folder,
+        }
+    }
+
+    pub fn set(&mut self, field: Field, path: String) {
+        *self.text(field) = path;
+        self.typed.insert(field, f64::NEG_INFINITY);
+    }
+
+    pub fn changed(&mut self, field: Field, now: f64) {
+        self.typed.insert(field, now);
+    }
+
+    pub fn remarks(&self, field: Field) -> &[Remark] {
+        self.remarks.get(&field).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn is_waiting(&self, field: Field) -> bool {
+        self.waiting.contains(&field)
+    }
+
+    pub fn probed(&mut self, field: Field, remarks: Vec<Remark>) {
+        self.waiting.remove(&field);
+        self.remarks.insert(field, remarks);
+    }
+
+    pub fn estimated(&mut self, number: u64, estimate: Result<EstimateView, Report>) {
+        if number == self.number {
+            self.estimate = Some(estimate);
+        }
+    }
+
+    fn has_error(&self, field: Field) -> bool {
+        self.remarks(field).iter().any(|remark| remark.level == "error")
+    }
+
+    /// Which fields count: none is asked about a pruned model that is made here.
+    fn counts(&self, field: Field) -> bool {
+        !(field == Field::Pruned && self.prune_here)
+    }
+
+    /// What is missing before a project can be made.
+    pub fn missing(&self) -> Result<(), &'static str> {
+        let need = |empty: bool, why| if empty { Err(why) } else { Ok(()) };
+        need(self.dense.trim().is_empty(), "name the dense model")?;
+        need(!self.prune_here && self.pruned.trim().is_empty(), "name the pruned model, or prune here")?;
+        need(self.pool.trim().is_empty(), "name the pool file")?;
+        need(self.folder.trim().is_empty(), "name the project folder")?;
+        let wrong = Self::FIELDS.into_iter().any(|field| self.counts(field) && self.has_error(field));
+        need(wrong, "one of the fields has an error")?;
+        need(self.creating, "it is being made")
+    }
+
+    pub fn draft(&self) -> ProjectDraft {
+        ProjectDraft {
+            folder: self.folder.trim().to_owned(),
+            pool: self.pool.trim().to_owned(),
+            dense: self.dense.trim().to_owned(),
+            pruned: if self.prune_here { String::new() } else { self.pruned.trim().to_owned() },
+            encoder: self.encoder.trim().to_owned(),
+            template: self.template.name().to_owned(),
+            prune: self.prune_here.then(|| PruneDraft {
+                method: if self.wanda { "wanda" } else { "magnitude" }.to_owned(),
+                pattern: PATTERNS[self.pattern].0.to_owned(),
+            }),
+        }
+    }
+
+    /// Seconds until something is to be asked; none where nothing waits.
+    pub fn rest(&self, now: f64) -> Option<f32> {
+        let next = self.typed.values().map(|typed| (REST - (now - typed)).max(0.02)).min_by(f64::total_cmp)?;
+        Some(next as f32)
+    }
+
+    /// Fields whose text has rested and was not looked at yet.
+    pub fn to_probe(&mut self, now: f64) -> Vec<(Field, String)> {
+        let rested: Vec<Field> = self.typed.iter().filter(|(_, typed)| now - **typed >= REST).map(|(f, _)| *f).collect();
+        let mut probes = Vec::new();
+        for field in rested {
+            self.typed.remove(&field);
+            let text = self.text(field).trim().to_owned();
+            if self.asked.get(&field) == Some(&text) {
+                continue;
+            }
+            self.asked.insert(field, text.clone());
+            if text.is_empty() {
+                self.remarks.remove(&field);
+            } else {
+                self.waiting.insert(field);
+                probes.push((field, text));
+            }
+        }
+        probes
+    }
+
+    /// The draft to estimate, once it is complete, quiet, and not estimated already.
+    pub fn to_estimate(&mut self) -> Option<(u64, ProjectDraft)> {
+        let mut draft = self.draft();
+        // The folder decides nothing about the cost.
+        draft.folder.clear();
+        let complete = !draft.dense.is_empty() && !draft.pool.is_empty() && (self.prune_here || !draft.pruned.is_empty());
+        let wrong = [Field::Dense, Field::Pruned, Field::Pool].into_iter().any(|f| self.counts(f) && self.has_error(f));
+        if !complete || wrong || !self.waiting.is_empty() || !self.typed.is_empty() || self.estimated.as_ref() == Some(&draft) {
+            return None;
+        }
+        self.estimated = Some(draft.clone());
+        self.number += 1;
+        Some((self.number, draft))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_looked_at_once_it_rests() {
+        let mut form = Form::default();
+        form.dense = "a".to_owned();
+        form.changed(Field::Dense, 1.0);
+        assert!(form.to_probe(1.2).is_empty());
+        assert_eq!(form.to_probe(1.6), vec![(Field::Dense, "a".to_owned())]);
+        form.changed(Field::Dense, 2.0);
+        assert!(form.to_probe(3.0).is_empty(), "the same text is not looked at twice");
+    }
+
+    #[test]
+    fn the_estimate_waits_for_what_it_needs() {
+        let mut form = Form { dense: "d".into(), pool: "p".into(), ..Form::default() };
+        assert!(form.to_estimate().is_none());
+        form.prune_here = true;
+        assert!(form.to_estimate().is_some());
+        assert!(form.to_estimate().is_none(), "not twice for the same draft");
+        form.probed(Field::Pool, vec![Remark { level: "error".into(), text: String::new() }]);
+        assert_eq!(form.missing(), Err("name the project folder"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Running work: the short form in the top bar, and the status bar with stage, progress, time left and cancel.
+
+use egui::{Rect, Ui, Vec2, pos2};
+use paser_protocol::{JobView, StageState};
+
+use crate::{
+    command::Command,
+    format,
+    state::{AppState, Link},
+    theme::icons,
+    widgets::{self, Button, Words, look, row, row_right},
+};
+
+fn share(job: &JobView) -> f32 {
+    if job.total == 0 { 0.0 } else { (job.done as f64 / job.total as f64) as f32 }
+}
+
+/// `25 min left, 6,300 tokens per s`
+pub fn pace(job: &JobView) -> String {
+    let mut parts = Vec::new();
+    if let Some(left) = job.eta_seconds {
+        parts.push(format!("{} left", format::duration(left)));
+    }
+    if job.seconds > 0.5 && job.done > 0 {
+        parts.push(format!("{} {} per s", format::count((job.done as f64 / job.seconds) as u64), job.unit));
+    }
+    parts.join(", ")
+}
+
+/// A box with name, bar and time left; nothing without a job.
+pub fn top_bar_job(ui: &mut Ui, state: &mut AppState) {
+    let Some(job) = state.project.as_ref().and_then(|project| project.job.clone()) else { return };
+    if ui.available_width() < 230.0 {
+        return;
+    }
+    ui.add_space(12.0);
+    let look = look(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(206.0, 24.0), egui::Sense::hover());
+    ui.painter().rect_stroke(rect, 3.0, egui::Stroke::new(1.0, look.edge), egui::StrokeKind::Inside);
+    row(ui, rect.shrink2(Vec2::new(8.0, 0.0)), 8.0, |ui| {
+        Words::new(ui).icon(icons::PLAY, 13.0, look.text_2).t(format!(" {}", job.stage.name())).show(ui);
+        widgets::progress(ui, 46.0, share(&job));
+        let left = job.eta_seconds.map_or_else(String::new, |left| format!("{} left", format::duration(left)));
+        Words::new(ui).num2(left).show(ui);
+    });
+    response.on_hover_text(format!("{}: {}", job.what, pace(&job)));
+}
+
+/// The foot of Explore.
+pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+    let look = look(ui);
+    ui.painter().rect_filled(rect, 0.0, look.panel);
+    let inside = rect.shrink2(Vec2::new(10.0, 0.0));
+    let (job, failed) = match &state.project {
+        Some(project) => (
+            project.job.clone(),
+            project.stages.iter().find_map(|stage| match &stage.state {
+                StageState::Failed { report } => Some((stage.stage, report.what.clone())),
+                _ => None,
+            }),
+        ),
+        None => (None, None),
+    };
+    let right = row_right(ui, inside, 12.0, |ui| {
+        if let Some(manifold) = state.project.as_ref().and_then(|project| project.manifold.as_ref()) {
+            let recall = if manifold.recall > 0.0 { format!(", recall {}", format::nats(manifold.recall)) } else { String::new() };
+            Words::new(ui).small(format!("vectors: {}{recall}", manifold.vectors)).show(ui);
+        }
+        if let Some(template) = state.project.as_ref().map(|project| project.template.clone()).filter(|t| !t.is_empty()) {
+            if ui.available_width() > 700.0 {
+                Words::new(ui).small(format!("template: {template}")).show(ui);
+            }
+        }
+        ui.min_rect().left()
+    });
+    let left = Rect::from_min_max(inside.min, pos2(right - 12.0, inside.bottom()));
+    row(ui, left, 14.0, |ui| {
+        if state.link == Link::Lost {
+            Words::new(ui).icon(icons::WARNING, 13.0, look.warn).part(" the engine is not reachable; trying again", crate::theme::small(), look.warn).show(ui);
+        }
+        if let Some(job) = job {
+            let step = format!("{}: {}", job.stage.name(), job.what);
+            Words::new(ui).part(step, crate::theme::small(), look.text_2).show_in(ui, 300.0, 1);
+            widgets::progress(ui, 120.0, share(&job));
+            Words::new(ui).num2(format::percent(f64::from(share(&job)))).show(ui);
+            Words::new(ui).small(pace(&job)).show(ui);
+            let text = if job.cancelling { "Cancelling" } else { "Cancel" };
+            let response = ui.add_enabled(!job.cancelling, Button::new(text).height(18.0).name("Cancel the running job"));
+            state.note("CancelJob", response.rect);
+            if response.clicked() {
+                state.run(Command::CancelJob);
+            }
+            return;
+        }
+        if let Some((text, well)) = &state.last_run {
+            let (icon, colour) = if *well { (icons::CHECK, look.ok) } else { (icons::X_CIRCLE, look.error) };
+            Words::new(ui).icon(icon, 13.0, colour).part(format!(" {text}"), crate::theme::small(), colour).show_in(ui, 420.0, 1);
+        } else if let Some((stage, what)) = failed {
+            let text = format!(" {}: {what}", stage.name());
+            Words::new(ui).icon(icons::X_CIRCLE, 13.0, look.error).part(text, crate::theme::small(), look.error).show_in(ui, 420.0, 1);
+        } else if let Some(seconds) = scoring_seconds(state) {
+            let text = format!(" scored in {}", format::duration(seconds));
+            Words::new(ui).icon(icons::CHECK, 13.0, look.ok).part(text, crate::theme::small(), look.ok).show(ui);
+        }
+        missing(ui, state);
+        if state.saved.is_some() {
+            Words::new(ui).small("saved").show(ui).on_hover_text("Every edit is on disk within a second.");
+        }
+        if let Some(comparison) = state.project.as_ref().and_then(|project| project.comparison.as_ref()) {
+            let text = comparison.verdict.clone();
+            Words::new(ui).small(&text).show_in(ui, 420.0, 1).on_hover_text(text);
+        }
+    });
+}
+
+fn scoring_seconds(state: &AppState) -> Option<f64> {
+    state.project.as_ref()?.stages.iter().find_map(|stage| match stage.state {
+        StageState::Done { seconds, .. } if stage.stage == paser_protocol::Stage::Score => Some(seconds),
+        _ => None,
+    })
+}
+
+/// A button for stages that have to run.
+fn missing(ui: &mut Ui, state: &mut AppState) {
+    let Some(project) = &state.project else { return };
+    let open: Vec<_> = project
+        .stages
+        .iter()
+        .filter(|stage| {
+            stage.stage != paser_protocol::Stage::Select
+                && matches!(stage.state, StageState::Missing | StageState::Stale { .. } | StageState::Failed { .. })
+        })
+        .collect();
+    if open.is_empty() {
+        return;
+    }
+    let names: Vec<_> = open.iter().map(|stage| stage.stage.name()).collect();
+    let why = open.iter().find_map(|stage| match &stage.state {
+        StageState::Stale { why } => Some(format!(" ({why})")),
+        _ => None,
+    });
+    let time = open.iter().filter_map(|stage| stage.estimate).fold((0.0, 0.0), |sum, (low, high)| (sum.0 + low, sum.1 + high));
+    let text = format!("to run: {}{}", names.join(", "), why.unwrap_or_default());
+    Words::new(ui).small(text).show_in(ui, 340.0, 1);
+    let button = if time.1 > 0.0 {
+        format!("Run, {} to {}", format::duration(time.0), format::duration(time.1))
+    } else {
+        "Run".to_owned()
+    };
+    let response = ui.add(Button::new(&button).height(18.0).name("Run what is missing"));
+    state.note("Run", response.rect);
+    if response.clicked() {
+        state.run(Command::Run);
+    }
+}

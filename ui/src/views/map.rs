@@ -1,0 +1,419 @@
+//! The map: points by colour, hover, click, box, pan and zoom, names of clusters, pins and crosses. One struct serves
+//! Explore and, without tools, the welcome page.
+
+use std::rc::Rc;
+
+use egui::{Color32, Id, Key, PointerButton, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
+
+use super::{map_card, map_paint};
+use crate::{
+    command::Command,
+    format,
+    map::{Camera, Dots, Points, Scene, gl::Gl, labels, raster::Raster},
+    state::{AppState, Brush, MapOrder, Tool},
+    theme::icons,
+    widgets::{Words, icon_button, look, pane::pane, row, row_right, segmented::{Face, segmented}},
+};
+
+/// Seconds that the pointer rests on a point before its card is fetched.
+const CARD_AFTER: f64 = 0.06;
+
+pub struct MapView {
+    camera: Camera,
+    fit: Camera,
+    points: Option<(String, Rc<Points>)>,
+    pub(super) paint: map_paint::Cache,
+    raster: Raster,
+    gl: Option<Gl>,
+    clock: Option<fn() -> f64>,
+    flight: Option<Flight>,
+    box_from: Option<Pos2>,
+    hover: (Option<u32>, f64),
+    next_id: u64,
+}
+
+/// A camera on its way.
+struct Flight {
+    from: Camera,
+    to: Camera,
+    began: f64,
+}
+
+impl MapView {
+    pub fn new(gl: Option<Gl>, clock: Option<fn() -> f64>) -> Self {
+        Self {
+            camera: Camera::default(),
+            fit: Camera::default(),
+            points: None,
+            paint: map_paint::Cache::default(),
+            raster: Raster::default(),
+            gl,
+            clock,
+            flight: None,
+            box_from: None,
+            hover: (None, 0.0),
+            next_id: 1,
+        }
+    }
+
+    pub fn camera(&self) -> Camera {
+        self.camera
+    }
+
+    pub fn set_camera(&mut self, camera: Camera) {
+        self.camera = camera;
+    }
+
+    /// For another project.
+    pub fn reset(&mut self) {
+        self.camera = Camera::default();
+        self.points = None;
+        self.paint = map_paint::Cache::default();
+    }
+
+    /// Which painter draws the points: `texture`, `webgl`, or `timing`.
+    pub fn painter(&self) -> &'static str {
+        match self.gl.as_ref().map(Gl::is_fast) {
+            Some(Some(true)) => "webgl",
+            Some(None) => "timing",
+            _ => "texture",
+        }
+    }
+
+    /// Positions under a column key, once they have arrived.
+    pub(super) fn load(&mut self, state: &mut AppState, key: &str) -> Option<Rc<Points>> {
+        if let Some((loaded, points)) = &self.points
+            && loaded == key
+        {
+            return Some(points.clone());
+        }
+        let xy = state.data.numbers(key)?;
+        self.next_id += 1;
+        let points = Rc::new(Points::new(&xy, self.next_id));
+        self.points = Some((key.to_owned(), points.clone()));
+        Some(points)
+    }
+
+    /// The pane of Explore.
+    pub fn pane(&mut self, ui: &mut Ui, rect: Rect, state: &mut AppState) {
+        let look = look(ui);
+        let (body, free) = pane(ui, rect, icons::CHART_SCATTER, "Map", look.canvas);
+        self.head(ui, free, state);
+        state.note("map", body);
+        let key = state.column_info("map").map(|column| column.key.clone());
+        let points = key.as_ref().and_then(|key| self.load(state, key));
+        let Some(points) = points else {
+            super::damage::nothing_yet(ui, body, state, key.is_some());
+            return;
+        };
+        self.interactive(ui, body, state, points);
+    }
+
+    fn head(&mut self, ui: &mut Ui, free: Rect, state: &mut AppState) {
+        let left = row(ui, free, 8.0, |ui| {
+            map_paint::choice(ui, state);
+            let tools = [(Tool::Point, icons::CURSOR_CLICK), (Tool::Hand, icons::HAND), (Tool::Box, icons::SELECTION)];
+            let hints = [Command::ToolPoint, Command::ToolHand, Command::ToolBox].map(Command::hint);
+            let faces: Vec<_> = tools.iter().zip(&hints).map(|((_, icon), hint)| (Face::Icon(*icon), hint.as_str())).collect();
+            let chosen = tools.iter().position(|(tool, _)| *tool == state.tool).unwrap_or(0);
+            let mut cells = Vec::new();
+            let picked = segmented(ui, "", &faces, chosen, 22.0, |place, cell| cells.push((place, cell)));
+            for (place, cell) in cells {
+                state.note(format!("tool:{:?}", tools[place].0), cell);
+            }
+            if let Some(place) = picked {
+                state.tool = tools[place].0;
+            }
+            ui.min_rect().right()
+        });
+        let right = Rect::from_min_max(pos2(left + 8.0, free.top()), free.max);
+        row_right(ui, right, 4.0, |ui| {
+            let fit = icon_button(ui, icons::CORNERS_OUT, &Command::Fit.hint(), false, None);
+            state.note("Fit", fit.rect);
+            if fit.clicked() {
+                state.run(Command::Fit);
+            }
+            if ui.available_width() > 100.0 {
+                ui.add_space(4.0);
+                Words::new(ui).num3(format::count(state.samples())).small(" samples").show(ui);
+            }
+        });
+    }
+
+    fn interactive(&mut self, ui: &mut Ui, body: Rect, state: &mut AppState, points: Rc<Points>) {
+        let now = state.now;
+        self.follow(ui, body, state, &points, now);
+        let response = ui.interact(body, Id::new("map"), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Map of the pool"));
+        self.navigate(ui, body, &response, state);
+        let hovered = self.pick(ui, body, &response, state, &points, now);
+        self.draw(ui, body, state, &points);
+        self.marks(ui, body, state, &points);
+        self.labels(ui, body, state);
+        map_paint::legend(ui, body, state);
+        map_card::brush_bar(ui, body, state);
+        self.box_select(ui, body, &response, state, &points);
+        if let Some(row) = hovered
+            && now - self.hover.1 >= CARD_AFTER
+        {
+            let at = self.camera.to_screen(body, points.places[row as usize]);
+            map_card::show(ui, body, at, row, state);
+        }
+        if response.has_focus() {
+            ui.painter().rect_stroke(body.shrink(1.0), 0.0, Stroke::new(2.0, look(ui).accent), StrokeKind::Inside);
+        }
+    }
+
+    /// Fits, flies, and obeys orders.
+    fn follow(&mut self, ui: &Ui, body: Rect, state: &mut AppState, points: &Points, now: f64) {
+        self.fit = Camera::fit(points.bounds, body);
+        if self.camera.fitted && self.flight.is_none() {
+            self.camera = self.fit;
+        }
+        if let Some(order) = state.map_order.take() {
+            let mut to = self.camera;
+            match order {
+                MapOrder::Fit => to = self.fit,
+                MapOrder::In => to.zoom(body, body.center(), 1.5, &self.fit),
+                MapOrder::Out => to.zoom(body, body.center(), 1.0 / 1.5, &self.fit),
+                MapOrder::ShowInspected => {
+                    if let Some(place) = state.focus.inspected.and_then(|row| points.places.get(row as usize)) {
+                        to.centre = [place.x, place.y];
+                        to.scale = to.scale.max(self.fit.scale * 3.0);
+                        to.fitted = false;
+                    }
+                }
+            }
+            self.flight = Some(Flight { from: self.camera, to, began: now });
+        }
+        let Some(flight) = &self.flight else { return };
+        let motion = look(ui).motion.camera;
+        let share = if motion <= 0.0 || state.less_motion { 1.0 } else { ((now - flight.began) as f32 / motion).min(1.0) };
+        let ease = share * share * (3.0 - 2.0 * share);
+        let mix = |a: f32, b: f32| a + (b - a) * ease;
+        self.camera = Camera {
+            centre: [mix(flight.from.centre[0], flight.to.centre[0]), mix(flight.from.centre[1], flight.to.centre[1])],
+            scale: flight.from.scale * (flight.to.scale / flight.from.scale).powf(ease),
+            fitted: flight.to.fitted && share >= 1.0,
+        };
+        if share >= 1.0 {
+            self.camera = flight.to;
+            self.flight = None;
+        } else {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn navigate(&mut self, ui: &Ui, body: Rect, response: &Response, state: &AppState) {
+        let space = ui.input(|input| input.key_down(Key::Space));
+        let hand = state.tool != Tool::Box || space;
+        let moving = response.dragged_by(PointerButton::Middle) || (hand && response.dragged_by(PointerButton::Primary));
+        let shift = ui.input(|input| input.modifiers.shift);
+        if moving && !(shift && state.tool == Tool::Point) {
+            self.flight = None;
+            self.camera.pan(response.drag_delta());
+        }
+        if response.hovered() || response.contains_pointer() {
+            let (scroll, pinch, at) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta(), input.pointer.hover_pos()));
+            let factor = (scroll * 0.004).exp() * pinch;
+            if let Some(at) = at.filter(|_| factor != 1.0) {
+                self.flight = None;
+                self.camera.zoom(body, at, factor, &self.fit);
+            }
+            let cursor = match (state.tool, moving || space) {
+                (_, true) if moving => egui::CursorIcon::Grabbing,
+                (Tool::Hand, _) | (_, true) => egui::CursorIcon::Grab,
+                (Tool::Box, _) => egui::CursorIcon::Crosshair,
+                (Tool::Point, _) if state.focus.hovered.is_some() => egui::CursorIcon::PointingHand,
+                (Tool::Point, _) => egui::CursorIcon::Default,
+            };
+            ui.ctx().set_cursor_icon(cursor);
+        }
+    }
+
+    /// The point under the pointer, and what a click or an arrow key does with it.
+    fn pick(&mut self, ui: &Ui, body: Rect, response: &Response, state: &mut AppState, points: &Points, now: f64) -> Option<u32> {
+        let over = response.hover_pos().filter(|_| response.hovered() && !response.dragged() && state.tool != Tool::Hand);
+        let radius = look(ui).map.hit_radius / self.camera.scale;
+        let found = over.and_then(|at| points.grid.nearest(&points.places, self.camera.to_map(body, at), radius));
+        let found = found.filter(|row| {
+            let cluster = state.cluster_of(*row);
+            state.focus.is_brushed(*row, cluster)
+        });
+        if found != self.hover.0 {
+            self.hover = (found, now);
+        }
+        if found.is_some() {
+            state.focus.next_hovered = found;
+            if now - self.hover.1 < CARD_AFTER {
+                ui.ctx().request_repaint_after_secs(CARD_AFTER as f32);
+            }
+        }
+        if response.clicked() {
+            response.request_focus();
+            match found {
+                Some(row) => {
+                    state.inspect(row);
+                    state.panels.table = true;
+                    state.table.show_inspected = true;
+                }
+                None if state.tool == Tool::Point => state.focus.inspected = None,
+                None => {}
+            }
+        }
+        if response.has_focus() {
+            let filter = egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+            let step = ui.input(|input| {
+                let pressed = |key| f32::from(u8::from(input.key_pressed(key)));
+                Vec2::new(
+                    pressed(Key::ArrowRight) - pressed(Key::ArrowLeft),
+                    pressed(Key::ArrowUp) - pressed(Key::ArrowDown),
+                )
+            });
+            if step != Vec2::ZERO
+                && let Some(row) = next_point(points, state.focus.inspected, step, Vec2::from(self.camera.centre))
+            {
+                state.inspect(row);
+                state.table.show_inspected = true;
+            }
+        }
+        found
+    }
+
+    /// Draws the points by whichever painter is right on this machine.
+    pub(super) fn draw(&mut self, ui: &Ui, body: Rect, state: &mut AppState, points: &Rc<Points>) {
+        let look = look(ui);
+        let paint = self.paint.get(state, points, look);
+        let scene = Scene {
+            points: points.clone(),
+            paint,
+            camera: self.camera,
+            rect: body,
+            ground: look.canvas,
+            muted: look.muted,
+            dots: Dots::of(&look.map, points, &self.camera, ui.pixels_per_point()),
+        };
+        self.render(ui, &scene, state.now);
+    }
+
+    pub(super) fn render(&mut self, ui: &Ui, scene: &Scene, now: f64) {
+        let fast = self.gl.as_ref().map(Gl::is_fast);
+        if let (Some(gl), Some(Some(true))) = (&self.gl, fast)
+            && scene.dots.density < 1.0
+        {
+            ui.painter_at(scene.rect).add(gl.shape(scene, ui.pixels_per_point(), None));
+            return;
+        }
+        if let (Some(gl), Some(None), Some(clock)) = (&self.gl, fast, self.clock) {
+            // Drawn below the picture, so that the timed frames are never seen.
+            ui.painter_at(scene.rect).add(gl.shape(scene, ui.pixels_per_point(), Some(clock)));
+            ui.painter_at(scene.rect).rect_filled(scene.rect, 0.0, scene.ground);
+            ui.ctx().request_repaint();
+        }
+        self.raster.show(ui, scene, now);
+    }
+
+    /// Diamonds of pins, crosses of exclusions, rings.
+    fn marks(&self, ui: &Ui, body: Rect, state: &AppState, points: &Points) {
+        let look = look(ui);
+        let painter = ui.painter_at(body);
+        let at = |row: u32| points.places.get(row as usize).map(|place| self.camera.to_screen(body, *place));
+        if let Some(project) = &state.project {
+            let seen = |row: &u32| at(*row).filter(|at| body.expand(6.0).contains(*at));
+            for place in project.curation.excluded.iter().filter_map(seen) {
+                let r = look.map.cross_size;
+                let stroke = Stroke::new(1.5, look.excluded);
+                painter.line_segment([place - Vec2::splat(r), place + Vec2::splat(r)], stroke);
+                painter.line_segment([place + Vec2::new(r, -r), place + Vec2::new(-r, r)], stroke);
+            }
+            for place in project.curation.pinned.iter().filter_map(seen) {
+                let r = look.map.pin_size;
+                let corners = [(0.0, -r), (r, 0.0), (0.0, r), (-r, 0.0)].map(|(x, y)| place + Vec2::new(x, y));
+                painter.add(egui::Shape::convex_polygon(corners.to_vec(), look.pinned, Stroke::new(1.0, look.canvas)));
+            }
+        }
+        for (row, width) in [(state.focus.hovered, look.map.ring), (state.focus.inspected, look.map.ring + 1.0)] {
+            if let Some(place) = row.and_then(at) {
+                painter.circle_stroke(place, 6.5, Stroke::new(width + 2.0, look.canvas));
+                painter.circle_stroke(place, 6.5, Stroke::new(width, look.accent));
+            }
+        }
+    }
+
+    fn labels(&self, ui: &Ui, body: Rect, state: &AppState) {
+        let look = look(ui);
+        let brush = state.focus.brush();
+        let mut names: Vec<labels::Label> = state
+            .clusters()
+            .iter()
+            .map(|cluster| {
+                let loud = match brush {
+                    Brush::Clusters(brushed) => brushed.contains(&cluster.cluster),
+                    Brush::Nothing => true,
+                    Brush::Rows(_) => false,
+                } || state.focus.hovered_cluster == Some(cluster.cluster);
+                let font = if loud { crate::theme::title(11.0) } else { crate::theme::small() };
+                labels::Label {
+                    galley: ui.painter().layout_no_wrap(cluster.name.clone(), font, Color32::PLACEHOLDER),
+                    place: Vec2::new(cluster.centre[0], cluster.centre[1]),
+                    weight: cluster.samples,
+                    colour: if loud { look.text } else { look.text_3 },
+                    first: loud && *brush != Brush::Nothing,
+                }
+            })
+            .collect();
+        let taken: Vec<Rect> = state.brush_bar.into_iter().collect();
+        labels::show(&ui.painter_at(body), body, &self.camera, &mut names, &taken, look.map.label_gap, look.canvas);
+    }
+
+    fn box_select(&mut self, ui: &Ui, body: Rect, response: &Response, state: &mut AppState, points: &Points) {
+        let shift = ui.input(|input| input.modifiers.shift);
+        let wants = state.tool == Tool::Box || (state.tool == Tool::Point && shift);
+        if response.drag_started_by(PointerButton::Primary) && wants {
+            self.box_from = ui.input(|input| input.pointer.press_origin());
+        }
+        let Some(from) = self.box_from else { return };
+        let Some(to) = ui.input(|input| input.pointer.latest_pos()) else { return };
+        let area = Rect::from_two_pos(from, to).intersect(body);
+        let look = look(ui);
+        let corners = [area.left_top(), area.right_top(), area.right_bottom(), area.left_bottom(), area.left_top()];
+        ui.painter_at(body).extend(egui::Shape::dashed_line(&corners, Stroke::new(1.5, look.accent), 5.0, 3.0));
+        if !response.is_pointer_button_down_on() || response.drag_stopped() {
+            self.box_from = None;
+            let (a, b) = (self.camera.to_map(body, area.min), self.camera.to_map(body, area.max));
+            let rows = points.grid.inside(&points.places, Rect::from_two_pos(a.to_pos2(), b.to_pos2()));
+            state.focus.set_brush(if rows.is_empty() { Brush::Nothing } else { Brush::Rows(Rc::new(rows)) });
+            state.panels.table = true;
+        }
+    }
+
+    /// Without tools: fits, draws, and shows names. For the welcome page.
+    pub fn still(&mut self, ui: &Ui, body: Rect, scene: impl FnOnce(Camera) -> Scene, names: &mut [labels::Label], now: f64) {
+        let bounds = self.points.as_ref().map_or(Rect::ZERO, |(_, points)| points.bounds);
+        self.camera = Camera::fit(bounds, body);
+        let scene = scene(self.camera);
+        self.render(ui, &scene, now);
+        let look = look(ui);
+        labels::show(&ui.painter_at(body), body, &self.camera, names, &[], look.map.label_gap, look.canvas);
+    }
+}
+
+/// The nearest point in a direction; sideways counts twice.
+fn next_point(points: &Points, from: Option<u32>, step: Vec2, centre: Vec2) -> Option<u32> {
+    let here = from.and_then(|row| points.places.get(row as usize)).copied().unwrap_or(centre);
+    let direction = step.normalized();
+    points
+        .order
+        .iter()
+        .copied()
+        .filter(|row| Some(*row) != from)
+        .filter_map(|row| {
+            let off = points.places[row as usize] - here;
+            let along = off.dot(direction);
+            let aside = off.dot(direction.rot90()).abs();
+            (along > 0.0 && aside <= along).then_some((along + 2.0 * aside, row))
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+        .map(|(_, row)| row)
+}

@@ -1,0 +1,142 @@
+//! What lies over the map: the card of the hovered sample, and the bar that says what is brushed.
+
+use egui::{Align2, Color32, Id, LayerId, Order, Pos2, Rect, Ui, Vec2, pos2, vec2};
+
+use crate::{
+    command::Command,
+    format,
+    state::{AppState, Brush},
+    theme::icons,
+    widgets::{self, Words, button::Button, look, row},
+};
+
+const CARD: f32 = 280.0;
+
+/// Text and scores of a sample beside its point.
+pub fn show(ui: &Ui, body: Rect, at: Pos2, row: u32, state: &mut AppState) {
+    let look = look(ui);
+    let text = state.data.text(row).map(|text| (text.id.clone(), text.instruction.clone()));
+    let (id, instruction) = text.unwrap_or_default();
+    let cluster = state.cluster_of(row).and_then(|cluster| state.cluster(cluster)).map(|c| (c.name.clone(), c.colour));
+    let painter = ui.ctx().layer_painter(LayerId::new(Order::Tooltip, Id::new("map card")));
+    let inner = CARD - 20.0;
+    let body_text = Words::of(look).t(if instruction.is_empty() { "..." } else { instruction.trim() }).galley(ui, inner, 3);
+    let foot = foot(state, row, look);
+    let height = 8.0 + 18.0 + 3.0 + body_text.size().y + 6.0 + 16.0 + 8.0;
+    let right = at.x + 16.0 + CARD <= body.right();
+    let left = if right { at.x + 16.0 } else { (at.x - 16.0 - CARD).max(body.left() + 8.0) };
+    let top = (at.y - 30.0).clamp(body.top() + 8.0, (body.bottom() - height - 8.0).max(body.top() + 8.0));
+    let place = Rect::from_min_size(pos2(left, top), Vec2::new(CARD, height));
+    painter.rect(place, 4.0, look.overlay, egui::Stroke::new(1.0, look.edge), egui::StrokeKind::Inside);
+    let line = place.top() + 17.0;
+    let put = |words: Words, at: Pos2, anchor: Align2, width: f32| {
+        let galley = words.galley(ui, width, 1);
+        let rect = anchor.anchor_size(at, galley.size());
+        painter.galley(rect.min, galley, Color32::PLACEHOLDER);
+        rect
+    };
+    let id_rect = put(Words::of(look).num3(id), pos2(place.right() - 10.0, line), Align2::RIGHT_CENTER, 90.0);
+    let (name, colour) = match &cluster {
+        Some((name, colour)) => (name.as_str(), look.cluster(*colour)),
+        None => ("no cluster", look.neither),
+    };
+    let square = Rect::from_center_size(pos2(place.left() + 14.5, line), Vec2::splat(9.0));
+    painter.rect_filled(square, 2.0, colour);
+    put(Words::of(look).t(name), pos2(place.left() + 26.0, line), Align2::LEFT_CENTER, id_rect.left() - place.left() - 34.0);
+    let text_height = body_text.size().y;
+    painter.galley(pos2(place.left() + 10.0, place.top() + 29.0), body_text, look.text);
+    put(foot, pos2(place.left() + 10.0, place.top() + 29.0 + text_height + 14.0), Align2::LEFT_CENTER, inner);
+}
+
+/// Damage, length and status, in one line.
+fn foot(state: &mut AppState, row: u32, look: &'static crate::theme::Look) -> Words {
+    let mut foot = Words::of(look);
+    if let Some(jsd) = state.numbers("jsd").and_then(|jsd| jsd.get(row as usize).copied()) {
+        foot = if jsd.is_finite() {
+            foot.t2("jsd ").num(format::nats(f64::from(jsd))).t2(" nats   ")
+        } else {
+            foot.t3("no score   ")
+        };
+    }
+    if let Some(tokens) = tokens_of(state, row) {
+        foot = foot.t2(format!("{} tokens   ", format::count(tokens)));
+    }
+    if state.is_pinned(row) {
+        foot = foot.part("pinned", crate::theme::body(), look.pinned);
+    } else if state.is_excluded(row) {
+        foot = foot.part("excluded", crate::theme::body(), look.excluded);
+    } else if let Some(reason) = state.reason(row) {
+        let colour = if reason.is_taken() { look.a } else { look.text_3 };
+        foot = foot.part(reason.word(), crate::theme::body(), colour);
+    }
+    foot
+}
+
+/// The first column that counts tokens.
+pub fn tokens_of(state: &mut AppState, row: u32) -> Option<u64> {
+    let columns = &state.project.as_ref()?.columns;
+    let name = columns.iter().find(|column| column.unit == "tokens")?.name.clone();
+    let value = state.numbers(&name)?.get(row as usize).copied()?;
+    value.is_finite().then_some(value as u64)
+}
+
+/// How many are brushed and taken, and what can be done with all of them.
+pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
+    let Some((count, taken)) = state.brush_counts() else {
+        state.brush_bar = None;
+        return;
+    };
+    let look = look(ui);
+    if let Some(last) = state.brush_bar {
+        // Clicks between its words must not reach the map.
+        ui.interact(last, Id::new("brush bar"), egui::Sense::click_and_drag());
+    }
+    let at = body.min + vec2(8.0, 8.0);
+    let background = ui.painter().add(egui::Shape::Noop);
+    let inside = Rect::from_min_size(at + vec2(9.0, 0.0), Vec2::new(body.width() - 34.0, 28.0));
+    let right = row(ui, inside, 8.0, |ui| {
+        match state.focus.single_cluster().and_then(|cluster| state.cluster(cluster)) {
+            Some(cluster) => widgets::swatch(ui, look.cluster(cluster.colour)),
+            None => {
+                Words::new(ui).icon(icons::SELECTION, 14.0, look.text).show(ui);
+            }
+        }
+        let mut words = Words::new(ui).num(format::count(count)).t(" brushed");
+        if let Some(taken) = taken {
+            words = words.t(", ").num_a(format::count(taken)).part(" taken", crate::theme::body(), look.a);
+        }
+        words.show(ui);
+        widgets::separator(ui);
+        for (command, icon, text) in [
+            (Command::BrushPin, icons::PUSH_PIN, "pin all"),
+            (Command::BrushExclude, icons::PROHIBIT, "exclude all"),
+        ] {
+            if ui.available_width() < 120.0 {
+                break;
+            }
+            let response = ui.add(Button::new(text).quiet().icon(icon).height(22.0).name(command.name()));
+            state.note(format!("{command:?}"), response.rect);
+            if response.clicked() {
+                state.run(command);
+            }
+        }
+        let response = ui.add(Button::new("clear").quiet().icon(icons::X).height(22.0).name("Clear the brush"));
+        state.note("clear brush", response.rect);
+        if response.clicked() {
+            state.focus.set_brush(Brush::Nothing);
+        }
+        widgets::key_cap(ui, "Esc");
+        ui.min_rect().right()
+    });
+    let whole = Rect::from_min_max(at, pos2(right + 8.0, at.y + 28.0));
+    let shape = egui::epaint::RectShape::new(
+        whole,
+        4.0,
+        look.overlay,
+        egui::Stroke::new(1.0, look.edge),
+        egui::StrokeKind::Inside,
+    );
+    ui.painter().set(background, shape);
+    state.note("brush bar", whole);
+    state.brush_bar = Some(whole);
+}

@@ -1,0 +1,257 @@
+//! What colours the map: by cluster, damage, taken, or any column; the choice, the colours per point, and the legend.
+
+use std::{cell::RefCell, rc::Rc};
+
+use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
+use paser_protocol::{ColumnKind, ReasonCode};
+
+use crate::{
+    format,
+    map::{Paint, Points},
+    state::{AppState, ColourBy},
+    theme::Look,
+    widgets::{Words, field::dropdown, look, ramp_bar, row},
+};
+
+/// The colours of the last frame, made again when anything they depend on changed.
+#[derive(Default)]
+pub struct Cache {
+    last: RefCell<Option<(String, Rc<Paint>)>>,
+    next_id: RefCell<u64>,
+}
+
+impl Cache {
+    pub fn get(&self, state: &mut AppState, points: &Points, look: &'static Look) -> Rc<Paint> {
+        let key = format!(
+            "{} {:?} {} {} {} {} {:?}",
+            points.id,
+            state.colour,
+            look.dark,
+            state.focus.version,
+            state.data.arrivals,
+            state.marks_version,
+            state.table.filter_key(),
+        );
+        if let Some((made, paint)) = &*self.last.borrow()
+            && *made == key
+        {
+            return paint.clone();
+        }
+        *self.next_id.borrow_mut() += 1;
+        let paint = Rc::new(make(state, points.places.len(), look, *self.next_id.borrow()));
+        *self.last.borrow_mut() = Some((key, paint.clone()));
+        paint
+    }
+}
+
+fn make(state: &mut AppState, count: usize, look: &Look, id: u64) -> Paint {
+    let clusters = state.row_clusters();
+    let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
+    let colours = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
+    let mut faded: Vec<bool> =
+        (0..count).map(|row| !state.focus.is_brushed(row as u32, cluster_of(row))).collect();
+    if state.table.is_filtered()
+        && let Some(rows) = state.table.rows(&mut state.data)
+    {
+        let mut found = vec![false; count];
+        for row in rows.iter() {
+            if let Some(found) = found.get_mut(*row as usize) {
+                *found = true;
+            }
+        }
+        for (faded, found) in faded.iter_mut().zip(found) {
+            *faded |= !found;
+        }
+    }
+    Paint { colours, faded, id }
+}
+
+fn colours(
+    state: &mut AppState,
+    count: usize,
+    look: &Look,
+    cluster_of: &dyn Fn(usize) -> Option<u32>,
+) -> Option<Vec<Color32>> {
+    let scale = state.damage_scale() as f32;
+    let by_cluster = |colour: &dyn Fn(&paser_protocol::ClusterView) -> Color32| {
+        let table: std::collections::BTreeMap<u32, Color32> =
+            state.clusters().iter().map(|cluster| (cluster.cluster, colour(cluster))).collect();
+        (0..count)
+            .map(|row| cluster_of(row).and_then(|c| table.get(&c)).copied().unwrap_or(look.neither))
+            .collect::<Vec<_>>()
+    };
+    let ramp = |values: &[f32], share: &dyn Fn(f32) -> Color32| {
+        (0..count)
+            .map(|row| values.get(row).copied().filter(|value| value.is_finite()).map_or(look.neither, share))
+            .collect::<Vec<_>>()
+    };
+    Some(match state.colour.clone() {
+        ColourBy::Cluster => by_cluster(&|cluster| look.cluster(cluster.colour)),
+        ColourBy::ClusterDamage => {
+            by_cluster(&|cluster| cluster.cds.map_or(look.neither, |cds| look.damage(cds as f32 / scale)))
+        }
+        ColourBy::Damage => {
+            let values = state.numbers("jsd")?;
+            ramp(&values, &|value| look.damage(value / scale))
+        }
+        ColourBy::Taken => {
+            let reasons = state.reasons()?;
+            let taken = |row: usize| reasons.get(row).is_some_and(|code| ReasonCode::from_byte(*code).is_taken());
+            (0..count).map(|row| if taken(row) { look.a_fill } else { look.neither }).collect()
+        }
+        ColourBy::Column(name) => {
+            let info = state.column_info(&name)?.clone();
+            match info.kind {
+                ColumnKind::Number { minimum, maximum } => {
+                    let values = state.data.numbers(&info.key)?;
+                    let width = (maximum - minimum).max(f32::MIN_POSITIVE);
+                    ramp(&values, &|value| look.sequential((value - minimum) / width))
+                }
+                ColumnKind::Category { .. } => {
+                    let values = state.data.indices(&info.key)?;
+                    let colour = |row: usize| values.get(row).map_or(look.neither, |label| look.cluster(*label));
+                    (0..count).map(colour).collect()
+                }
+                ColumnKind::Codes | ColumnKind::Positions => return None,
+            }
+        }
+    })
+}
+
+/// Can a column be a colour?
+fn is_colour(kind: &ColumnKind) -> bool {
+    matches!(kind, ColumnKind::Number { .. } | ColumnKind::Category { .. })
+}
+
+/// The words on the face of the choice.
+fn shown(state: &AppState) -> String {
+    let what = match &state.colour {
+        ColourBy::Cluster => "cluster".to_owned(),
+        ColourBy::Damage => "damage".to_owned(),
+        ColourBy::ClusterDamage => "cluster damage".to_owned(),
+        ColourBy::Taken => "taken".to_owned(),
+        ColourBy::Column(name) => {
+            state.column_info(name).map_or_else(|| name.clone(), |column| column.label.clone())
+        }
+    };
+    format!("colour: {what}")
+}
+
+pub fn choice(ui: &mut Ui, state: &mut AppState) {
+    let mut entries = vec![
+        (ColourBy::Cluster, "cluster".to_owned(), "from the manifold".to_owned()),
+        (ColourBy::Damage, "damage".to_owned(), "per sample".to_owned()),
+        (ColourBy::ClusterDamage, "cluster damage".to_owned(), "mean per cluster".to_owned()),
+        (ColourBy::Taken, "taken".to_owned(), "or not".to_owned()),
+    ];
+    let columns = state.project.as_ref().map_or(&[][..], |project| &project.columns);
+    for column in columns.iter().filter(|c| is_colour(&c.kind) && c.name != "cluster" && c.name != "jsd") {
+        entries.push((ColourBy::Column(column.name.clone()), column.label.clone(), column.unit.clone()));
+    }
+    let chosen = entries.iter().position(|(colour, ..)| *colour == state.colour);
+    let lines: Vec<_> = entries.iter().map(|(_, label, more)| (label.as_str(), more.as_str())).collect();
+    let (response, picked) = dropdown(ui, "Colour of the map", &shown(state), 22.0, None, &lines, chosen);
+    state.note("colour", response.rect);
+    if let Some(place) = picked {
+        state.colour = entries[place].0.clone();
+    }
+}
+
+/// At the lower left of the map: what the colours mean.
+pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState) {
+    let look = look(ui);
+    let line = Rect::from_min_max(pos2(body.left() + 10.0, body.bottom() - 26.0), pos2(body.right() - 10.0, body.bottom() - 6.0));
+    match state.colour.clone() {
+        ColourBy::Cluster => marks(ui, line, state),
+        ColourBy::Damage | ColourBy::ClusterDamage => {
+            let top = format!("{}+", trimmed(state.damage_scale()));
+            ramp_line(ui, line, "damage, nats", look.damage_stops(), "0", &top);
+        }
+        ColourBy::Taken => swatches(ui, line, &[(look.a_fill, "taken"), (look.neither, "not taken")]),
+        ColourBy::Column(name) => {
+            let Some(info) = state.column_info(&name).cloned() else { return };
+            match info.kind {
+                ColumnKind::Number { minimum, maximum } => {
+                    let unit = if info.unit.is_empty() { String::new() } else { format!(", {}", info.unit) };
+                    let words = format!("{}{unit}", info.label);
+                    let (low, high) = (trimmed(f64::from(minimum)), trimmed(f64::from(maximum)));
+                    ramp_line(ui, line, &words, look.sequential_stops(), &low, &high);
+                }
+                ColumnKind::Category { labels } => {
+                    let mut shown: Vec<_> =
+                        (0_u32..).zip(&labels).take(12).map(|(place, label)| (look.cluster(place), label.as_str())).collect();
+                    let rest = format!("{} more", labels.len().saturating_sub(12));
+                    if labels.len() > 12 {
+                        shown.push((look.neither, &rest));
+                    }
+                    swatches(ui, line, &shown);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn trimmed(value: f64) -> String {
+    let text = format::decimal(value, if value.abs() >= 100.0 { 0 } else { 3 });
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+fn ground(ui: &Ui, line: Rect, width: f32) {
+    let back = Rect::from_min_size(line.min - Vec2::new(4.0, 0.0), Vec2::new(width + 8.0, line.height()));
+    ui.painter().rect_filled(back, 0.0, look(ui).canvas.gamma_multiply(0.85));
+}
+
+fn ramp_line(ui: &mut Ui, line: Rect, words: &str, stops: &[Color32], low: &str, high: &str) {
+    ground(ui, line, 14.0 * stops.len() as f32 + 100.0 + words.len() as f32 * 6.0);
+    row(ui, line, 6.0, |ui| {
+        Words::new(ui).part(words, crate::theme::small(), look(ui).text_2).show(ui);
+        ramp_bar(ui, stops, low, high, 14.0);
+    });
+}
+
+fn swatches(ui: &mut Ui, line: Rect, entries: &[(Color32, &str)]) {
+    row(ui, line, 6.0, |ui| {
+        for (colour, text) in entries {
+            let words = Words::new(ui).part(text, crate::theme::small(), look(ui).text_2);
+            if ui.available_width() < 40.0 {
+                break;
+            }
+            let width = ui.available_width() - 20.0;
+            let (rect, _) = ui.allocate_exact_size(Vec2::splat(9.0), egui::Sense::hover());
+            ground(ui, Rect::from_center_size(rect.center(), Vec2::new(9.0, 18.0)), 9.0);
+            ui.painter().rect_filled(rect, 2.0, *colour);
+            words.show_in(ui, width.min(140.0), 1);
+            ui.add_space(6.0);
+        }
+    });
+}
+
+/// Pins and crosses, where there are any.
+fn marks(ui: &mut Ui, line: Rect, state: &AppState) {
+    let Some(project) = &state.project else { return };
+    let look = look(ui);
+    let entries = [
+        ("pinned", project.curation.pinned.len(), look.pinned),
+        ("excluded", project.curation.excluded.len(), look.excluded),
+    ];
+    let mut left = line.left();
+    for (word, count, colour) in entries.into_iter().filter(|(_, count, _)| *count > 0) {
+        let centre = pos2(left + 4.5, line.center().y);
+        let text = Words::of(look)
+            .part(format!("{word} "), crate::theme::small(), look.text_2)
+            .num2(format::count(count as u64));
+        let galley = text.clone().galley(ui, 200.0, 1);
+        ground(ui, Rect::from_min_size(pos2(left, line.top()), Vec2::new(10.0, line.height())), galley.size().x + 14.0);
+        if word == "pinned" {
+            let corners = [(0.0, -4.0), (4.0, 0.0), (0.0, 4.0), (-4.0, 0.0)].map(|(x, y)| centre + Vec2::new(x, y));
+            ui.painter().add(egui::Shape::convex_polygon(corners.to_vec(), colour, egui::Stroke::NONE));
+        } else {
+            let stroke = egui::Stroke::new(1.5, colour);
+            ui.painter().line_segment([centre - Vec2::splat(3.0), centre + Vec2::splat(3.0)], stroke);
+            ui.painter().line_segment([centre + Vec2::new(3.0, -3.0), centre + Vec2::new(-3.0, 3.0)], stroke);
+        }
+        let shown = text.at(ui, pos2(left + 14.0, line.center().y), Align2::LEFT_CENTER, 200.0);
+        left = shown.right() + 16.0;
+    }
+}

@@ -1,0 +1,92 @@
+//! One file per view. A view reads the state, draws into a rectangle, and writes what it wants done into the outbox.
+
+pub mod budget;
+pub mod cluster;
+pub mod contents;
+pub mod curves;
+pub mod damage;
+pub mod explore;
+pub mod export;
+pub mod form;
+pub mod inspector;
+pub mod jobs;
+pub mod ledger;
+pub mod map;
+pub mod map_card;
+pub mod map_paint;
+pub mod new_project;
+pub mod palette;
+pub mod shortcuts;
+pub mod table;
+pub mod tokens;
+pub mod top_bar;
+pub mod welcome;
+
+use egui::{Align2, Area, Context, Id, Order, Rect, Ui, Vec2};
+
+use crate::{dialogs::Dialog, state::AppState, widgets};
+
+/// Whatever lies over the screen.
+pub fn show_dialog(ctx: &Context, state: &mut AppState) {
+    let Some(dialog) = state.dialog.take() else { return };
+    let kept = match dialog {
+        Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
+        Dialog::Shortcuts => shortcuts::sheet(ctx, state),
+        Dialog::Freeze { name } => export::freeze(ctx, state, name),
+        Dialog::Export(form) => export::export(ctx, state, form),
+        Dialog::OpenProject { path } => export::open_project(ctx, state, path),
+        Dialog::BadRows => export::bad_rows(ctx, state),
+        Dialog::Recipe => export::recipe(ctx, state),
+    };
+    // A command carried out inside may have opened another one.
+    if state.dialog.is_none() {
+        state.dialog = kept;
+    }
+}
+
+/// A card over a veil. The contents' answer, and whether the veil was clicked.
+pub(crate) fn modal<R>(
+    ctx: &Context,
+    name: &str,
+    width: f32,
+    top: Option<f32>,
+    contents: impl FnOnce(&mut Ui) -> R,
+) -> (R, bool) {
+    let screen = ctx.content_rect();
+    let veil = Area::new(Id::new(("veil", name)))
+        .order(Order::Foreground)
+        .fixed_pos(screen.min)
+        .show(ctx, |ui| {
+            let look = widgets::look(ui);
+            let (rect, response) = ui.allocate_exact_size(screen.size(), egui::Sense::click());
+            ui.painter().rect_filled(rect, 0.0, look.canvas.gamma_multiply(0.6));
+            response.clicked()
+        })
+        .inner;
+    let area = Area::new(Id::new(("card", name))).order(Order::Foreground).accessible_name(name).role(egui::accesskit::Role::Dialog);
+    let area = match top {
+        Some(top) => area.anchor(Align2::CENTER_TOP, Vec2::new(0.0, top)),
+        None => area.anchor(Align2::CENTER_CENTER, Vec2::ZERO),
+    };
+    let shown = area.show(ctx, |ui| {
+        let look = widgets::look(ui);
+        egui::Frame::new()
+            .fill(look.panel)
+            .stroke(egui::Stroke::new(1.0, look.edge))
+            .corner_radius(4)
+            .show(ui, |ui| {
+                ui.set_width(width.min(screen.width() - 24.0));
+                ui.spacing_mut().item_spacing = Vec2::ZERO;
+                contents(ui)
+            })
+            .inner
+    });
+    ctx.move_to_top(shown.response.layer_id);
+    (shown.inner, veil)
+}
+
+/// A line of a form inside a modal: room for controls, with padding.
+pub(crate) fn padded<R>(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui, Rect) -> R) -> R {
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), egui::Sense::hover());
+    contents(ui, rect.shrink2(Vec2::new(16.0, 0.0)))
+}

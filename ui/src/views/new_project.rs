@@ -1,0 +1,320 @@
+//! The form of a new project, and at its right what it will cost before anything runs.
+
+use egui::{Align2, Rect, Sense, Ui, Vec2, pos2};
+use paser_protocol::{EstimateView, Request};
+
+use super::{
+    form::{Form, PATTERNS, Template},
+    top_bar,
+};
+use crate::{
+    app::split_bottom,
+    format,
+    state::{AppState, Ask, Field, For, Screen},
+    theme::{self, icons},
+    widgets::{
+        Button, Words, column,
+        field::{self, dropdown},
+        look,
+        pane::remark,
+        row, row_right, say,
+        segmented::{Face, segmented},
+    },
+};
+
+const ESTIMATE: f32 = 424.0;
+
+/// Sends what the form wants to know.
+pub fn ask(state: &mut AppState) {
+    if state.screen != Screen::NewProject {
+        return;
+    }
+    for (field, path) in state.form.to_probe(state.now) {
+        state.ask(Request::Probe { source: field.source(), path }, For::Probe(field));
+    }
+    if let Some((number, draft)) = state.form.to_estimate() {
+        state.ask(Request::Estimate { draft }, For::Estimate(number));
+    }
+}
+
+pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState) {
+    let look = look(ui);
+    let bar = Rect::from_min_max(whole.min, pos2(whole.right(), whole.top() + 40.0));
+    top_bar::plain(ui, bar, state, Some("New project"));
+    let below = Rect::from_min_max(pos2(whole.left(), bar.bottom()), whole.max);
+    let (rest, status) = split_bottom(below, 22.0);
+    let (main, foot) = split_bottom(rest, 48.0);
+    ui.painter().rect_filled(status, 0.0, look.panel);
+    let machine = state.hello.as_ref().map(|hello| hello.machine.clone()).unwrap_or_default();
+    Words::of(look).small(machine).at(ui, pos2(status.left() + 10.0, status.center().y), Align2::LEFT_CENTER, 600.0);
+    let split = main.right() - if whole.width() < 1_000.0 { 340.0 } else { ESTIMATE };
+    let form = Rect::from_min_max(main.min, pos2(split - 1.0, main.bottom()));
+    let estimate = Rect::from_min_max(pos2(split, main.top()), main.max);
+    ui.painter().rect_filled(form, 0.0, look.panel);
+    ui.painter().rect_filled(estimate, 0.0, look.panel);
+    fields(ui, form, state);
+    costs(ui, estimate, state);
+    buttons(ui, foot, state);
+}
+
+fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+    column(ui, rect, |ui| {
+        egui::ScrollArea::vertical().id_salt("form").auto_shrink(false).show(ui, |ui| {
+            egui::Frame::new().inner_margin(egui::Margin { left: 40, right: 40, top: 14, bottom: 16 }).show(ui, |ui| {
+                ui.set_width(rect.width() - 80.0);
+                ui.spacing_mut().item_spacing = Vec2::ZERO;
+                heading(ui, "What was pruned, and what may bring it back");
+                part(ui, "Dense model", true, |ui| {
+                    path(ui, state, Field::Dense, icons::CUBE, "a folder, or a hub id such as meta-llama/Llama-2-7b-hf");
+                });
+                part(ui, "Pruned model", true, |ui| pruned(ui, state));
+                part(ui, "Pool", true, |ui| path(ui, state, Field::Pool, icons::DATABASE, "instruction data: .json or .jsonl"));
+                part(ui, "Template", true, |ui| template(ui, state));
+                part(ui, "Encoder", true, |ui| {
+                    path(ui, state, Field::Encoder, icons::GRAPH, "sentence-transformers/all-MiniLM-L6-v2");
+                    let words = "groups samples by meaning. Empty: TF-IDF + SVD, said so on every map";
+                    ui.add_space(3.0);
+                    Words::new(ui).small(words).wrapped(ui);
+                });
+                part(ui, "Project folder", false, |ui| path(ui, state, Field::Folder, icons::FOLDER, "a new or empty folder"));
+            });
+        });
+    });
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    let look = look(ui);
+    Words::of(look).part(text, theme::title(15.0), look.text).show(ui);
+    ui.add_space(4.0);
+}
+
+/// A label at the left, its control at the right, a line below.
+fn part(ui: &mut Ui, label: &str, line: bool, contents: impl FnOnce(&mut Ui)) {
+    ui.add_space(12.0);
+    let start = ui.cursor().min;
+    let width = ui.available_width();
+    Words::new(ui).t2(label).paint(ui, start + egui::vec2(0.0, 13.0), Align2::LEFT_CENTER, 128.0);
+    let place = Rect::from_min_max(start + egui::vec2(140.0, 0.0), pos2(start.x + width, f32::INFINITY));
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(egui::Layout::top_down(egui::Align::Min)));
+    child.spacing_mut().item_spacing = Vec2::ZERO;
+    contents(&mut child);
+    let used = child.min_rect();
+    ui.allocate_rect(Rect::from_min_max(start, pos2(start.x + width, used.bottom() + 12.0)), Sense::hover());
+    if line {
+        let y = ui.cursor().top();
+        ui.painter().hline(start.x..=start.x + width, y - 0.5, egui::Stroke::new(1.0, look(ui).line));
+    }
+}
+
+fn name(field: Field) -> &'static str {
+    match field {
+        Field::Pool => "Pool",
+        Field::Dense => "Dense model",
+        Field::Pruned => "Pruned model",
+        Field::Encoder => "Encoder",
+        Field::Folder => "Project folder",
+    }
+}
+
+/// A path or hub id, a dialog where there is one, and what the engine says about it.
+fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str) {
+    let width = ui.available_width();
+    let (line, _) = ui.allocate_exact_size(Vec2::new(width, 26.0), Sense::hover());
+    row(ui, line, 6.0, |ui| {
+        let browse = state.has_dialogs;
+        let room = width - if browse { 81.0 } else { 0.0 };
+        let before = state.form.text(field).clone();
+        let typed = field::Field::new(name(field), room).mono().icon(icon).hint(hint).show(ui, state.form.text(field));
+        state.note(format!("field:{}", name(field)), typed.response.rect);
+        if *state.form.text(field) != before {
+            let now = state.now;
+            state.form.changed(field, now);
+        }
+        if browse {
+            let text = format!("Browse for {}", name(field).to_lowercase());
+            if ui.add(Button::new("Browse...").height(26.0).name(&text)).clicked() {
+                state.outbox.push(Ask::Pick(field.source().into(), crate::state::PickFor::Form(field)));
+            }
+        }
+    });
+    if state.form.is_waiting(field) {
+        ui.add_space(3.0);
+        Words::new(ui).small("looking at it").show(ui);
+    } else {
+        for one in state.form.remarks(field).to_vec() {
+            remark(ui, &one.level, &one.text);
+        }
+    }
+}
+
+fn pruned(ui: &mut Ui, state: &mut AppState) {
+    let (line, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 26.0), Sense::hover());
+    row(ui, line, 10.0, |ui| {
+        let faces = [(Face::Text("I have one"), "I have one"), (Face::Text("Prune here"), "Prune here")];
+        let chosen = usize::from(state.form.prune_here);
+        if let Some(place) = segmented(ui, "Pruned model", &faces, chosen, 24.0, |_, _| {}) {
+            state.form.prune_here = place == 1;
+        }
+    });
+    ui.add_space(4.0);
+    if !state.form.prune_here {
+        path(ui, state, Field::Pruned, icons::SCISSORS, "a folder or a hub id");
+        return;
+    }
+    let (line, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 26.0), Sense::hover());
+    row(ui, line, 10.0, |ui| {
+        let faces = [(Face::Text("magnitude"), "magnitude"), (Face::Text("Wanda"), "Wanda")];
+        if let Some(place) = segmented(ui, "Method", &faces, usize::from(state.form.wanda), 24.0, |_, _| {}) {
+            state.form.wanda = place == 1;
+        }
+        let faces = PATTERNS.map(|(pattern, _)| (Face::Text(pattern), pattern));
+        if let Some(place) = segmented(ui, "Pattern", &faces, state.form.pattern, 24.0, |_, _| {}) {
+            state.form.pattern = place;
+        }
+        Words::new(ui).small(PATTERNS[state.form.pattern].1).show(ui);
+    });
+    ui.add_space(3.0);
+    let words = if state.form.wanda {
+        "weights times the inputs they meet on a part of the pool; about a minute, written into the project folder"
+    } else {
+        "the smallest weights go; seconds, written into the project folder"
+    };
+    Words::new(ui).small(words).wrapped(ui);
+}
+
+fn template(ui: &mut Ui, state: &mut AppState) {
+    let entries = Template::ALL.map(|template| (template.name(), template.describe()));
+    let chosen = Template::ALL.iter().position(|template| *template == state.form.template);
+    let width = ui.available_width();
+    let (_, picked) = dropdown(ui, "Template", state.form.template.name(), 26.0, Some(width), &entries, chosen);
+    if let Some(place) = picked {
+        state.form.template = Template::ALL[place];
+    }
+    ui.add_space(3.0);
+    Words::new(ui).small(state.form.template.describe()).show(ui);
+}
+
+fn costs(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+    column(ui, rect, |ui| {
+        egui::ScrollArea::vertical().id_salt("estimate").auto_shrink(false).show(ui, |ui| {
+            egui::Frame::new().inner_margin(egui::Margin { left: 24, right: 24, top: 14, bottom: 16 }).show(ui, |ui| {
+                ui.set_width(rect.width() - 48.0);
+                ui.spacing_mut().item_spacing = Vec2::ZERO;
+                heading(ui, "Estimate");
+                Words::new(ui).t3("from this machine's measured speed, before anything runs").wrapped(ui);
+                ui.add_space(12.0);
+                match state.form.estimate.clone() {
+                    None => {
+                        Words::new(ui).t2("Name two models and a pool, and the cost of every stage appears here.").wrapped(ui);
+                    }
+                    Some(Err(report)) => remark(ui, "error", &report.to_string()),
+                    Some(Ok(estimate)) => shown(ui, &estimate),
+                }
+            });
+        });
+    });
+}
+
+/// Name left, number right, a line below.
+fn table_line(ui: &mut Ui, name: Words, value: String, last: bool) {
+    let look = look(ui);
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 24.0), Sense::hover());
+    let spoken = format!("{} {value}", name.text());
+    name.paint(ui, rect.left_center(), Align2::LEFT_CENTER, rect.width() - 130.0);
+    Words::of(look).num(value).paint(ui, rect.right_center(), Align2::RIGHT_CENTER, 130.0);
+    say(ui, rect, spoken);
+    if !last {
+        ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, egui::Stroke::new(1.0, look.line));
+    }
+}
+
+fn shown(ui: &mut Ui, estimate: &EstimateView) {
+    let look = look(ui);
+    let (low, high) = estimate.stages.iter().fold((0.0, 0.0), |sum, (_, low, high)| (sum.0 + low, sum.1 + high));
+    let middle = |low: f64, high: f64| (low + high) / 2.0;
+    Words::of(look)
+        .part(format::duration(middle(low, high)), theme::big_mono(), look.text)
+        .t2("  in all")
+        .show(ui);
+    ui.add_space(6.0);
+    let (bar, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 12.0), Sense::hover());
+    let total = middle(low, high).max(f64::MIN_POSITIVE);
+    let mut left = bar.left();
+    for (_, low, high) in &estimate.stages {
+        let share = middle(*low, *high) / total;
+        let width = bar.width() * share as f32;
+        let cell = Rect::from_min_max(pos2(left, bar.top()), pos2((left + width - 1.0).max(left + 1.0), bar.bottom()));
+        ui.painter().rect_filled(cell, 0.0, if share > 0.25 { look.text_2 } else { look.text_3 });
+        left += width;
+    }
+    ui.add_space(8.0);
+    for (name, low, high) in &estimate.stages {
+        table_line(ui, Words::of(look).t(name), format::duration(middle(*low, *high)), false);
+    }
+    let range = format!("{} to {}", format::duration(low), format::duration(high));
+    table_line(ui, Words::of(look).strong("range"), range, true);
+    ui.add_space(14.0);
+    memory(ui, estimate);
+    ui.add_space(12.0);
+    table_line(ui, Words::of(look).t("disk"), format::bytes(estimate.disk_bytes), false);
+    let network = if estimate.network_bytes == 0 { "none".to_owned() } else { format::bytes(estimate.network_bytes) };
+    table_line(ui, Words::of(look).t("network"), network, false);
+    ui.add_space(8.0);
+    for one in &estimate.remarks {
+        remark(ui, &one.level, &one.text);
+    }
+}
+
+fn memory(ui: &mut Ui, estimate: &EstimateView) {
+    let look = look(ui);
+    Words::of(look)
+        .part(format::bytes(estimate.memory_bytes), theme::big_mono(), look.text)
+        .t2("  of ")
+        .num2(format::bytes(estimate.memory_free_bytes))
+        .t2(" free memory")
+        .show(ui);
+    ui.add_space(6.0);
+    let (bar, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 12.0), Sense::hover());
+    let share = (estimate.memory_bytes as f64 / estimate.memory_free_bytes.max(1) as f64).min(1.0) as f32;
+    let colour = if share >= 1.0 { look.error } else { look.text_2 };
+    ui.painter().rect_filled(Rect::from_min_size(bar.min, Vec2::new(bar.width() * share, 12.0)), 0.0, colour);
+    ui.painter().rect_stroke(bar, 0.0, egui::Stroke::new(1.0, look.edge), egui::StrokeKind::Inside);
+}
+
+fn buttons(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+    let look = look(ui);
+    ui.painter().rect_filled(rect, 0.0, look.panel);
+    let inside = Rect::from_min_max(pos2(rect.left() + 40.0, rect.top()), pos2(rect.right() - 24.0, rect.bottom()));
+    let enabled = state.form.missing();
+    let left = row_right(ui, inside, 10.0, |ui| {
+        let mut create = None;
+        for (text, run, primary) in [("Create and score", true, true), ("Create only", false, false)] {
+            let button = if primary { Button::new(text).primary() } else { Button::new(text) };
+            let response = ui.add_enabled(enabled.is_ok(), button);
+            state.note(text, response.rect);
+            if response.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
+                create = Some(run);
+            }
+        }
+        if ui.add(Button::new("Cancel")).clicked() {
+            state.screen = if state.project.is_some() { Screen::Explore } else { Screen::Welcome };
+        }
+        if let Some(run) = create {
+            state.opening = Some(state.form.folder.trim().to_owned());
+            let draft = Form::draft(&state.form);
+            state.ask(Request::CreateProject { draft, run }, For::Open);
+        }
+        ui.min_rect().left()
+    });
+    let known = match (&state.opening, enabled) {
+        (Some(_), _) => "Making the project.".to_owned(),
+        (None, Err(why)) => {
+            let mut why = why.to_owned();
+            why[..1].make_ascii_uppercase();
+            format!("{why}.")
+        }
+        (None, Ok(())) => "Scoring goes on when the window closes and resumes after a stop.".to_owned(),
+    };
+    let words = Words::of(look).icon(icons::INFO, 14.0, look.text_3).t3(format!("  {known}"));
+    words.at(ui, inside.left_center(), Align2::LEFT_CENTER, left - inside.left() - 12.0);
+}

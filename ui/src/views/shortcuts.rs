@@ -1,0 +1,86 @@
+//! Reads the keys of all commands, and shows them on one sheet.
+
+use egui::{Align2, Context, Rect, Sense, Vec2, pos2};
+
+use super::modal;
+use crate::{
+    command::{Command, Group},
+    dialogs::Dialog,
+    state::{AppState, Screen},
+    theme::icons,
+    widgets::{Words, icon_button, key_cap, look, row_right},
+};
+
+/// Turns pressed keys into commands. Plain letters belong to a text field while one has the keyboard.
+pub fn read(state: &mut AppState, ctx: &Context) {
+    let writing = ctx.text_edit_focused();
+    let mut commands: Vec<Command> = Command::ALL.to_vec();
+    // The one with more modifiers first: Ctrl+Shift+Z is no Ctrl+Z.
+    commands.sort_by_key(|command| {
+        command.shortcut().map_or(0, |s| -i32::from(s.modifiers.shift) - i32::from(s.modifiers.command))
+    });
+    for command in commands {
+        let Some(shortcut) = command.shortcut() else { continue };
+        let plain = !shortcut.modifiers.command;
+        if plain && (writing || (state.dialog.is_some() && command != Command::Back && command != Command::Shortcuts)) {
+            if command == Command::Back && writing && state.dialog.is_some() {
+                // Esc closes a dialog also from inside its field.
+            } else {
+                continue;
+            }
+        }
+        if plain && state.screen != Screen::Explore && !matches!(command, Command::Back | Command::Shortcuts) {
+            continue;
+        }
+        if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
+            state.run(command);
+        }
+    }
+}
+
+/// Two columns of all commands that have a key.
+pub fn sheet(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
+    let (close, veil) = modal(ctx, "Keyboard shortcuts", 640.0, None, |ui| {
+        let look = look(ui);
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 44.0), Sense::hover());
+        Words::of(look).part("Keyboard shortcuts", crate::theme::title(15.0), look.text).at(
+            ui,
+            pos2(rect.left() + 16.0, rect.center().y),
+            Align2::LEFT_CENTER,
+            400.0,
+        );
+        let close = row_right(ui, rect.shrink2(Vec2::new(10.0, 0.0)), 0.0, |ui| {
+            icon_button(ui, icons::X, "Close", false, None).clicked()
+        });
+        let (body, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 412.0), Sense::hover());
+        let columns: [&[Group]; 2] = [&[Group::Map, Group::Project], &[Group::Selection, Group::Edit, Group::View]];
+        for (side, groups) in columns.into_iter().enumerate() {
+            let left = body.left() + 16.0 + side as f32 * (body.width() / 2.0);
+            let width = body.width() / 2.0 - 32.0;
+            let mut top = body.top();
+            for group in groups {
+                Words::of(look).small(group.name()).at(ui, pos2(left, top + 10.0), Align2::LEFT_CENTER, width);
+                top += 22.0;
+                for command in Command::ALL.into_iter().filter(|c| c.group() == *group && c.shortcut().is_some()) {
+                    let line = Rect::from_min_size(pos2(left, top), Vec2::new(width, 21.0));
+                    Words::of(look).t(command.name()).at(ui, line.left_center(), Align2::LEFT_CENTER, width - 90.0);
+                    row_right(ui, line, 3.0, |ui| {
+                        for key in command.keys().into_iter().rev() {
+                            key_cap(ui, key);
+                        }
+                    });
+                    top += 21.0;
+                }
+                top += 8.0;
+            }
+            if side == 0 {
+                let words = "Shift with a click adds to the brush; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points.";
+                let galley = Words::of(look).small(words).galley(ui, width, 5);
+                ui.painter().galley(pos2(left, top + 4.0), galley, look.text_3);
+            }
+        }
+        close
+    });
+    let _ = state;
+    if close || veil { None } else { Some(Dialog::Shortcuts) }
+}

@@ -1,0 +1,124 @@
+//! The one bar widget: a row with name, bar, 95 % whiskers and number, that can be hovered, clicked and focused.
+
+use egui::{Align2, Color32, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
+
+use super::{Words, look};
+use crate::format;
+
+/// One row of bars.
+pub struct Bar<'a> {
+    pub name: &'a str,
+    pub swatch: Color32,
+    /// None: nothing measured yet.
+    pub value: Option<f64>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    pub fill: Color32,
+    /// Written instead of the bar where there is no value.
+    pub waiting: &'a str,
+    pub selected: bool,
+    pub hovered: bool,
+}
+
+/// How the rows divide their width.
+#[derive(Clone, Copy)]
+pub struct Columns {
+    /// Right end of the bar's scale, in the value's unit.
+    pub scale: f64,
+    pub bar_width: f32,
+    pub number_width: f32,
+}
+
+pub const ROW: f32 = 24.0;
+const EDGE: f32 = 10.0;
+
+impl Columns {
+    /// Left end of the bars in a row of `rect`.
+    pub fn bar_left(&self, rect: Rect) -> f32 {
+        rect.right() - self.number_width - self.bar_width
+    }
+
+    /// Where a value ends.
+    pub fn at(&self, rect: Rect, value: f64) -> f32 {
+        self.bar_left(rect) + (value / self.scale).clamp(0.0, 1.08) as f32 * self.bar_width
+    }
+}
+
+/// The head above the rows: what the names are, and the scale with three ticks.
+pub fn bars_head(ui: &mut Ui, rect: Rect, columns: Columns, words: &str) {
+    let look = look(ui);
+    Words::of(look).small(words).at(ui, pos2(rect.left() + EDGE, rect.center().y), Align2::LEFT_CENTER, 160.0);
+    for (value, align) in [(0.0, Align2::LEFT_CENTER), (0.5, Align2::CENTER_CENTER), (1.0, Align2::RIGHT_CENTER)] {
+        let value = value * columns.scale;
+        let x = columns.at(rect, value).round();
+        let x_line = if value == 0.0 { x + 0.5 } else { x - 0.5 };
+        ui.painter().vline(x_line, rect.bottom() - 6.0..=rect.bottom() - 1.0, Stroke::new(1.0, look.axis));
+        let text = if value == 0.0 { "0".to_owned() } else { trimmed(value) };
+        Words::of(look)
+            .part(text, crate::theme::mono_small(), look.text_3)
+            .paint(ui, pos2(x, rect.center().y - 2.0), align, 60.0);
+    }
+}
+
+/// `0.4`, `0.05`: no more decimals than there are.
+fn trimmed(value: f64) -> String {
+    let text = format::decimal(value, 3);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+pub fn bar(ui: &mut Ui, rect: Rect, columns: Columns, bar: &Bar<'_>) -> Response {
+    let look = look(ui);
+    let response = ui.interact(rect, ui.id().with(("bar", bar.name)), Sense::click());
+    let spoken = match bar.value {
+        Some(value) => format!("{}, damage {}", bar.name, format::nats(value)),
+        None => format!("{}, {}", bar.name, bar.waiting),
+    };
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, bar.selected, &spoken));
+    if bar.selected {
+        ui.painter().rect_filled(rect, 0.0, look.overlay);
+        let edge = Rect::from_min_size(rect.min, Vec2::new(2.0, rect.height()));
+        ui.painter().rect_filled(edge, 0.0, look.accent);
+    } else if bar.hovered || response.hovered() {
+        ui.painter().rect_filled(rect, 0.0, look.raised);
+    }
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, look.line));
+    let middle = rect.center().y;
+    let square = Rect::from_center_size(pos2(rect.left() + EDGE + 4.5, middle), Vec2::splat(9.0));
+    ui.painter().rect_filled(square, 2.0, bar.swatch);
+    let name_left = rect.left() + EDGE + 15.0;
+    let name_width = columns.bar_left(rect) - name_left - 4.0;
+    let name = Words::of(look).t(bar.name);
+    let cut = name.clone().galley(ui, f32::INFINITY, 1).size().x > name_width;
+    name.paint(ui, pos2(name_left, middle), Align2::LEFT_CENTER, name_width);
+    if let Some(value) = bar.value {
+        let left = columns.bar_left(rect);
+        let end = columns.at(rect, value);
+        let body = Rect::from_min_max(pos2(left, middle - 5.0), pos2(end.max(left + 1.0), middle + 5.0));
+        ui.painter().rect_filled(body, 0.0, bar.fill);
+        if let (Some(low), Some(high)) = (bar.low, bar.high) {
+            let (low, high) = (columns.at(rect, low), columns.at(rect, high));
+            let stroke = Stroke::new(1.2, look.text);
+            ui.painter().hline(low..=high, middle, stroke);
+            for x in [low, high] {
+                ui.painter().vline(x, middle - 3.0..=middle + 3.0, stroke);
+            }
+        }
+        Words::of(look).num(format::nats(value)).paint(
+            ui,
+            pos2(rect.right() - EDGE, middle),
+            Align2::RIGHT_CENTER,
+            columns.number_width,
+        );
+    } else {
+        Words::of(look).small(bar.waiting).paint(
+            ui,
+            pos2(columns.bar_left(rect), middle),
+            Align2::LEFT_CENTER,
+            columns.bar_width + columns.number_width - EDGE,
+        );
+    }
+    if response.has_focus() {
+        ui.painter().rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(2.0, look.accent), egui::StrokeKind::Inside);
+    }
+    if cut { response.on_hover_text(bar.name) } else { response }
+}

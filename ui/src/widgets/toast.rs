@@ -1,0 +1,121 @@
+//! Errors and notices at the lower right: what happened, what to do. They stay until closed when something failed,
+//! and go by themselves when nothing did.
+
+use std::collections::VecDeque;
+
+use egui::{Align2, Area, Color32, Context, Frame, Id, Order, Stroke, Vec2};
+use paser_protocol::{Failure, Report};
+
+use super::{Words, icon_button, look, row};
+use crate::theme::icons;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    pub what: String,
+    pub advice: String,
+    pub failed: bool,
+    /// When it goes, in seconds of the egui clock.
+    until: Option<f64>,
+}
+
+#[derive(Default)]
+pub struct Toasts {
+    shown: VecDeque<Toast>,
+}
+
+impl Toasts {
+    /// A failure stays until closed. The same sentence is shown once.
+    pub fn report(&mut self, report: &Report) {
+        if report.failure == Failure::Cancelled {
+            return;
+        }
+        let toast = Toast { what: report.what.clone(), advice: report.advice.clone(), failed: true, until: None };
+        if !self.shown.iter().any(|shown| shown.what == toast.what && shown.advice == toast.advice) {
+            self.shown.push_back(toast);
+        }
+        while self.shown.len() > 4 {
+            self.shown.pop_front();
+        }
+    }
+
+    pub fn say(&mut self, now: f64, what: impl Into<String>, advice: impl Into<String>) {
+        self.shown.push_back(Toast { what: what.into(), advice: advice.into(), failed: false, until: Some(now + 6.0) });
+        while self.shown.len() > 4 {
+            self.shown.pop_front();
+        }
+    }
+
+    pub fn texts(&self) -> Vec<String> {
+        self.shown.iter().map(|toast| toast.what.clone()).collect()
+    }
+
+    pub fn clear_failures(&mut self) {
+        self.shown.retain(|toast| !toast.failed);
+    }
+
+    /// Closes the newest; false when there is none.
+    pub fn close_one(&mut self) -> bool {
+        self.shown.pop_back().is_some()
+    }
+
+    pub fn show(&mut self, ctx: &Context, now: f64, bottom: f32) {
+        if let Some(first) = self.shown.iter().filter_map(|toast| toast.until).min_by(f64::total_cmp) {
+            ctx.request_repaint_after_secs((first - now).max(0.05) as f32);
+        }
+        self.shown.retain(|toast| toast.until.is_none_or(|until| until > now));
+        if self.shown.is_empty() {
+            return;
+        }
+        let mut closed = None;
+        Area::new(Id::new("toasts"))
+            .order(Order::Tooltip)
+            .anchor(Align2::RIGHT_BOTTOM, Vec2::new(-12.0, -bottom))
+            .accessible_name("Messages")
+            .show(ctx, |ui| {
+                ui.spacing_mut().item_spacing = Vec2::new(0.0, 8.0);
+                for (place, toast) in self.shown.iter().enumerate() {
+                    if one(ui, toast) {
+                        closed = Some(place);
+                    }
+                }
+            });
+        if let Some(place) = closed {
+            self.shown.remove(place);
+        }
+    }
+}
+
+fn one(ui: &mut egui::Ui, toast: &Toast) -> bool {
+    let look = look(ui);
+    let mut closed = false;
+    let frame = Frame::new()
+        .fill(look.overlay)
+        .stroke(Stroke::new(1.0, look.edge))
+        .corner_radius(4)
+        .inner_margin(egui::Margin { left: 12, right: 6, top: 6, bottom: 10 });
+    frame.show(ui, |ui| {
+        ui.set_width(412.0);
+        ui.spacing_mut().item_spacing = Vec2::ZERO;
+        let (icon, colour) = if toast.failed { (icons::X_CIRCLE, look.error) } else { (icons::CHECK, look.ok) };
+        let what = Words::new(ui).strong(&toast.what).galley(ui, 412.0 - 23.0 - 32.0, 6);
+        let height = (what.size().y + 8.0).max(26.0);
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(412.0, height), egui::Sense::hover());
+        ui.painter().text(
+            egui::pos2(rect.left() + 8.0, rect.top() + 13.0),
+            Align2::CENTER_CENTER,
+            icon,
+            crate::theme::icon(16.0),
+            colour,
+        );
+        let at = egui::pos2(rect.left() + 23.0, rect.top() + 13.0 - 7.5);
+        super::say(ui, egui::Rect::from_min_size(at, what.size()), &toast.what);
+        ui.painter().galley(at, what, Color32::PLACEHOLDER);
+        let corner = egui::Rect::from_min_size(egui::pos2(rect.right() - 26.0, rect.top()), Vec2::splat(26.0));
+        row(ui, corner, 0.0, |ui| closed = icon_button(ui, icons::X, "Close message", false, None).clicked());
+        if !toast.advice.is_empty() {
+            ui.add_space(2.0);
+            Words::new(ui).t2(&toast.advice).wrapped(ui);
+        }
+    });
+    closed
+}
