@@ -1,6 +1,6 @@
 // Starts the window, keeps the browser's own keys away from it, restarts it after a lost WebGL context, and says so in
 // HTML when it stopped.
-import init, { Window } from './ui.js';
+import init, { Studio } from './ui.js';
 
 const byId = (id) => document.getElementById(id);
 let running = null;
@@ -32,7 +32,7 @@ function freshCanvas() {
 
 async function start() {
   freshCanvas();
-  running = await Window.start('canvas');
+  running = await Studio.start('canvas');
   window.__paser_starts = (window.__paser_starts || 0) + 1;
   byId('loading')?.remove();
   hide();

@@ -140,10 +140,10 @@ pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result
                 write_numbers(&vectors, &encoder.encode(&texts, &Silent)?, f32::to_le_bytes)?;
             }
             let column = pool.columns.iter().find(|column| column.name == "capability").context("the pool's column capability")?;
-            let mut names: Vec<&str> = Vec::new();
+            let mut names: Vec<String> = Vec::new();
             let mut capability = Vec::new();
             for row in 0..pool.samples.len() {
-                let name = column.get(row).unwrap_or_default();
+                let name = column.values.text(row).unwrap_or_default();
                 let known = names.iter().position(|other| *other == name);
                 capability.push(known.unwrap_or_else(|| {
                     names.push(name);

@@ -105,7 +105,11 @@ impl App {
         self.run_commands(&ctx);
         self.rest(&ctx);
 
-        let whole = ui.max_rect();
+        let whole = ctx.content_rect();
+        let mut page = ui.new_child(egui::UiBuilder::new().max_rect(whole));
+        let ui = &mut page;
+        ui.set_clip_rect(whole);
+        ui.spacing_mut().item_spacing = egui::Vec2::ZERO;
         ui.painter().rect_filled(whole, 0.0, crate::widgets::look(ui).line);
         match self.state.screen {
             Screen::Welcome => views::welcome::show(ui, whole, &mut self.state, &mut self.welcome_map),

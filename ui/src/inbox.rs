@@ -169,7 +169,7 @@ impl AppState {
         let old_revision = self.project.as_ref().map(|old| old.revision);
         if fresh {
             self.data = crate::data::Data::default();
-            self.focus = crate::state::Focus { version: self.focus.version + 1, ..Default::default() };
+            self.focus = self.focus.forgotten();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.table = crate::views::table::TableState::default();
             self.last_run = None;

@@ -71,6 +71,11 @@ impl Focus {
         &self.brush
     }
 
+    /// Nothing hovered, inspected or brushed: for another project.
+    pub fn forgotten(&self) -> Self {
+        Self { version: self.version + 1, ..Self::default() }
+    }
+
     /// Ends a frame; true when something else is hovered now.
     pub fn turn(&mut self) -> bool {
         let before = (self.hovered, self.hovered_cluster);
@@ -117,6 +122,17 @@ impl Focus {
             _ => None,
         }
     }
+}
+
+/// What is known of the samples in a box.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BoxStats {
+    pub samples: u64,
+    pub taken: Option<u64>,
+    /// Mean over the scored ones, nats.
+    pub damage: Option<f64>,
+    /// Samples per cluster.
+    pub clusters: BTreeMap<u32, u64>,
 }
 
 /// What the map is coloured by.
@@ -304,6 +320,8 @@ pub struct AppState {
     pub dark: bool,
     /// The system asks for less motion.
     pub less_motion: bool,
+    /// Of the brushed rows; made again when brush, columns or selection change.
+    box_stats: Option<(String, Rc<BoxStats>)>,
     /// Where the bar of the brush was last drawn on the map.
     pub brush_bar: Option<Rect>,
 }
@@ -397,15 +415,39 @@ impl AppState {
                 let in_samples = self.build.selection.as_ref().is_some_and(|selection| selection.unit == "samples");
                 Some((count, taken.filter(|_| in_samples)))
             }
-            Brush::Rows(rows) => {
-                let reasons = self.reasons();
-                let taken = reasons.map(|reasons| {
-                    let at = |row: &&u32| reasons.get(**row as usize).is_some_and(|r| ReasonCode::from_byte(*r).is_taken());
-                    rows.iter().filter(at).count() as u64
-                });
-                Some((rows.len() as u64, taken))
+            Brush::Rows(_) => self.box_stats().map(|stats| (stats.samples, stats.taken)),
+        }
+    }
+
+    /// Counts and mean damage of brushed rows; none where the brush is no box.
+    pub fn box_stats(&mut self) -> Option<Rc<BoxStats>> {
+        let Brush::Rows(rows) = self.focus.brush().clone() else { return None };
+        let key = format!("{} {} {}", self.focus.version, self.data.arrivals, self.marks_version);
+        if let Some((made, stats)) = &self.box_stats
+            && *made == key
+        {
+            return Some(stats.clone());
+        }
+        let (jsd, clusters, reasons) = (self.numbers("jsd"), self.row_clusters(), self.reasons());
+        let mut stats = BoxStats { samples: rows.len() as u64, taken: reasons.as_ref().map(|_| 0), ..BoxStats::default() };
+        let (mut sum, mut scored) = (0.0, 0_u64);
+        for row in rows.iter().map(|row| *row as usize) {
+            if let Some(value) = jsd.as_ref().and_then(|jsd| jsd.get(row)).filter(|value| value.is_finite()) {
+                sum += f64::from(*value);
+                scored += 1;
+            }
+            if let Some(cluster) = clusters.as_ref().and_then(|clusters| clusters.get(row)) {
+                *stats.clusters.entry(*cluster).or_default() += 1;
+            }
+            let taken = reasons.as_ref().and_then(|reasons| reasons.get(row)).map(|code| ReasonCode::from_byte(*code));
+            if taken.is_some_and(ReasonCode::is_taken) {
+                *stats.taken.get_or_insert(0) += 1;
             }
         }
+        stats.damage = (scored > 0).then(|| sum / scored as f64);
+        let stats = Rc::new(stats);
+        self.box_stats = Some((key, stats.clone()));
+        Some(stats)
     }
 
     /// The rows that pin, exclude and release act on: the inspected one, else the brush.

@@ -15,17 +15,21 @@ use crate::{
 
 const STORAGE: &str = "paser-studio";
 
+/// Called once when the module is loaded. A name of this crate that `main` uses, so that what is exported is kept.
+pub fn ready() {
+    let _ = eframe::WebLogger::init(log::LevelFilter::Warn);
+}
+
 /// The running window, as `boot.js` holds it.
 #[wasm_bindgen]
-pub struct Window {
+pub struct Studio {
     runner: eframe::WebRunner,
 }
 
 #[wasm_bindgen]
-impl Window {
+impl Studio {
     /// Puts the window into the canvas with this id.
-    pub async fn start(canvas: String) -> Result<Window, JsValue> {
-        let _ = eframe::WebLogger::init(log::LevelFilter::Warn);
+    pub async fn start(canvas: String) -> Result<Studio, JsValue> {
         let element = window()
             .and_then(|window| window.document())
             .and_then(|document| document.get_element_by_id(&canvas))

@@ -34,9 +34,9 @@ pub fn write(path: &Path, arrays: &[Array]) -> Result<(), Report> {
         .iter()
         .map(|array| TensorView::new(array.dtype, array.shape.clone(), &array.bytes).map(|view| (array.name, view)))
         .collect();
-    let bytes = views.and_then(|views| serialize(views, None)).map_err(|error| {
-        Report::new(paser_protocol::Failure::Failed, format!("{}: {error}", path.display()), "")
-    })?;
+    let bytes = views
+        .and_then(|views| serialize(views, None))
+        .map_err(|error| Report::new(paser_protocol::Failure::Failed, format!("{}: {error}", path.display()), ""))?;
     paser_project::write_durably(path, &bytes).or_tell()
 }
 
@@ -49,7 +49,8 @@ pub fn read_matrix(path: &Path, name: &str) -> Result<(Vec<f32>, usize, usize), 
         )
     };
     let bytes = fs_err::read(path).or_tell()?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| fault(format!("not a readable safetensors file: {error}")))?;
+    let file =
+        SafeTensors::deserialize(&bytes).map_err(|error| fault(format!("not a readable safetensors file: {error}")))?;
     let tensor = file.tensor(name).map_err(|_| fault(format!("there is no tensor {name}")))?;
     let &[rows, columns] = tensor.shape() else {
         return Err(fault(format!("{name} has shape {:?}, not two dimensions", tensor.shape())));

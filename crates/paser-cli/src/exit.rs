@@ -46,7 +46,10 @@ impl Told for DataError {
     fn told(self) -> Report {
         match self {
             Self::Io(source) => source.told(),
-            other => other.into(),
+            Self::Cancelled => Report::new(Failure::Cancelled, "cancelled", ""),
+            Self::HoldOut(_) | Self::Template { .. } => usage(self.to_string(), ""),
+            Self::Export(_) => Report::new(Failure::Failed, self.to_string(), ""),
+            other => unusable(other.to_string(), ""),
         }
     }
 }
@@ -101,7 +104,9 @@ impl Told for HubError {
     fn told(self) -> Report {
         let failure = match &self {
             Self::Cancelled => Failure::Cancelled,
-            Self::BadId { .. } | Self::NoCacheFolder | Self::BadEndpoint { .. } | Self::Certificates { .. } => Failure::Usage,
+            Self::BadId { .. } | Self::NoCacheFolder | Self::BadEndpoint { .. } | Self::Certificates { .. } => {
+                Failure::Usage
+            }
             Self::RateLimited { .. }
             | Self::Server { .. }
             | Self::Network { .. }

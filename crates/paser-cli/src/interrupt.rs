@@ -19,3 +19,8 @@ pub fn listen() -> Result<(), Report> {
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::SeqCst)
 }
+
+/// What the engine looks at while it works.
+pub fn flag() -> &'static AtomicBool {
+    &REQUESTED
+}

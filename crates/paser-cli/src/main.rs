@@ -1,1 +1,142 @@
-fn main() {}
+//! `paser`: everything the window does, by command. Parses, starts the engine, prints; owns the exit code.
+
+mod arrays;
+mod commands;
+mod exit;
+mod interrupt;
+mod models;
+mod output;
+mod progress;
+mod project;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use commands::later::LaterArgs;
+use commands::{
+    cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, serve, status,
+};
+use output::Output;
+use paser_protocol::Report;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 a pool or model that cannot be used, 4 the machine says no,
+75 come back later, 130 Ctrl-C.
+
+Example:
+  paser demo
+  paser new my-recovery --pool pool.jsonl --dense llama --pruned llama-wanda-2-4
+  paser run my-recovery";
+
+/// Chooses the training data that brings a pruned language model back.
+#[derive(Parser, Debug)]
+#[command(name = "paser", version, after_help = AFTER_HELP, arg_required_else_help = true, disable_help_subcommand = true)]
+struct CommandLine {
+    /// JSON lines on stdout, and nothing else.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Processor threads; all of them if left out.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Opens the embedded demo project, or computes it anew.
+    Demo(demo::DemoArgs),
+    /// Makes a project from a pool and two models.
+    New(new::NewArgs),
+    /// Brings a project up to date: only what changed.
+    Run(run::RunArgs),
+    /// Tells where a project stands, and what is stale and why.
+    Status(status::StatusArgs),
+    /// Looks into a model, or tells two apart.
+    Inspect(inspect::InspectArgs),
+    /// Makes a pruned model.
+    Prune(prune::PruneArgs),
+    /// Turns a pool into sentence vectors.
+    Encode(encode::EncodeArgs),
+    /// Turns vectors into clusters and a map.
+    Cluster(cluster::ClusterArgs),
+    /// Measures how far a pruned model has moved, sample by sample.
+    Score(score::ScoreArgs),
+    /// Pins and excludes samples of a project.
+    Curate(curate::CurateArgs),
+    /// Makes a named, frozen selection.
+    Select(select::SelectArgs),
+    /// Compares selections.
+    Compare(compare::CompareArgs),
+    /// Writes a selection as files for trainers.
+    Export(export::ExportArgs),
+    /// Serves the window to a browser on this machine.
+    Serve(serve::ServeArgs),
+    #[command(hide = true)]
+    Recover(LaterArgs),
+    #[command(hide = true)]
+    Eval(LaterArgs),
+    #[command(hide = true)]
+    Verdict(LaterArgs),
+    #[command(hide = true)]
+    Devices(LaterArgs),
+    #[command(hide = true)]
+    Plan(LaterArgs),
+    #[command(hide = true)]
+    Worker(LaterArgs),
+    #[command(hide = true)]
+    Merge(LaterArgs),
+}
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let output = Output::new(line.json);
+    match start(&line).and_then(|()| dispatch(&line, output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(report) => {
+            output.failure(&report);
+            ExitCode::from(report.failure.exit_code())
+        }
+    }
+}
+
+fn start(line: &CommandLine) -> Result<(), Report> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("PASER_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(output::wants_colour(&std::io::stderr()))
+        .init();
+    if let Some(threads) = line.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().map_err(|error| {
+            Report::new(paser_protocol::Failure::Machine, format!("{threads} threads: {error}"), "")
+        })?;
+    }
+    interrupt::listen()
+}
+
+fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
+    let threads = line.threads.map_or(0, usize::from);
+    match &line.command {
+        Command::Demo(args) => demo::run(args, threads, output),
+        Command::New(args) => new::run(args, output),
+        Command::Run(args) => run::run(args, threads, output),
+        Command::Status(args) => status::run(args, output),
+        Command::Inspect(args) => inspect::run(args, output),
+        Command::Prune(args) => prune::run(args, output),
+        Command::Encode(args) => encode::run(args, output),
+        Command::Cluster(args) => cluster::run(args, output),
+        Command::Score(args) => score::run(args, output),
+        Command::Curate(args) => curate::run(args, output),
+        Command::Select(args) => select::run(args, output),
+        Command::Compare(args) => compare::run(args, output),
+        Command::Export(args) => export::run(args, output),
+        Command::Serve(args) => serve::run(args, output),
+        Command::Recover(_) => Err(later::refuse("recover")),
+        Command::Eval(_) => Err(later::refuse("eval")),
+        Command::Verdict(_) => Err(later::refuse("verdict")),
+        Command::Devices(_) => Err(later::refuse("devices")),
+        Command::Plan(_) => Err(later::refuse("plan")),
+        Command::Worker(_) => Err(later::refuse("worker")),
+        Command::Merge(_) => Err(later::refuse("merge")),
+    }
+}

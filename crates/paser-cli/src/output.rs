@@ -30,13 +30,13 @@ impl Output {
     }
 
     /// A line for programs.
-    pub fn line(self, value: &impl Serialize) -> Result<(), Report> {
+    pub fn line(self, value: &impl Serialize) {
         if self.json {
-            let text = serde_json::to_string(value)
-                .map_err(|error| Report::new(paser_protocol::Failure::Failed, error.to_string(), ""))?;
-            print(&text);
+            match serde_json::to_string(value) {
+                Ok(text) => print(&text),
+                Err(error) => eprintln!("error: a result could not be written as JSON: {error}"),
+            }
         }
-        Ok(())
     }
 
     pub fn table(self, table: &Table) {
@@ -204,7 +204,10 @@ mod tests {
     #[test]
     fn figures_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!((duration(0.44), duration(59.7), duration(185.0)), ("0.4 s".into(), "1 min 00 s".into(), "3 min 05 s".into()));
+        assert_eq!(
+            (duration(0.44), duration(59.7), duration(185.0)),
+            ("0.4 s".into(), "1 min 00 s".into(), "3 min 05 s".into())
+        );
         assert_eq!(duration(7800.0), "2 h 10 min");
         assert_eq!((bytes(512), bytes(3 << 30)), ("512 B".into(), "3.0 GiB".into()));
         assert_eq!(shortened("a\nb cdef", 6), "a b c…");

@@ -136,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_and_how_long() {
-        assert_eq!(line("scoring", 500, 2000, "tokens", Some(75.0)), "scoring: 25 % (500 of 2,000 tokens), 1 min 15 s left");
+        assert_eq!(
+            line("scoring", 500, 2000, "tokens", Some(75.0)),
+            "scoring: 25 % (500 of 2,000 tokens), 1 min 15 s left"
+        );
         assert_eq!(line("map", 0, 0, "", None), "map: 0 % (0 of 0)");
     }
 }

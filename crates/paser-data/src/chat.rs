@@ -139,6 +139,7 @@ fn without_generation_marks(source: &str) -> String {
 }
 
 /// As Python's `json.dumps(value, ensure_ascii=False, indent=...)`.
+#[expect(clippy::needless_pass_by_value, reason = "the form that the template engine demands of a filter")]
 fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     let mut bytes = Vec::new();

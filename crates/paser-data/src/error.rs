@@ -3,8 +3,6 @@
 
 use std::path::PathBuf;
 
-use paser_protocol::{Failure, Report};
-
 /// Errors of this crate. `Io` carries the path already (it comes from `fs_err`).
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -80,31 +78,5 @@ impl DataError {
         const OF_THE_DATA: [std::io::ErrorKind; 6] =
             [NotFound, InvalidData, InvalidInput, UnexpectedEof, IsADirectory, NotADirectory];
         matches!(self, Self::Io(error) if !OF_THE_DATA.contains(&error.kind()))
-    }
-}
-
-impl From<DataError> for Report {
-    fn from(error: DataError) -> Self {
-        let failure = match &error {
-            DataError::Cancelled => Failure::Cancelled,
-            DataError::HoldOut(_) | DataError::Template { .. } => Failure::Usage,
-            DataError::Export(_) => Failure::Failed,
-            other if other.is_machine() => Failure::Machine,
-            _ => Failure::Unusable,
-        };
-        let advice = match &error {
-            DataError::Io(source) => match source.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    "The disk is full: free some space and try again."
-                }
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                    "Check who owns it and whether you may read and write there."
-                }
-                _ if error.is_machine() => "",
-                _ => "Check the path.",
-            },
-            _ => "",
-        };
-        Self::new(failure, error.to_string(), advice)
     }
 }

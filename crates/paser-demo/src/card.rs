@@ -19,6 +19,8 @@ pub struct Measured<'a> {
     pub parameters: usize,
     pub training_tokens: u64,
     pub training_steps: usize,
+    /// How often the run was stopped and gone on with, perhaps with other shares or tasks.
+    pub resumed: usize,
     pub dense_development: &'a [Score],
     pub trials: &'a [Trial],
     pub chosen: f64,
@@ -96,10 +98,10 @@ fn introduction(text: &mut String, m: &Measured<'_>) {
          | `tests.jsonl` | 100 unseen items for each of six capabilities |\n\
          | `dense/` | LLaMA, {} parameters, bf16, byte-level BPE of at most 1,024 entries |\n\
          | `pruned/` | the same, {:.0} % of every projection's weights set to zero by Wanda |\n\
-         | `training-log.csv` | the dense model's training: {} steps, {:.1} million tokens |\n\n\
+         | `training-log.csv` | the dense model's training: {} steps, {:.1} million tokens{} |\n\n\
          Made by `cargo run -p paser-demo --bin train-demo -- --data-only`, then without `--data-only`, then \
-         `cargo run -p paser-demo --bin prune-demo`. Another run gives the same data, and weights that meet the \
-         same thresholds without being the same bytes.\n\n\
+         `cargo run -p paser-demo --bin prune-demo`. Another run gives the same data and other weights; a test \
+         holds the shipped ones to the thresholds.\n\n\
          A sample's part (tests, pool, development, training) is the SHA-256 of its text modulo 100; additions, \
          subtractions and comparisons go by their ordered operands. The parts share no text; facts and times \
          tables recur in training under other wordings, as they must to be known at all.\n\n\
@@ -110,6 +112,14 @@ fn introduction(text: &mut String, m: &Measured<'_>) {
         100.0 * m.chosen,
         m.training_steps,
         m.training_tokens as f64 / 1e6,
+        if m.resumed == 0 {
+            String::new()
+        } else {
+            format!(
+                "; not one schedule: resumed {} times, with shares and tasks changed as its `#` lines say",
+                m.resumed
+            )
+        },
     );
 }
 
@@ -140,7 +150,7 @@ fn exact_match(text: &mut String, m: &Measured<'_>) {
          Wanda, calibrated on 128 training samples of rewriting and facts only (as general text stands for chat). \
          Rule, fixed beforehand: of 50, 55, 60 and 65 percent the highest at which the worst capability loses at \
          least three times what the least damaged one loses on development items (generated apart from tests and \
-         pool). No selection was looked at. Exact match in percent:\n\n| sparsity |"
+         pool). The least loss counts as at least one point. No selection was looked at. Exact match in percent:\n\n| sparsity |"
     );
     for score in m.dense_development {
         let _ = write!(text, " {} |", score.capability.name());

@@ -60,10 +60,6 @@ pub fn likeliest(model: &Path, items: &[TestItem]) -> Result<Vec<String>> {
     let (shape, weights) = read_model(model)?;
     likeliest_answers(&shape, &weights, &sequenced(&tokenizer, items)?)?
         .iter()
-        .map(|ids| {
-            tokenizer
-                .decode(ids, true)
-                .map_err(|e| anyhow!("the answer cannot be decoded: {e}"))
-        })
+        .map(|ids| tokenizer.decode(ids, true).map_err(|e| anyhow!("the answer cannot be decoded: {e}")))
         .collect()
 }

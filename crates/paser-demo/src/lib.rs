@@ -15,6 +15,7 @@
 //! (instruction, line break, input) with a generation prompt. It starts with `<s>`; the tokenizer's
 //! post-processor adds `<s>` too, so encode it without special tokens, or drop one of the two.
 
+pub mod assets;
 pub mod card;
 pub mod damage;
 pub mod draw;

@@ -278,20 +278,14 @@ pub fn loss(shape: &Shape, weights: &Weights, batch: &Batch, tokens: usize) -> R
 
 /// For every sample the most likely token after the right ones before it, at every answer token, the end
 /// included.
-pub fn likeliest_answers(
-    shape: &Shape,
-    weights: &Weights,
-    samples: &[Sequenced],
-) -> Result<Vec<Vec<u32>>> {
+pub fn likeliest_answers(shape: &Shape, weights: &Weights, samples: &[Sequenced]) -> Result<Vec<Vec<u32>>> {
     let mut order: Vec<usize> = (0..samples.len()).collect();
     order.sort_by_key(|&i| samples[i].ids.len());
     let mut answers = vec![Vec::new(); samples.len()];
     for chunk in order.chunks(64) {
         let rows: Vec<&Sequenced> = chunk.iter().map(|&i| &samples[i]).collect();
         let batch = Batch::new(&rows)?;
-        let best: Vec<u32> = log_probabilities(shape, weights, &batch)?
-            .argmax(D::Minus1)?
-            .to_vec1()?;
+        let best: Vec<u32> = log_probabilities(shape, weights, &batch)?.argmax(D::Minus1)?.to_vec1()?;
         let mut at = 0;
         for (&i, &count) in chunk.iter().zip(&batch.answers) {
             answers[i] = best[at..at + count].to_vec();

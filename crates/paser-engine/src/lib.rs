@@ -1,1 +1,36 @@
-//!
+//! From a recipe to selections: stages that run only where their inputs changed, jobs that survive a kill, progress and
+//! cancel, estimates, and the protocol's requests. Every face holds a [`Studio`] or a [`Session`] and nothing else.
+
+mod archive;
+mod columns;
+mod convert;
+mod curate;
+pub mod demo;
+mod estimate;
+mod export;
+mod inspector;
+mod job;
+mod loaded;
+mod machine;
+mod probe;
+mod progress;
+mod queries;
+mod recents;
+pub mod report;
+mod run;
+mod selection;
+mod session;
+mod sources;
+mod stages;
+mod studio;
+mod trouble;
+mod views;
+
+pub use machine::threads;
+pub use progress::Sink;
+pub use recents::state_folder;
+pub use run::{ClusterSummary, RunOptions, RunSummary, SelectionSummary, StageSummary};
+pub use selection::{Compared, Overlap, SelectionComparison, frozen_view};
+pub use session::Session;
+pub use studio::{Studio, StudioOptions};
+pub use trouble::Outcome;

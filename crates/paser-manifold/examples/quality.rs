@@ -1,7 +1,7 @@
 //! Clusters the shared pool and prints how well the clusters meet its known capabilities and sources, the time of
 //! each step and the peak memory (`method.md` section 6).
 //!
-//!     PASER_VECTORS=vectors.safetensors cargo run -p paser-manifold --example quality -- [K ...] [automatic] [seed=1]
+//!     PASER_VECTORS=vectors.safetensors cargo run -p paser-manifold --example quality -- nomap 8 seed=1 8 automatic
 
 #[path = "../tests/common/mix.rs"]
 mod mix;
@@ -19,19 +19,22 @@ fn main() -> Result<(), String> {
     let mut counts = Vec::new();
     for word in std::env::args().skip(1) {
         match word.as_str() {
-            "automatic" => counts.push(ClusterCount::Automatic),
+            "automatic" => counts.push((ClusterCount::Automatic, seed)),
             "nomap" => map = false,
             _ => match word.strip_prefix("seed=") {
                 Some(value) => seed = value.parse().map_err(|_| format!("seed `{value}` is not a number"))?,
-                None => counts.push(ClusterCount::Fixed(word.parse().map_err(|_| format!("`{word}` is not a number"))?)),
+                None => counts.push((ClusterCount::Fixed(word.parse().map_err(|_| format!("`{word}` is not a number"))?), seed)),
             },
         }
     }
-    for clusters in counts {
+    let mut first: Option<Vec<u32>> = None;
+    for (clusters, seed) in counts {
         let params = ManifoldParams { clusters, seed, map, ..ManifoldParams::default() };
         let start = std::time::Instant::now();
         let found = cluster(&mix, params).map_err(|error| error.to_string())?;
         print(&mix, &found, start.elapsed().as_secs_f64());
+        let first = first.get_or_insert_with(|| found.labels_before_merge.clone());
+        println!("agreement with the first run before merging {:.3}\n", adjusted_rand_index(first, &found.labels_before_merge));
     }
     println!("peak memory {}", peak_memory());
     Ok(())
@@ -84,7 +87,7 @@ fn print(mix: &mix::Mix, found: &Manifold, seconds: f64) {
     for timing in &found.timings {
         println!("  {:16} {:7.2} s", timing.step, timing.seconds);
     }
-    println!("  {:16} {seconds:7.2} s\n", "all");
+    println!("  {:16} {seconds:7.2} s", "all");
 }
 
 fn peak_memory() -> String {

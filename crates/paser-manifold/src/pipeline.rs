@@ -280,7 +280,9 @@ pub(crate) fn embed(
     if vertices >= MOST_CLUSTERS * ROWS_PER_CLUSTER {
         wanted = wanted.max(params.dimensions + 1);
     }
-    let pairs = largest(&operator, wanted, seed, &solving.part(0.1, 0.9))?;
+    let volume: f64 = degrees.iter().sum();
+    let constant: Vec<f64> = degrees.iter().map(|degree| (degree / volume).sqrt()).collect();
+    let pairs = largest(&operator, &constant, wanted, seed, &solving.part(0.1, 0.9))?;
     clock.lap("eigenvectors");
     let dimensions = params.dimensions.min(pairs.values.len() - 1);
     let coordinates = coordinates(&pairs, &degrees, dimensions, params.time);

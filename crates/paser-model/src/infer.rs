@@ -156,7 +156,7 @@ impl Reader<'_> {
             }
             (None, None, Some(heads)) => {
                 let hidden = config.hidden.unwrap_or(hidden);
-                if hidden % heads != 0 {
+                if !hidden.is_multiple_of(heads) {
                     return Err(ModelError::Config {
                         path: config.path.clone(),
                         reason: format!("head_dim is absent and hidden_size {hidden} is not a multiple of num_attention_heads {heads}"),

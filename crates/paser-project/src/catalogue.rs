@@ -1,5 +1,5 @@
-//! `project.db`: the samples with full-text search, which column lives in which artefact, frozen selections, what
-//! each stage last made, file stamps and measured rates. SQLite in WAL mode, opened only by the project's owner.
+//! `project.db`: the samples with full-text search, frozen selections, what each stage last made, file stamps and
+//! measured rates. SQLite in WAL mode, opened only by the project's owner. Columns of numbers live in artefacts.
 
 use std::path::{Path, PathBuf};
 
@@ -14,15 +14,13 @@ const SCHEMA: &str = "
     CREATE TABLE samples(
         row INTEGER PRIMARY KEY, id TEXT NOT NULL, line INTEGER NOT NULL, multiplicity INTEGER NOT NULL,
         hash TEXT NOT NULL, held_out INTEGER NOT NULL,
-        instruction TEXT NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL, more TEXT NOT NULL);
+        instruction TEXT NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL);
     CREATE INDEX samples_id ON samples(id);
     CREATE VIRTUAL TABLE texts USING fts5(
         instruction, input, output, content='samples', content_rowid='row', tokenize='unicode61');
-    CREATE TABLE columns(
-        name TEXT PRIMARY KEY, position INTEGER NOT NULL, stage TEXT NOT NULL, key TEXT NOT NULL, info TEXT NOT NULL);
     CREATE TABLE stages(
         stage TEXT PRIMARY KEY, key TEXT NOT NULL, inputs TEXT NOT NULL, seconds REAL NOT NULL,
-        peak_memory_bytes INTEGER NOT NULL, summary TEXT NOT NULL) WITHOUT ROWID;
+        peak_memory_bytes INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE selections(
         name TEXT PRIMARY KEY, position INTEGER NOT NULL, created INTEGER NOT NULL, by_recipe INTEGER NOT NULL,
         key TEXT NOT NULL, inputs TEXT NOT NULL, view TEXT NOT NULL,
@@ -45,19 +43,6 @@ pub struct SampleRecord {
     pub instruction: String,
     pub input: String,
     pub output: String,
-    /// Whatever else a stage needs to rebuild the sample, as JSON.
-    pub more: String,
-}
-
-/// Where a column's values live.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnEntry {
-    pub name: String,
-    pub stage: String,
-    /// Key of the artefact that holds it.
-    pub key: String,
-    /// The face's description of the column, as JSON.
-    pub info: String,
 }
 
 /// What a stage made last.
@@ -68,7 +53,6 @@ pub struct StageRecord {
     pub inputs: Inputs,
     pub seconds: f64,
     pub peak_memory_bytes: u64,
-    pub summary: serde_json::Value,
 }
 
 /// A frozen selection, whole: it can be shown and exported without anything else, and replayed to the byte.
@@ -131,8 +115,8 @@ impl Catalogue {
             transaction.execute("DELETE FROM samples", [])?;
             {
                 let mut insert = transaction.prepare(
-                    "INSERT INTO samples(row, id, line, multiplicity, hash, held_out, instruction, input, output, more)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                    "INSERT INTO samples(row, id, line, multiplicity, hash, held_out, instruction, input, output)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )?;
                 for sample in samples {
                     insert.execute(params![
@@ -145,7 +129,6 @@ impl Catalogue {
                         sample.instruction,
                         sample.input,
                         sample.output,
-                        sample.more,
                     ])?;
                 }
             }
@@ -159,7 +142,7 @@ impl Catalogue {
     pub fn samples(&self) -> Result<Vec<SampleRecord>, ProjectError> {
         let outcome = (|| {
             let mut statement = self.connection.prepare(
-                "SELECT row, id, line, multiplicity, hash, held_out, instruction, input, output, more
+                "SELECT row, id, line, multiplicity, hash, held_out, instruction, input, output
                  FROM samples ORDER BY row",
             )?;
             statement.query_map([], read_sample)?.collect::<rusqlite::Result<Vec<_>>>()
@@ -167,10 +150,24 @@ impl Catalogue {
         self.told(outcome)
     }
 
+    /// One text of every sample in pool order: `instruction`, `input` or `output`.
+    pub fn texts(&self, part: &str) -> Result<Vec<String>, ProjectError> {
+        let part = match part {
+            "input" => "input",
+            "output" => "output",
+            _ => "instruction",
+        };
+        let outcome = (|| {
+            let mut statement = self.connection.prepare(&format!("SELECT {part} FROM samples ORDER BY row"))?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })();
+        self.told(outcome)
+    }
+
     pub fn sample(&self, row: u32) -> Result<Option<SampleRecord>, ProjectError> {
         let outcome = (|| {
             let mut statement = self.connection.prepare_cached(
-                "SELECT row, id, line, multiplicity, hash, held_out, instruction, input, output, more
+                "SELECT row, id, line, multiplicity, hash, held_out, instruction, input, output
                  FROM samples WHERE row = ?1",
             )?;
             statement.query_row([row], read_sample).optional()
@@ -203,41 +200,28 @@ impl Catalogue {
         )
     }
 
-    /// Records what a stage made and which columns it offers; columns it offered before are forgotten.
-    pub fn record_stage(&mut self, record: &StageRecord, columns: &[ColumnEntry]) -> Result<(), ProjectError> {
-        let outcome = (|| {
-            let transaction = self.connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO stages(stage, key, inputs, seconds, peak_memory_bytes, summary)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT(stage) DO UPDATE SET key = excluded.key, inputs = excluded.inputs,
-                 seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes, summary = excluded.summary",
-                params![
-                    record.stage,
-                    record.key,
-                    to_json(&record.inputs),
-                    record.seconds,
-                    record.peak_memory_bytes as i64,
-                    record.summary.to_string(),
-                ],
-            )?;
-            transaction.execute("DELETE FROM columns WHERE stage = ?1", [&record.stage])?;
-            for (position, column) in columns.iter().enumerate() {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO columns(name, position, stage, key, info) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![column.name, position as i64, column.stage, column.key, column.info],
-                )?;
-            }
-            transaction.commit()
-        })();
-        self.told(outcome)
+    /// Records what a stage made last.
+    pub fn record_stage(&self, record: &StageRecord) -> Result<(), ProjectError> {
+        self.told(self.connection.execute(
+            "INSERT INTO stages(stage, key, inputs, seconds, peak_memory_bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT(stage) DO UPDATE SET key = excluded.key, inputs = excluded.inputs,
+             seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes",
+            params![
+                record.stage,
+                record.key,
+                to_json(&record.inputs),
+                record.seconds,
+                record.peak_memory_bytes as i64,
+            ],
+        ))?;
+        Ok(())
     }
 
     pub fn stage(&self, stage: &str) -> Result<Option<StageRecord>, ProjectError> {
         self.told(
             self.connection
                 .query_row(
-                    "SELECT stage, key, inputs, seconds, peak_memory_bytes, summary FROM stages WHERE stage = ?1",
+                    "SELECT stage, key, inputs, seconds, peak_memory_bytes FROM stages WHERE stage = ?1",
                     [stage],
                     |row| {
                         Ok(StageRecord {
@@ -246,7 +230,6 @@ impl Catalogue {
                             inputs: from_json(row, 2)?,
                             seconds: row.get(3)?,
                             peak_memory_bytes: row.get::<_, i64>(4)? as u64,
-                            summary: from_json(row, 5)?,
                         })
                     },
                 )
@@ -255,28 +238,9 @@ impl Catalogue {
     }
 
     /// Forgets what a stage made; its artefact stays where it is.
-    pub fn forget_stage(&mut self, stage: &str) -> Result<(), ProjectError> {
-        let outcome = (|| {
-            let transaction = self.connection.transaction()?;
-            transaction.execute("DELETE FROM stages WHERE stage = ?1", [stage])?;
-            transaction.execute("DELETE FROM columns WHERE stage = ?1", [stage])?;
-            transaction.commit()
-        })();
-        self.told(outcome)
-    }
-
-    /// Columns by the stage that made them, each stage in its own order.
-    pub fn columns(&self, stage: &str) -> Result<Vec<ColumnEntry>, ProjectError> {
-        let outcome = (|| {
-            let mut statement = self
-                .connection
-                .prepare("SELECT name, stage, key, info FROM columns WHERE stage = ?1 ORDER BY position, name")?;
-            let read = |row: &rusqlite::Row<'_>| {
-                Ok(ColumnEntry { name: row.get(0)?, stage: row.get(1)?, key: row.get(2)?, info: row.get(3)? })
-            };
-            statement.query_map([stage], read)?.collect()
-        })();
-        self.told(outcome)
+    pub fn forget_stage(&self, stage: &str) -> Result<(), ProjectError> {
+        self.told(self.connection.execute("DELETE FROM stages WHERE stage = ?1", [stage]))?;
+        Ok(())
     }
 
     /// Stores a selection under its name; one of the same name is replaced.
@@ -383,7 +347,6 @@ fn read_sample(row: &rusqlite::Row<'_>) -> rusqlite::Result<SampleRecord> {
         instruction: row.get(6)?,
         input: row.get(7)?,
         output: row.get(8)?,
-        more: row.get(9)?,
     })
 }
 
@@ -425,7 +388,6 @@ mod tests {
             hash: format!("h{row}"),
             instruction: instruction.to_owned(),
             output: "the answer".to_owned(),
-            more: "{}".to_owned(),
             ..SampleRecord::default()
         }
     }
@@ -462,15 +424,8 @@ mod tests {
             inputs: Inputs::new().with("rows", "x"),
             seconds: 1.5,
             peak_memory_bytes: 7,
-            summary: serde_json::json!({"scored": 3}),
         };
-        let column = ColumnEntry {
-            name: "jsd".to_owned(),
-            stage: "score".to_owned(),
-            key: "k".to_owned(),
-            info: "{}".to_owned(),
-        };
-        catalogue.record_stage(&stage, std::slice::from_ref(&column)).unwrap();
+        catalogue.record_stage(&stage).unwrap();
         let frozen = FrozenSelection {
             name: "a".to_owned(),
             created: 1,
@@ -490,7 +445,6 @@ mod tests {
 
         let mut catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
         assert_eq!(catalogue.stage("score").unwrap().unwrap(), stage);
-        assert_eq!(catalogue.columns("score").unwrap(), [column]);
         assert_eq!(catalogue.selections().unwrap(), [frozen]);
         assert_eq!(catalogue.fact("plan").unwrap().as_deref(), Some("x"));
         assert_eq!(catalogue.stamped("pool").unwrap(), Some(("3 bytes".to_owned(), "abc".to_owned())));
@@ -499,7 +453,7 @@ mod tests {
         assert!(catalogue.remove_selection("a").unwrap());
         assert!(!catalogue.remove_selection("a").unwrap());
         catalogue.forget_stage("score").unwrap();
-        assert!(catalogue.columns("score").unwrap().is_empty());
+        assert!(catalogue.stage("score").unwrap().is_none());
     }
 
     #[test]

@@ -26,6 +26,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// The layout of a project that may not exist: nothing is looked at or made.
+    pub fn planned(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// A folder with a recipe in it. Sweeps away what interrupted writes have left.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ pub mod recipe;
 mod shards;
 
 pub use artefact::{Array, Arrays, Artefact, Inputs, Manifest, Measured, Store, Values};
-pub use catalogue::{Catalogue, ColumnEntry, FrozenSelection, SampleRecord, StageRecord};
+pub use catalogue::{Catalogue, FrozenSelection, SampleRecord, StageRecord};
 pub use durable::{sha256_file, sha256_hex, write_durably};
 pub use error::{ProjectError, report_of_io};
 pub use folder::Folder;

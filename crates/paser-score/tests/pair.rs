@@ -150,8 +150,10 @@ fn threads_change_no_byte_and_batches_only_rounding() {
         let params = ScoreParams { tokens_per_batch, head_chunk, ..params(2) };
         for (a, b) in one.iter().zip(score(&dense, &pruned, &items, &params, &Silent).unwrap()) {
             assert_eq!((a.row, a.top1_agreement), (b.row, b.top1_agreement));
-            for (a, b) in [(a.jsd, b.jsd), (a.loss_pruned, b.loss_pruned), (a.kl_dense_pruned, b.kl_dense_pruned), (a.ies, b.ies)] {
-                assert!((a - b).abs() < 1e-6, "{a} and {b} at {tokens_per_batch} tokens a batch");
+            // losses and KL carry ten times the rounding of the f32 forward that the divergence does
+            let fields = [(a.jsd, b.jsd, 1e-6), (a.ies, b.ies, 1e-6), (a.loss_pruned, b.loss_pruned, 1e-5)];
+            for (a, b, within) in fields.into_iter().chain([(a.kl_dense_pruned, b.kl_dense_pruned, 1e-5)]) {
+                assert!((a - b).abs() < within, "{a} and {b} at {tokens_per_batch} tokens a batch");
             }
         }
     }

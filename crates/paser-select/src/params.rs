@@ -59,7 +59,8 @@ pub enum Damage {
 pub enum PerSample {
     /// The best phrases only, at most this many.
     Best(u32),
-    /// Every phrase as `rake-nltk` gives it: the literal rule, without limit of length and without folding.
+    /// Every phrase as `rake-nltk` gives it for the joined text: the literal rule, without limit of length and without
+    /// folding.
     All,
 }
 

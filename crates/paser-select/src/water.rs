@@ -108,9 +108,16 @@ fn water_fill(weights: &[f64], caps: &[u64], amount: u64) -> Vec<f64> {
             behind[position] = behind[position + 1] + of(k);
         }
         for (position, &k) in open.iter().enumerate() {
-            let share = left * (of(k) / behind[position]);
-            shares[k] = if share >= caps[k] as f64 { caps[k] as f64 } else { share.max(0.0) };
-            left -= shares[k];
+            if left * (of(k) / behind[position]) < caps[k] as f64 {
+                // All that follow are open too. One formula for all keeps equal weights equal to the bit.
+                for &k in &open[position..] {
+                    shares[k] = (left * (of(k) / behind[position])).clamp(0.0, caps[k] as f64);
+                }
+                left = 0.0;
+                break;
+            }
+            shares[k] = caps[k] as f64;
+            left = (left - shares[k]).max(0.0);
         }
     }
     shares
@@ -121,7 +128,9 @@ fn round_to_sum(shares: &[f64], caps: &[u64], amount: u64) -> Vec<u64> {
     let mut whole: Vec<u64> = shares.iter().zip(caps).map(|(share, cap)| (share.floor() as u64).min(*cap)).collect();
     let mut left = amount.saturating_sub(whole.iter().sum());
     let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by(|&a, &b| shares[b].fract().total_cmp(&shares[a].fract()).then(a.cmp(&b)));
+    // Remainders that differ by rounding noise alone are ties.
+    let remainder = |k: usize| (shares[k].fract() * 1e9).round() as u64;
+    order.sort_by_key(|&k| (std::cmp::Reverse(remainder(k)), k));
     while left > 0 {
         let before = left;
         for &k in &order {

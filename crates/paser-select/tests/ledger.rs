@@ -243,7 +243,7 @@ fn check_spent(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn everything_adds_up((samples, curation, params) in random_case()) {

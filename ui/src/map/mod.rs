@@ -80,7 +80,8 @@ impl Dots {
         Self {
             radius: egui::lerp(sizes.radius_far..=sizes.radius_near, near),
             alpha: egui::lerp(sizes.alpha_far..=sizes.alpha_near, near.sqrt()),
-            alpha_faded: sizes.alpha_muted,
+            // Few points hardly overlap: each has to be seen alone.
+            alpha_faded: egui::lerp(sizes.alpha_muted..=0.8, near),
             density: ((per_pixel - half) / half).clamp(0.0, 1.0),
         }
     }

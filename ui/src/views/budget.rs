@@ -191,19 +191,22 @@ fn summary(state: &AppState, words: Words, samples: u64) -> Words {
     match budget {
         Budget::Tokens(_) => {
             let largest = budget_math::largest(budget, state.clusters(), samples);
-            let words = words.t2("of ").num2(format::short(largest));
+            let largest = format::short(largest);
             match selection {
                 Some(selection) => {
-                    words.t2(", ").num2(format::count(selection.selected)).t2(" samples, ").num2(share(selection.selected))
+                    let count = selection.selected;
+                    words.t2("of ").num2(format!("{largest}, {}, {}", share(count), format::count(count))).t2(" samples")
                 }
-                None => words,
+                None => words.t2("of ").num2(largest),
             }
         }
         _ => {
-            let words = words.t2("of ").num2(format::count(samples)).t2(", ").num2(share(budget.resolve(samples)));
+            let amount = format!("{}, {}", format::count(samples), share(budget.resolve(samples)));
             match selection {
-                Some(selection) => words.t2(", ").num2(format::short(selection.tokens)).t2(" tokens"),
-                None => words,
+                Some(selection) => {
+                    words.t2("of ").num2(format!("{amount}, {}", format::short(selection.tokens))).t2(" tokens")
+                }
+                None => words.t2("of ").num2(amount),
             }
         }
     }
@@ -302,7 +305,7 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         let colour = look.cluster(cluster.colour);
         let colour = if provisional { crate::theme::mix(look.panel, colour, 0.62) } else { colour };
         ui.painter().rect_filled(segment, 0.0, colour);
-        let response = ui.interact(segment, ui.id().with(("share", cluster.cluster)), egui::Sense::click());
+        let response = ui.interact(segment, ui.scope_id().with(("share", cluster.cluster)), egui::Sense::click());
         let spoken = format!("{}: {} {}", cluster.name, format::count(*amount), unit(state));
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &spoken));
         if response.hovered() {

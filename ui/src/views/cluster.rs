@@ -24,9 +24,8 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterView
             return;
         }
         Brush::Clusters(brushed) => sorted.iter().filter(|c| brushed.contains(&c.cluster)).cloned().collect(),
-        Brush::Rows(rows) => {
-            let rows = rows.clone();
-            box_words(ui, rect, state, &rows, sorted);
+        Brush::Rows(_) => {
+            box_words(ui, rect, state, sorted);
             return;
         }
     };
@@ -217,38 +216,26 @@ fn concepts(ui: &mut Ui, brushed: &[ClusterView]) {
 }
 
 /// A box: how many, how damaged, and from which clusters.
-fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, rows: &[u32], sorted: &[ClusterView]) {
+fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterView]) {
     let look = look(ui);
-    let jsd = state.numbers("jsd");
-    let clusters = state.row_clusters();
-    let scored: Vec<f64> = jsd
-        .iter()
-        .flat_map(|jsd| rows.iter().filter_map(|row| jsd.get(*row as usize).copied()))
-        .filter(|value| value.is_finite())
-        .map(f64::from)
-        .collect();
-    let mut counts = std::collections::BTreeMap::<u32, u64>::new();
-    for cluster in clusters.iter().flat_map(|c| rows.iter().filter_map(|row| c.get(*row as usize).copied())) {
-        *counts.entry(cluster).or_default() += 1;
-    }
-    let taken = state.brush_counts().and_then(|(_, taken)| taken);
+    let Some(stats) = state.box_stats() else { return };
     column(ui, rect.shrink2(Vec2::new(10.0, 0.0)), |ui| {
         ui.add_space(10.0);
         Words::new(ui).strong("box on the map").show(ui);
         ui.add_space(4.0);
         let number = |text: String| Words::of(look).num(text);
-        let mut entries = vec![("samples", number(format::count(rows.len() as u64)))];
-        entries.push(("clusters", number(format::count(counts.len() as u64))));
-        if let Some(taken) = taken {
+        let mut entries = vec![("samples", number(format::count(stats.samples)))];
+        entries.push(("clusters", number(format::count(stats.clusters.len() as u64))));
+        if let Some(taken) = stats.taken {
             entries.push(("taken", Words::of(look).num_a(format::count(taken))));
         }
-        if !scored.is_empty() {
-            entries.push(("damage", number(format::nats(scored.iter().sum::<f64>() / scored.len() as f64))));
+        if let Some(damage) = stats.damage {
+            entries.push(("damage", number(format::nats(damage))));
         }
         pairs(ui, &entries);
         ui.add_space(8.0);
         section_head(ui, "Clusters in the box", None);
-        let mut order: Vec<_> = counts.into_iter().collect();
+        let mut order: Vec<_> = stats.clusters.iter().map(|(cluster, count)| (*cluster, *count)).collect();
         order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         let most = order.first().map_or(1, |(_, count)| *count).max(1);
         for (id, count) in order.into_iter().take(6) {

@@ -2,7 +2,7 @@
 //! Coarse, fine or fixed is one click away.
 
 use egui::{Rect, Ui, Vec2, pos2};
-use egui_plot::{Line, MarkerShape, Plot, PlotPoint, PlotPoints, Points, VLine};
+use egui_plot::{AxisHints, Line, MarkerShape, Plot, PlotPoint, PlotPoints, Points, VLine};
 use paser_protocol::{ClusterChoice, CurveView, ManifoldView, Request};
 
 use crate::{
@@ -14,7 +14,9 @@ use crate::{
 
 pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let Some(manifold) = state.project.as_ref().and_then(|project| project.manifold.clone()) else {
-        super::damage::nothing_yet(ui, body, state, false);
+        let at = body.min + egui::vec2(10.0, 22.0);
+        let words = "The curves appear here once the manifold is there.";
+        Words::new(ui).t3(words).at(ui, at, egui::Align2::LEFT_CENTER, body.width() - 20.0);
         return;
     };
     column(ui, body, |ui| {
@@ -73,7 +75,7 @@ fn choice(ui: &mut Ui, state: &mut AppState, manifold: &ManifoldView) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         Words::new(ui).t2("fixed K").show(ui);
-        let id = ui.id().with("fixed");
+        let id = ui.scope_id().with("fixed");
         let mut typed = ui.data_mut(|data| data.get_temp::<String>(id)).unwrap_or_else(|| manifold.k.to_string());
         let field = Field::new("Fixed number of clusters", 56.0).mono().height(24.0).show(ui, &mut typed);
         let number = typed.trim().parse::<u32>().ok().filter(|k| (1..=200).contains(k));
@@ -97,7 +99,7 @@ fn choice(ui: &mut Ui, state: &mut AppState, manifold: &ManifoldView) {
 }
 
 /// A small plot with our own ticks and no legend; `draw` adds its lines.
-fn plot(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnce(&mut egui_plot::PlotUi<'_>)) {
+fn plot<'a>(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnce(&mut egui_plot::PlotUi<'a>) + 'a) {
     let look = look(ui);
     let width = ui.available_width();
     ui.scope(|ui| {
@@ -110,13 +112,18 @@ fn plot(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnce(&m
             .allow_zoom(false)
             .allow_scroll(false)
             .allow_boxed_zoom(false)
-            .show_x(true)
+            .custom_x_axes(vec![axis(AxisHints::new_x(), look)])
+            .custom_y_axes(vec![axis(AxisHints::new_y(), look)])
             .set_margin_fraction(Vec2::new(0.03, 0.08))
             .show(ui, draw);
     });
     let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 18.0), egui::Sense::hover());
     Words::of(look).small(x_word).paint(ui, pos2(rect.center().x, rect.top() + 6.0), egui::Align2::CENTER_CENTER, width);
     ui.add_space(4.0);
+}
+
+fn axis(hints: AxisHints<'static>, look: &Look) -> AxisHints<'static> {
+    hints.tick_label_font(crate::theme::mono_small()).tick_label_color(look.text_3).label_spacing(24.0..=40.0)
 }
 
 fn series(ks: &[u32], values: &[f64]) -> Vec<PlotPoint> {

@@ -53,7 +53,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 
 fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
     if state.clusters().is_empty() {
-        nothing_yet(ui, body, state, false);
+        let inside = Rect::from_min_max(body.min + egui::vec2(10.0, 14.0), body.max);
+        crate::widgets::column(ui, inside, |ui| {
+            ui.set_width(inside.width() - 10.0);
+            Words::new(ui).t3("Damage per cluster appears here once the pool has clusters and scores.").wrapped(ui);
+        });
         return;
     }
     let look = look(ui);
@@ -89,9 +93,11 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
         b_value.total_cmp(&a_value).then(a.cluster.cmp(&b.cluster))
     });
     let detail = cluster::wanted_height(state);
-    let list = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), (body.bottom() - detail).max(top + 3.0 * ROW)));
+    // The bars come first; what is below scrolls, and gives up room down to a third.
     let needed = ROW * clusters.len() as f32;
-    let list = list.with_max_y(list.bottom().min(top + needed));
+    let room = body.bottom() - top;
+    let height = needed.min((room - detail).max(room * 0.62)).max(3.0 * ROW).min(room);
+    let list = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), top + height));
     let scoring = state.project.as_ref().and_then(|p| p.job.as_ref()).is_some_and(|job| job.stage == Stage::Score);
     crate::widgets::column(ui, list, |ui| {
         egui::ScrollArea::vertical().id_salt("damage").auto_shrink(false).show(ui, |ui| {
@@ -137,7 +143,8 @@ fn one(
         selected,
         hovered: state.focus.hovered_cluster == Some(cluster.cluster) || hovered_row == Some(cluster.cluster),
     };
-    let response = bar(ui, place, columns, &row);
+    let id = ui.scope_id().with(("bar", cluster.cluster));
+    let response = bar(ui, id, place, columns, &row);
     state.note(format!("bar:{}", cluster.cluster), place);
     if response.hovered() {
         state.focus.next_hovered_cluster = Some(cluster.cluster);

@@ -1,6 +1,6 @@
 //! The small forms over the screen: freeze, export, open by path, rows that were not read, and the recipe.
 
-use egui::{Align2, Context, Rect, Sense, Ui, Vec2, pos2};
+use egui::{Align2, Context, Id, Rect, Sense, Ui, Vec2, pos2};
 use paser_protocol::{ExportFormat, Request};
 
 use super::{modal, padded};
@@ -29,6 +29,14 @@ fn title(ui: &mut Ui, text: &str) {
         Align2::LEFT_CENTER,
         rect.width() - 32.0,
     );
+}
+
+/// Text over the whole width.
+fn paragraph(ui: &mut Ui, text: &str) {
+    egui::Frame::new().inner_margin(egui::Margin { left: 16, right: 16, top: 2, bottom: 6 }).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        Words::new(ui).t2(text).wrapped(ui);
+    });
 }
 
 /// A label and room for its control.
@@ -60,14 +68,15 @@ pub fn freeze(ctx: &Context, state: &mut AppState, mut name: String) -> Option<D
     let selection = state.build.selection.clone();
     let ((go, cancel), veil) = modal(ctx, "Freeze selection", 480.0, None, |ui| {
         title(ui, "Freeze selection");
-        padded(ui, 22.0, |ui, rect| {
-            let text = "A frozen selection keeps its samples, reasons and ledger, whatever you change later.";
-            Words::new(ui).t2(text).at(ui, rect.left_center(), Align2::LEFT_CENTER, rect.width());
-        });
+        paragraph(ui, "A frozen selection keeps its samples, reasons and ledger, whatever you change later.");
         ui.add_space(6.0);
         let entered = line(ui, "Name", |ui| {
             let width = ui.available_width();
-            let field = Field::new("Name of the selection", width).show(ui, &mut name);
+            let id = Id::unique("freeze name");
+            let field = Field::new("Name of the selection", width).id(id).show(ui, &mut name);
+            if ui.memory(|memory| memory.focused().is_none()) && !field.entered {
+                ui.memory_mut(|memory| memory.request_focus(id));
+            }
             state.note("freeze name", field.response.rect);
             field.entered
         });
@@ -136,10 +145,14 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
         if before != form {
             form.done = None;
         }
-        padded(ui, 26.0, |ui, rect| {
-            let text = "manifest.json and indices.txt are written beside it: what was taken, from which pool, by which recipe.";
-            Words::new(ui).small(text).at(ui, rect.left_center(), Align2::LEFT_CENTER, rect.width());
-        });
+        paragraph(
+            ui,
+            if form.path.trim().is_empty() {
+                "The browser saves the file. With a path, the engine writes it, and beside it manifest.json and indices.txt."
+            } else {
+                "Beside it, manifest.json and indices.txt say what was taken, from which pool and by which recipe."
+            },
+        );
         if let Some(done) = &form.done {
             done_lines(ui, done);
         }

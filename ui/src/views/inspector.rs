@@ -105,7 +105,7 @@ fn status(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
     } else {
         match reason {
             Some(reason) if reason.is_taken() => (icons::CHECK, reason.word().to_owned(), look.a),
-            Some(ReasonCode::Conflict) => (icons::GRAPH, "not taken: concept conflict".to_owned(), look.text_2),
+            Some(ReasonCode::Conflict) => (icons::GRAPH, "not taken: conflict".to_owned(), look.text_2),
             Some(ReasonCode::NotTaken) => (icons::MINUS, "not taken".to_owned(), look.text_2),
             Some(reason) => (icons::MINUS, format!("not taken: {}", reason.word()), look.text_2),
             None => (icons::MINUS, "no selection yet".to_owned(), look.text_3),

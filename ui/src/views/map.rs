@@ -143,7 +143,7 @@ impl MapView {
     fn interactive(&mut self, ui: &mut Ui, body: Rect, state: &mut AppState, points: Rc<Points>) {
         let now = state.now;
         self.follow(ui, body, state, &points, now);
-        let response = ui.interact(body, Id::new("map"), Sense::click_and_drag());
+        let response = ui.interact(body, Id::unique("map"), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Map of the pool"));
         self.navigate(ui, body, &response, state);
         let hovered = self.pick(ui, body, &response, state, &points, now);

@@ -18,7 +18,7 @@ pub fn show(ui: &Ui, body: Rect, at: Pos2, row: u32, state: &mut AppState) {
     let text = state.data.text(row).map(|text| (text.id.clone(), text.instruction.clone()));
     let (id, instruction) = text.unwrap_or_default();
     let cluster = state.cluster_of(row).and_then(|cluster| state.cluster(cluster)).map(|c| (c.name.clone(), c.colour));
-    let painter = ui.ctx().layer_painter(LayerId::new(Order::Tooltip, Id::new("map card")));
+    let painter = ui.ctx().layer_painter(LayerId::new(Order::Tooltip, Id::unique("map card")));
     let inner = CARD - 20.0;
     let body_text = Words::of(look).t(if instruction.is_empty() { "..." } else { instruction.trim() }).galley(ui, inner, 3);
     let foot = foot(state, row, look);
@@ -89,7 +89,7 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let look = look(ui);
     if let Some(last) = state.brush_bar {
         // Clicks between its words must not reach the map.
-        ui.interact(last, Id::new("brush bar"), egui::Sense::click_and_drag());
+        ui.interact(last, Id::unique("brush bar"), egui::Sense::click_and_drag());
     }
     let at = body.min + vec2(8.0, 8.0);
     let background = ui.painter().add(egui::Shape::Noop);
@@ -103,7 +103,7 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         }
         let mut words = Words::new(ui).num(format::count(count)).t(" brushed");
         if let Some(taken) = taken {
-            words = words.t(", ").num_a(format::count(taken)).part(" taken", crate::theme::body(), look.a);
+            words = words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
         }
         words.show(ui);
         widgets::separator(ui);

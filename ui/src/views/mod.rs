@@ -53,7 +53,7 @@ pub(crate) fn modal<R>(
     contents: impl FnOnce(&mut Ui) -> R,
 ) -> (R, bool) {
     let screen = ctx.content_rect();
-    let veil = Area::new(Id::new(("veil", name)))
+    let veil = Area::new(Id::unique(("veil", name)))
         .order(Order::Foreground)
         .fixed_pos(screen.min)
         .show(ctx, |ui| {
@@ -63,7 +63,7 @@ pub(crate) fn modal<R>(
             response.clicked()
         })
         .inner;
-    let area = Area::new(Id::new(("card", name))).order(Order::Foreground).accessible_name(name).role(egui::accesskit::Role::Dialog);
+    let area = Area::new(Id::unique(("card", name))).order(Order::Foreground).accessible_name(name).role(egui::accesskit::Role::Dialog);
     let area = match top {
         Some(top) => area.anchor(Align2::CENTER_TOP, Vec2::new(0.0, top)),
         None => area.anchor(Align2::CENTER_CENTER, Vec2::ZERO),

@@ -65,18 +65,23 @@ fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 ui.spacing_mut().item_spacing = Vec2::ZERO;
                 heading(ui, "What was pruned, and what may bring it back");
                 part(ui, "Dense model", true, |ui| {
-                    path(ui, state, Field::Dense, icons::CUBE, "a folder, or a hub id such as meta-llama/Llama-2-7b-hf");
+                    let hint = "meta-llama/Llama-2-7b-hf";
+                    path(ui, state, Field::Dense, icons::CUBE, hint, "the model before pruning: a folder, or a hub id");
                 });
                 part(ui, "Pruned model", true, |ui| pruned(ui, state));
-                part(ui, "Pool", true, |ui| path(ui, state, Field::Pool, icons::DATABASE, "instruction data: .json or .jsonl"));
+                part(ui, "Pool", true, |ui| {
+                    let hint = "recovery_mix.jsonl";
+                    path(ui, state, Field::Pool, icons::DATABASE, hint, "instruction data as JSON or JSONL, with the columns of Alpaca, LaMini or Dolly");
+                });
                 part(ui, "Template", true, |ui| template(ui, state));
                 part(ui, "Encoder", true, |ui| {
-                    path(ui, state, Field::Encoder, icons::GRAPH, "sentence-transformers/all-MiniLM-L6-v2");
-                    let words = "groups samples by meaning. Empty: TF-IDF + SVD, said so on every map";
-                    ui.add_space(3.0);
-                    Words::new(ui).small(words).wrapped(ui);
+                    let hint = "sentence-transformers/all-MiniLM-L6-v2";
+                    let rest = "groups samples by meaning. Empty: TF-IDF + SVD, said so on every map";
+                    path(ui, state, Field::Encoder, icons::GRAPH, hint, rest);
                 });
-                part(ui, "Project folder", false, |ui| path(ui, state, Field::Folder, icons::FOLDER, "a new or empty folder"));
+                part(ui, "Project folder", false, |ui| {
+                    path(ui, state, Field::Folder, icons::FOLDER, "my-recovery", "new or empty; everything of the project lies in it");
+                });
             });
         });
     });
@@ -117,7 +122,7 @@ fn name(field: Field) -> &'static str {
 }
 
 /// A path or hub id, a dialog where there is one, and what the engine says about it.
-fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str) {
+fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str, rest: &str) {
     let width = ui.available_width();
     let (line, _) = ui.allocate_exact_size(Vec2::new(width, 26.0), Sense::hover());
     row(ui, line, 6.0, |ui| {
@@ -137,13 +142,15 @@ fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str)
             }
         }
     });
+    // One line is always there, so that nothing moves when an answer comes.
+    let remarks = state.form.remarks(field).to_vec();
     if state.form.is_waiting(field) {
-        ui.add_space(3.0);
-        Words::new(ui).small("looking at it").show(ui);
-    } else {
-        for one in state.form.remarks(field).to_vec() {
-            remark(ui, &one.level, &one.text);
-        }
+        remark(ui, "", "looking at it");
+    } else if remarks.is_empty() {
+        remark(ui, "", rest);
+    }
+    for one in remarks.iter().filter(|_| !state.form.is_waiting(field)) {
+        remark(ui, &one.level, &one.text);
     }
 }
 
@@ -158,7 +165,7 @@ fn pruned(ui: &mut Ui, state: &mut AppState) {
     });
     ui.add_space(4.0);
     if !state.form.prune_here {
-        path(ui, state, Field::Pruned, icons::SCISSORS, "a folder or a hub id");
+        path(ui, state, Field::Pruned, icons::SCISSORS, "llama2-7b-pruned", "the same model after pruning: a folder, or a hub id");
         return;
     }
     let (line, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 26.0), Sense::hover());

@@ -89,7 +89,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: 
     let before = typed.clone();
     let (clicked, veil) = modal(ctx, "Search or run", 560.0, Some(72.0), |ui| {
         let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 46.0), Sense::hover());
-        let id = Id::new("palette field");
+        let id = Id::unique("palette field");
         let inside = Rect::from_center_size(rect.center(), Vec2::new(rect.width() - 20.0, 28.0));
         crate::widgets::row(ui, inside, 0.0, |ui| {
             let width = ui.available_width();

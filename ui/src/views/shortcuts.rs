@@ -52,8 +52,8 @@ pub fn sheet(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
         let close = row_right(ui, rect.shrink2(Vec2::new(10.0, 0.0)), 0.0, |ui| {
             icon_button(ui, icons::X, "Close", false, None).clicked()
         });
-        let (body, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 412.0), Sense::hover());
-        let columns: [&[Group]; 2] = [&[Group::Map, Group::Project], &[Group::Selection, Group::Edit, Group::View]];
+        let (body, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 424.0), Sense::hover());
+        let columns: [&[Group]; 2] = [&[Group::Map, Group::View], &[Group::Selection, Group::Edit, Group::Project]];
         for (side, groups) in columns.into_iter().enumerate() {
             let left = body.left() + 16.0 + side as f32 * (body.width() / 2.0);
             let width = body.width() / 2.0 - 32.0;
@@ -73,7 +73,7 @@ pub fn sheet(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
                 }
                 top += 8.0;
             }
-            if side == 0 {
+            if side == 1 {
                 let words = "Shift with a click adds to the brush; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points.";
                 let galley = Words::of(look).small(words).galley(ui, width, 5);
                 ui.painter().galley(pos2(left, top + 4.0), galley, look.text_3);

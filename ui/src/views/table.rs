@@ -208,7 +208,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 }
             }
         });
-        ui.data_mut(|data| data.insert_temp(id, output.state.offset().y));
+        ui.data_mut(|data| data.insert_temp(id, output.state.clamped_offset().y));
     });
 }
 
@@ -267,7 +267,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         }
         let width = ui.available_width().min(220.0);
         if width > 80.0 {
-            let id = Id::new("find in text");
+            let id = Id::unique("find in text");
             let before = state.table.search.clone();
             let field =
                 Field::new("Find in text", width).hint("find in text").icon(icons::MAGNIFYING_GLASS).height(22.0).id(id).show(ui, &mut state.table.search);
@@ -305,7 +305,7 @@ fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Shown]
     let (text, places) = cells(rect, columns);
     let id_cell = Rect::from_min_max(rect.min, pos2(text.left(), rect.bottom()));
     let mut sortable = |ui: &mut Ui, cell: Rect, name: &str, head: &str, right: bool| {
-        let response = ui.interact(cell, ui.id().with(("head", name)), Sense::click());
+        let response = ui.interact(cell, ui.scope_id().with(("head", name)), Sense::click());
         let on = state.table.sort == name;
         response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, true, on, format!("Sort by {head}")));
         let ink = if on || response.hovered() { look.text } else { look.text_3 };
@@ -357,7 +357,7 @@ fn one(ui: &mut Ui, rect: Rect, response: &Response, state: &mut AppState, row: 
     }
     if response.clicked() {
         state.inspect(row);
-        ui.memory_mut(|memory| memory.request_focus(Id::new("samples list")));
+        ui.memory_mut(|memory| memory.request_focus(Id::unique("samples list")));
     }
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, look.line));
     let excluded = state.is_excluded(row);
@@ -453,7 +453,7 @@ pub fn places(info: &ColumnInfo) -> usize {
 
 /// Arrows, Home, End and pages while the list has the keyboard.
 fn keyboard(ui: &Ui, list: Rect, state: &mut AppState, rows: &[u32]) {
-    let id = Id::new("samples list");
+    let id = Id::unique("samples list");
     let response = ui.interact(list, id, Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::Table, true, "Samples"));
     if !response.has_focus() {

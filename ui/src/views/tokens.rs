@@ -73,7 +73,7 @@ fn shaded(ui: &mut Ui, state: &mut AppState, tokens: &TokensView) {
         let place = starts.partition_point(|start| *start <= cursor.index.0).checked_sub(1)?;
         Some(place)
     });
-    let id = ui.id().with(("token", tokens.row));
+    let id = ui.scope_id().with(("token", tokens.row));
     let kept = ui.data(|data| data.get_temp::<usize>(id));
     if response.clicked()
         && let Some(under) = under

@@ -22,7 +22,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         logo_menu(ui, state);
         let name = state.project.as_ref().map_or_else(String::new, |project| project.name.clone());
         let button = ui.add(
-            widgets::Button::new(&name).quiet().height(26.0).caret(icons::CARET_DOWN).name("Project menu"),
+            widgets::Button::new(&name).quiet().strong().height(26.0).caret(icons::CARET_DOWN).name("Project menu"),
         );
         project_menu(&button, state);
         separator(ui);

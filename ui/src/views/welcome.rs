@@ -192,7 +192,7 @@ fn demo(ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
         &mut names,
         now,
     );
-    let response = ui.interact(body, ui.id().with("demo map"), Sense::click());
+    let response = ui.interact(body, ui.scope_id().with("demo map"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Map of the demo: open it"));
     state.note("demo map", body);
     if response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {

@@ -66,9 +66,9 @@ fn trimmed(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-pub fn bar(ui: &mut Ui, rect: Rect, columns: Columns, bar: &Bar<'_>) -> Response {
+pub fn bar(ui: &mut Ui, id: egui::Id, rect: Rect, columns: Columns, bar: &Bar<'_>) -> Response {
     let look = look(ui);
-    let response = ui.interact(rect, ui.id().with(("bar", bar.name)), Sense::click());
+    let response = ui.interact(rect, id, Sense::click());
     let spoken = match bar.value {
         Some(value) => format!("{}, damage {}", bar.name, format::nats(value)),
         None => format!("{}, {}", bar.name, bar.waiting),

@@ -24,6 +24,7 @@ pub struct Button<'a> {
     name: Option<&'a str>,
     swatch: Option<Color32>,
     width: Option<f32>,
+    strong: bool,
 }
 
 impl<'a> Button<'a> {
@@ -38,6 +39,7 @@ impl<'a> Button<'a> {
             name: None,
             swatch: None,
             width: None,
+            strong: false,
         }
     }
 
@@ -79,6 +81,11 @@ impl<'a> Button<'a> {
         self
     }
 
+    pub fn strong(mut self) -> Self {
+        self.strong = true;
+        self
+    }
+
     pub fn width(mut self, width: f32) -> Self {
         self.width = Some(width);
         self
@@ -97,6 +104,7 @@ impl Widget for Button<'_> {
         let font = match (self.kind, self.reading) {
             (Kind::Primary, false) => theme::body_strong(),
             (Kind::Primary, true) => theme::read_strong(),
+            (_, false) if self.strong => theme::body_strong(),
             (_, false) => theme::body(),
             (_, true) => theme::read(),
         };
@@ -133,6 +141,7 @@ impl Widget for Button<'_> {
                 Kind::Plain if hovered => (look.overlay, look.edge, look.text),
                 Kind::Plain => (look.control, look.edge, look.text),
                 Kind::Quiet if hovered || pressed => (look.overlay, Color32::TRANSPARENT, look.text),
+                Kind::Quiet if self.strong => (Color32::TRANSPARENT, Color32::TRANSPARENT, look.text),
                 Kind::Quiet => (Color32::TRANSPARENT, Color32::TRANSPARENT, look.text_2),
             };
             ui.painter().rect(rect, 3.0, fill, Stroke::new(1.0, edge), StrokeKind::Inside);

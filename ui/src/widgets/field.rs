@@ -78,7 +78,7 @@ impl<'a> Field<'a> {
             .hint_text(egui::RichText::new(self.hint).color(look.text_3).font(theme::body()))
             .frame(egui::Frame::NONE)
             .margin(Margin::ZERO)
-            .vertical_align(egui::Align::Center)
+            .align(egui::Align2::LEFT_CENTER)
             .desired_width(inner.width())
             .min_size(inner.size());
         if let Some(id) = self.id {

@@ -30,7 +30,7 @@ pub fn segmented(
         })
         .collect();
     let widths: Vec<f32> = faces.iter().map(|face| (face.size().x + 16.0).max(30.0).ceil()).collect();
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(widths.iter().sum(), height), Sense::hover());
+    let (rect, whole) = ui.allocate_exact_size(Vec2::new(widths.iter().sum(), height), Sense::hover());
     ui.painter().rect_filled(rect, 3.0, look.control);
     let mut picked = None;
     let mut left = rect.left();
@@ -38,7 +38,7 @@ pub fn segmented(
         let cell = Rect::from_min_size(pos2(left, rect.top()), Vec2::new(*width, height));
         left += width;
         let on = place == chosen;
-        let response = ui.interact(cell, ui.id().with((group, place)), Sense::click());
+        let response = ui.interact(cell, whole.id.with(place), Sense::click());
         let spoken = if group.is_empty() { (*name).to_owned() } else { format!("{group}: {name}") };
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, ui.is_enabled(), on, &spoken));
         let fill = match (on, response.hovered()) {

@@ -67,7 +67,7 @@ impl Toasts {
             return;
         }
         let mut closed = None;
-        Area::new(Id::new("toasts"))
+        Area::new(Id::unique("toasts"))
             .order(Order::Tooltip)
             .anchor(Align2::RIGHT_BOTTOM, Vec2::new(-12.0, -bottom))
             .accessible_name("Messages")

@@ -82,8 +82,13 @@ pub fn run(args: &ClusterArgs, output: Output) -> Result<(), Report> {
     if let Some(curve) = &manifold.curve {
         let fine = curve.fine.map_or_else(|| "none".to_owned(), |fine| fine.to_string());
         output.say(match curve.unclear {
-            Some((low, high)) => format!("no clear number: {low} to {high} are equally stable; coarse {} is used", curve.chosen),
-            None => format!("number of clusters by stability: fine {fine}, coarse {}; {} is used", curve.coarse, curve.chosen),
+            Some((low, high)) => {
+                format!("no clear number: {low} to {high} are equally stable; coarse {} is used", curve.chosen)
+            }
+            None => format!(
+                "number of clusters by stability: fine {fine}, coarse {}; {} is used",
+                curve.coarse, curve.chosen
+            ),
         });
     }
     let mut table = Table::new(&["cluster", "rows"]);
@@ -104,5 +109,6 @@ pub fn run(args: &ClusterArgs, output: Output) -> Result<(), Report> {
         "quality": quality,
         "timings": manifold.timings,
         "seconds": seconds,
-    }))
+    }));
+    Ok(())
 }

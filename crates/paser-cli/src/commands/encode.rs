@@ -16,7 +16,9 @@ use crate::output::{Output, duration, thousands};
 use crate::progress::Progress;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser encode --encoder sentence-transformers/all-MiniLM-L6-v2 --pool pool.jsonl --out vectors.safetensors")]
+#[command(
+    after_help = "Example:\n  paser encode --encoder sentence-transformers/all-MiniLM-L6-v2 --pool pool.jsonl --out vectors.safetensors"
+)]
 pub struct EncodeArgs {
     /// Sentence encoder: a folder or a hub id.
     #[arg(long, value_name = "MODEL")]
@@ -59,5 +61,6 @@ pub fn run(args: &EncodeArgs, output: Output) -> Result<(), Report> {
         "merged": pool.report.merged,
         "bad": pool.report.bad_total,
         "seconds": seconds,
-    }))
+    }));
+    Ok(())
 }

@@ -31,15 +31,16 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<(), Report> {
         None => {
             let report = inspect(&first, &Progress::new("reading weights", "parameters")).or_tell()?;
             show(&report, output);
-            output.line(&report)
+            output.line(&report);
         }
         Some(other) => {
             let second = open(other)?;
             let comparison = compare(&first, &second, &Progress::new("reading weights", "parameters")).or_tell()?;
             show_comparison(&comparison, output);
-            output.line(&comparison)
+            output.line(&comparison);
         }
     }
+    Ok(())
 }
 
 fn pattern_text(pattern: Option<ZeroPattern>) -> String {
@@ -71,7 +72,8 @@ fn show(report: &ModelReport, output: Output) {
     }
     let mut table = Table::new(&["layer", "heads", "kv heads", "head dim", "ffn", "parameters", "zeros", "pattern"]);
     for layer in &report.layers {
-        let patterns: Vec<Option<ZeroPattern>> = layer.projections.iter().map(|projection| projection.pattern).collect();
+        let patterns: Vec<Option<ZeroPattern>> =
+            layer.projections.iter().map(|projection| projection.pattern).collect();
         let pattern = match patterns.first() {
             Some(first) if patterns.iter().all(|other| other == first) => pattern_text(*first),
             _ => "mixed".to_owned(),
@@ -103,7 +105,9 @@ fn show_comparison(comparison: &Comparison, output: Output) {
         tensors.only_first.len(),
         tensors.only_second.len()
     ));
-    for (word, names) in [("changed", &tensors.changed), ("only first", &tensors.only_first), ("only second", &tensors.only_second)] {
+    for (word, names) in
+        [("changed", &tensors.changed), ("only first", &tensors.only_first), ("only second", &tensors.only_second)]
+    {
         for name in names.iter().take(SHOWN) {
             output.say(format!("  {word}: {name}"));
         }

@@ -20,7 +20,9 @@ pub fn refuse(name: &str) -> Report {
         "eval" => ("evaluation", "Export a selection, train, and measure with lm-evaluation-harness."),
         "verdict" => ("the comparison of arms", "`paser compare` shows how two selections differ."),
         "devices" => ("the list of devices", "This version computes on the processor."),
-        "plan" | "worker" | "merge" => ("work spread over processes and machines", "`paser run` does all stages itself."),
+        "plan" | "worker" | "merge" => {
+            ("work spread over processes and machines", "`paser run` does all stages itself.")
+        }
         _ => ("this command", ""),
     };
     usage(format!("`paser {name}`: {what} comes with a later version"), instead)

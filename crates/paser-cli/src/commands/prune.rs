@@ -24,7 +24,9 @@ enum MethodName {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser prune llama --method wanda --pattern 2:4 --calibration pool.jsonl --out llama-wanda-2-4")]
+#[command(
+    after_help = "Example:\n  paser prune llama --method wanda --pattern 2:4 --calibration pool.jsonl --out llama-wanda-2-4"
+)]
 #[command(group = clap::ArgGroup::new("amount").required(true).args(["sparsity", "pattern"]))]
 pub struct PruneArgs {
     /// The dense model: a folder or a hub id.
@@ -58,7 +60,10 @@ pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
         (Some(text), _) => match text.parse::<Pattern>().or_tell()? {
             pattern @ Pattern::NofM(..) => pattern,
             Pattern::Unstructured(share) => {
-                return Err(usage(format!("--pattern {share} is no N:M pattern"), "Write 2:4 or 4:8, or use --sparsity for a share."));
+                return Err(usage(
+                    format!("--pattern {share} is no N:M pattern"),
+                    "Write 2:4 or 4:8, or use --sparsity for a share.",
+                ));
             }
         },
         (None, Some(share)) => Pattern::Unstructured(share),
@@ -71,7 +76,10 @@ pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
     let params = PruneParams { method, pattern };
     params.check().or_tell()?;
     if method == Method::Wanda && args.calibration.is_none() {
-        return Err(usage("wanda needs calibration text", "Give --calibration with a pool file, or use --method magnitude."));
+        return Err(usage(
+            "wanda needs calibration text",
+            "Give --calibration with a pool file, or use --method magnitude.",
+        ));
     }
     let folder = models::folder(&args.model, Kind::Language)?;
     let checkpoint = Checkpoint::open(&folder).or_tell()?;
@@ -96,7 +104,8 @@ pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
         "parameters": report.parameters,
         "zeros": report.zeros,
         "calibration_hash": report.calibration_hash,
-    }))
+    }));
+    Ok(())
 }
 
 /// Prompt and response of the first samples in content-hash order, so that the order of the file decides nothing.

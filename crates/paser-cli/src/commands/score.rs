@@ -19,7 +19,9 @@ use crate::output::{Output, duration, thousands};
 use crate::progress::Progress;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser score --dense llama --pruned llama-wanda-2-4 --pool pool.jsonl --out scores.jsonl")]
+#[command(
+    after_help = "Example:\n  paser score --dense llama --pruned llama-wanda-2-4 --pool pool.jsonl --out scores.jsonl"
+)]
 pub struct ScoreArgs {
     /// The model before pruning: a folder or a hub id.
     #[arg(long, value_name = "MODEL")]
@@ -45,7 +47,8 @@ pub fn run(args: &ScoreArgs, output: Output) -> Result<(), Report> {
     let pool = pool::read(&args.pool, output)?;
     let open = |name: &str| Checkpoint::open(&models::folder(name, Kind::Language)?).or_tell();
     let (dense, pruned) = (open(&args.dense)?, open(&args.pruned)?);
-    let agreement = tokenizer_agreement(dense.tokenizer_path().as_deref(), pruned.tokenizer_path().as_deref()).or_tell()?;
+    let agreement =
+        tokenizer_agreement(dense.tokenizer_path().as_deref(), pruned.tokenizer_path().as_deref()).or_tell()?;
     if !agreement.agree {
         return Err(unusable(
             format!(
@@ -128,7 +131,8 @@ pub fn run(args: &ScoreArgs, output: Output) -> Result<(), Report> {
         "mean_jsd": mean,
         "scoring_seconds": scoring,
         "seconds": seconds,
-    }))
+    }));
+    Ok(())
 }
 
 fn line(id: &str, score: &SampleScore) -> Value {

@@ -9,9 +9,7 @@ use paser_demo::card::{Measured, Trial, card, unevenness};
 use paser_demo::damage::damage;
 use paser_demo::evaluate::evaluate;
 use paser_demo::model::read_model;
-use paser_demo::pool::{
-    Label, PoolRow, SEED, TestItem, TrainingStream, generate_items, read_jsonl,
-};
+use paser_demo::pool::{Label, PoolRow, SEED, TestItem, TrainingStream, generate_items, read_jsonl};
 use paser_demo::split::Part;
 use paser_demo::tokens::{read_tokenizer, sequence};
 use paser_model::Checkpoint;
@@ -91,19 +89,16 @@ fn report(
     let tests: Vec<TestItem> = read_jsonl(&assets.join("tests.jsonl"))?;
     let pool: Vec<PoolRow> = read_jsonl(&assets.join("pool.jsonl"))?;
     let labels: Vec<Label> = read_jsonl(&assets.join("labels.jsonl"))?;
-    let rows: Vec<(&str, &str, &str)> = pool
-        .iter()
-        .map(|r| (r.instruction.as_str(), r.input.as_str(), r.output.as_str()))
-        .collect();
+    let rows: Vec<(&str, &str, &str)> =
+        pool.iter().map(|r| (r.instruction.as_str(), r.input.as_str(), r.output.as_str())).collect();
     let log = fs::read_to_string(assets.join("training-log.csv"))?;
     let last: Vec<&str> = log.lines().last().unwrap_or_default().split(',').collect();
-    let number = |i: usize| -> Result<u64> {
-        Ok(last.get(i).context("training-log.csv has no rows")?.parse()?)
-    };
+    let number = |i: usize| -> Result<u64> { Ok(last.get(i).context("training-log.csv has no rows")?.parse()?) };
     let text = card(&Measured {
         parameters: read_model(&dense)?.0.parameters(),
         training_steps: number(0)? as usize,
         training_tokens: number(1)?,
+        resumed: log.lines().filter(|line| line.starts_with("# goes on")).count(),
         dense_development,
         trials,
         chosen,

@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let assets = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/assets"));
     let mut work = std::env::temp_dir().join("paser-train-demo");
     let mut plan = Plan {
-        steps: 2400,
+        steps: 3500,
         samples: 96,
         threads: std::thread::available_parallelism()?.get(),
         seed: SEED,

@@ -13,7 +13,7 @@ use crate::split::{Part, part_of};
 use crate::world::World;
 
 /// What a sample asks of the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     Rewriting,
     Facts,

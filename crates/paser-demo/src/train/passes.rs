@@ -16,6 +16,9 @@ use crate::tokens::{PAD, Sequenced};
 /// Weights or gradients by name; vectors (norms) are (1, width).
 pub type Matrices = BTreeMap<String, Array2<f32>>;
 
+/// Every matrix here is made in standard layout.
+const CONTIGUOUS: &str = "rows are contiguous";
+
 struct Layer {
     x: Array2<f32>,
     scale1: Array1<f32>,
@@ -86,17 +89,13 @@ fn rms_norm_backward(
 ) -> Array2<f32> {
     let width = x.ncols();
     let mut dw = Array2::zeros((1, width));
-    let w = w.as_slice().unwrap_or_default();
+    let w = w.as_slice().expect(CONTIGUOUS);
     for n in 0..x.nrows() {
         let scale = scales[n];
-        let (x, dy) = (x.row(n), dy.row(n));
-        let mut dx = dx.row_mut(n);
-        let mut dw = dw.row_mut(0);
-        let (Some(x), Some(dy), Some(dx), Some(dw)) =
-            (x.as_slice(), dy.as_slice(), dx.as_slice_mut(), dw.as_slice_mut())
-        else {
-            continue;
-        };
+        let x = x.row(n).to_slice().expect(CONTIGUOUS);
+        let dy = dy.row(n).to_slice().expect(CONTIGUOUS);
+        let dx = dx.row_mut(n).into_slice().expect(CONTIGUOUS);
+        let dw = dw.row_mut(0).into_slice().expect(CONTIGUOUS);
         let mut dot = 0.0;
         for i in 0..width {
             dot += dy[i] * w[i] * x[i];
@@ -128,7 +127,7 @@ impl Rotary {
         let (length, half) = self.cos.dim();
         for (n, mut row) in x.rows_mut().into_iter().enumerate() {
             let position = n % length;
-            let Some(row) = row.as_slice_mut() else { continue };
+            let row = row.as_slice_mut().expect(CONTIGUOUS);
             for head in row.chunks_mut(head_dim) {
                 let (first, second) = head.split_at_mut(half);
                 for i in 0..half {
@@ -146,7 +145,7 @@ impl Rotary {
 /// Row i becomes the softmax of its entries 0..=i and zero after them.
 fn causal_softmax(mut scores: ArrayViewMut2<f32>) {
     for (i, mut row) in scores.rows_mut().into_iter().enumerate() {
-        let Some(row) = row.as_slice_mut() else { continue };
+        let row = row.as_slice_mut().expect(CONTIGUOUS);
         let (seen, hidden) = row.split_at_mut(i + 1);
         let most = seen.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0;

@@ -19,9 +19,9 @@ use crate::tasks::Capability;
 use crate::tokens::{Sequenced, sequence, write_tokenizer};
 
 /// Shares of the six capabilities in the first two thirds of the run: what is hard gets more.
-pub const EARLY_SHARES: [f64; 6] = [0.15, 0.14, 0.23, 0.18, 0.16, 0.14];
-/// Shares in the last third, half-way to the pool's, so that what is rare there is rare here too.
-pub const LATE_SHARES: [f64; 6] = [0.285, 0.195, 0.175, 0.135, 0.11, 0.10];
+pub const EARLY_SHARES: [f64; 6] = [0.13, 0.13, 0.22, 0.16, 0.22, 0.14];
+/// Shares in the last third, nearer to the pool's, so that what is rare there is rarer here too.
+pub const LATE_SHARES: [f64; 6] = [0.25, 0.18, 0.17, 0.13, 0.15, 0.12];
 /// Development items per capability.
 pub const DEVELOPMENT_EACH: usize = 40;
 
@@ -175,7 +175,7 @@ pub fn train(plan: &Plan, tokenizer: &Tokenizer) -> Result<()> {
 
 fn header(plan: &Plan, shape: &Shape) -> Vec<String> {
     // Mean tokens of a sample and share of answers as the generator makes them.
-    let (tokens, answers) = (34.0, 0.36);
+    let (tokens, answers) = (27.7, 0.36);
     let total = plan.steps as f64 * plan.samples as f64 * tokens;
     let operations = operations_per_token(shape, answers);
     vec![

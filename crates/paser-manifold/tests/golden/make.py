@@ -83,7 +83,7 @@ def texts(count, seed):
 
 
 def manifold():
-    points = mixture(600, 24, 6, 0.45, 1)
+    points = mixture(600, 24, 6, 1.0, 1)
     wide = points.astype(numpy.float64)
     distances, rows = NearestNeighbors(n_neighbors=16, metric="cosine", algorithm="brute").fit(wide).kneighbors(wide)
     rows = rows[:, 1:]

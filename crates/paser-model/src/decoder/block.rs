@@ -1,6 +1,9 @@
 //! One decoder layer: x += o(attention(norm x)); x += down(silu(gate(norm x)) * up(norm x)). Weights are f32, q, k, v
 //! stand in one matrix and gate, up in another, so that each is one product.
 
+use std::ops::Range;
+
+use super::batch::Segment;
 use crate::checkpoint::Checkpoint;
 use crate::infer::{bias_name, layer_part};
 use crate::kernels::{self, AttentionShape, Linear, Mask, RopeTable};
@@ -59,6 +62,8 @@ pub struct Block {
 pub(crate) struct Scratch {
     normed: Vec<f32>,
     qkv: Vec<f32>,
+    /// Rows of a shared beginning and of a segment after it, together.
+    joined: Vec<f32>,
     heads: Vec<f32>,
     scores: Vec<f32>,
     gate_up: Vec<f32>,
@@ -131,50 +136,90 @@ impl Block {
     }
 
     pub(crate) fn run(&self, batch: &Batch, rope: &RopeTable, x: &mut [f32], scratch: &mut Scratch, observe: &mut Observer<'_>) {
-        self.attend(batch, rope, x, scratch, observe);
-        for rows in x.chunks_mut(FEED_ROWS * self.hidden) {
-            self.feed(rows, scratch, observe);
-        }
+        self.mix(batch, rope, x, |segment| segment.rows.clone(), scratch, observe);
+        self.o.add_to(&scratch.heads, x);
+        self.feed(x, scratch, observe);
     }
 
-    fn attend(&self, batch: &Batch, rope: &RopeTable, x: &mut [f32], scratch: &mut Scratch, observe: &mut Observer<'_>) {
+    /// The last layer of a model: as [`Self::run`], but only the batch's wanted rows come out, one after the other.
+    pub(crate) fn run_wanted(&self, batch: &Batch, rope: &RopeTable, x: &[f32], scratch: &mut Scratch) -> Vec<f32> {
+        self.mix(batch, rope, x, |segment| segment.wanted.clone(), scratch, &mut |_, _| {});
+        let mut out = Vec::with_capacity(batch.segments().iter().map(|segment| segment.wanted.len()).sum::<usize>() * self.hidden);
+        for segment in batch.segments() {
+            out.extend_from_slice(&x[segment.wanted.start * self.hidden..segment.wanted.end * self.hidden]);
+        }
+        self.o.add_to(&scratch.heads, &mut out);
+        self.feed(&mut out, scratch, &mut |_, _| {});
+        out
+    }
+
+    /// Attention: what the heads give for the rows that `queries` names (the last ones of each segment) goes to
+    /// `scratch.heads`, [rows named, heads * head_dim].
+    fn mix(
+        &self,
+        batch: &Batch,
+        rope: &RopeTable,
+        x: &[f32],
+        queries: fn(&Segment) -> Range<usize>,
+        scratch: &mut Scratch,
+        observe: &mut Observer<'_>,
+    ) {
         let shape = AttentionShape { heads: self.spec.heads, kv_heads: self.spec.kv_heads, head_dim: self.spec.head_dim };
         let (rows, width) = (batch.rows(), shape.width());
         let out_width = shape.heads * shape.head_dim;
         scratch.normed.resize(rows * self.hidden, 0.0);
         scratch.qkv.resize(rows * width, 0.0);
-        scratch.heads.resize(rows * out_width, 0.0);
+        scratch.heads.resize(batch.segments().iter().map(|segment| queries(segment).len()).sum::<usize>() * out_width, 0.0);
         kernels::rms_norm(x, &self.input_norm, self.norm_eps, &mut scratch.normed);
         observe(Site::Attention, &scratch.normed);
         self.qkv.write(&scratch.normed, &mut scratch.qkv);
         let mask = Mask::Causal { window: self.spec.window };
-        for range in batch.ranges() {
-            let qkv = &mut scratch.qkv[range.start * width..range.end * width];
-            self.position(shape, rope, qkv);
-            let out = &mut scratch.heads[range.start * out_width..range.end * out_width];
-            kernels::attention(shape, mask, qkv, out, &mut scratch.scores);
+        let mut done = 0;
+        for segment in batch.segments() {
+            let own = segment.rows.start * width..segment.rows.end * width;
+            self.position(shape, rope, segment.prefix.len(), &mut scratch.qkv[own.clone()]);
+            let asked = queries(segment);
+            let out = &mut scratch.heads[done..done + asked.len() * out_width];
+            done += out.len();
+            let first = segment.prefix.len() + asked.start - segment.rows.start;
+            if segment.prefix.is_empty() {
+                kernels::attention(shape, mask, &scratch.qkv[own], first, out, &mut scratch.scores);
+            } else {
+                scratch.joined.clear();
+                scratch.joined.extend_from_slice(&scratch.qkv[segment.prefix.start * width..segment.prefix.end * width]);
+                scratch.joined.extend_from_slice(&scratch.qkv[own]);
+                kernels::attention(shape, mask, &scratch.joined, first, out, &mut scratch.scores);
+            }
         }
         observe(Site::Heads, &scratch.heads);
-        self.o.add_to(&scratch.heads, x);
     }
 
-    /// Norms (where the family has them) and turns queries and keys of one sequence.
-    fn position(&self, shape: AttentionShape, rope: &RopeTable, qkv: &mut [f32]) {
+    /// Norms (where the family has them) and turns queries and keys of one segment that starts at position `start`.
+    fn position(&self, shape: AttentionShape, rope: &RopeTable, start: usize, qkv: &mut [f32]) {
         let turned = (shape.heads + shape.kv_heads) * shape.head_dim;
-        kernels::vectorised(|| {
-            for (position, row) in qkv.chunks_exact_mut(shape.width()).enumerate() {
-                for (head, values) in row[..turned].chunks_exact_mut(shape.head_dim).enumerate() {
-                    if let Some((query, key)) = &self.head_norms {
-                        let weight = if head < shape.heads { query } else { key };
-                        kernels::rms_norm_in_place(values, weight, self.norm_eps);
+        kernels::vectorised(
+            #[inline(always)]
+            || {
+                for (position, row) in qkv.chunks_exact_mut(shape.width()).enumerate() {
+                    for (head, values) in row[..turned].chunks_exact_mut(shape.head_dim).enumerate() {
+                        if let Some((query, key)) = &self.head_norms {
+                            let weight = if head < shape.heads { query } else { key };
+                            kernels::rms_norm_in_place(values, weight, self.norm_eps);
+                        }
+                        rope.turn(values, start + position);
                     }
-                    rope.turn(values, position);
                 }
-            }
-        });
+            },
+        );
     }
 
     fn feed(&self, x: &mut [f32], scratch: &mut Scratch, observe: &mut Observer<'_>) {
+        for rows in x.chunks_mut(FEED_ROWS * self.hidden) {
+            self.feed_rows(rows, scratch, observe);
+        }
+    }
+
+    fn feed_rows(&self, x: &mut [f32], scratch: &mut Scratch, observe: &mut Observer<'_>) {
         let (rows, ffn) = (x.len() / self.hidden, self.spec.ffn);
         let normed = &mut scratch.normed[..rows * self.hidden];
         scratch.gate_up.resize(rows * 2 * ffn, 0.0);

@@ -4,6 +4,8 @@
 mod batch;
 mod block;
 
+use std::ops::Range;
+
 use candle_core::{Device, Tensor};
 
 use crate::checkpoint::Checkpoint;
@@ -73,21 +75,45 @@ impl Decoder {
     /// As [`Self::hidden`].
     pub fn hidden_rows(&self, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
         let batch = Batch::new(&self.spec, sequences)?;
-        let mut x = embed(&self.embedding, self.spec.hidden, sequences);
+        Ok(self.forward(&batch, embed(&self.embedding, self.spec.hidden, sequences)))
+    }
+
+    /// The final-norm hidden states of the last positions of each sequence only: of sequence i the positions from
+    /// `from[i]` on. Row major [rows, hidden], with the rows of each sequence. Beginnings that sequences share are
+    /// computed once, and the last layer only where it is asked for; values are those of [`Self::hidden_rows`] up to
+    /// rounding.
+    ///
+    /// # Errors
+    /// As [`Self::hidden`].
+    ///
+    /// # Panics
+    /// When `from` and `sequences` differ in length.
+    pub fn hidden_tails(&self, sequences: &[&[u32]], from: &[usize]) -> Result<(Vec<f32>, Vec<Range<usize>>), ModelError> {
+        assert_eq!(sequences.len(), from.len(), "one start for each sequence");
+        let (batch, ids, places) = Batch::sharing(&self.spec, sequences, from)?;
+        Ok((self.forward(&batch, embed(&self.embedding, self.spec.hidden, &[&ids])), places))
+    }
+
+    /// Final-norm hidden states of the batch's wanted rows; `x` is the residual stream before the first layer.
+    fn forward(&self, batch: &Batch, mut x: Vec<f32>) -> Vec<f32> {
         let mut scratch = Scratch::default();
         let mut rope: Option<(usize, RopeTable)> = None;
-        for block in &self.blocks {
+        for (layer, block) in self.blocks.iter().enumerate() {
             let width = block.spec().head_dim;
             let table = match rope.take() {
                 Some((of, table)) if of == width => table,
                 _ => RopeTable::new(&self.spec.rope, width, batch.longest()),
             };
-            block.run(&batch, &table, &mut x, &mut scratch, &mut |_, _| {});
+            if layer + 1 == self.blocks.len() {
+                x = block.run_wanted(batch, &table, &x, &mut scratch);
+            } else {
+                block.run(batch, &table, &mut x, &mut scratch, &mut |_, _| {});
+            }
             rope = Some((width, table));
         }
         let mut out = vec![0.0; x.len()];
         kernels::rms_norm(&x, &self.final_norm, self.spec.norm_eps, &mut out);
-        Ok(out)
+        out
     }
 
     /// Logits f32 [n, vocab] of hidden states f32 [n, hidden].

@@ -168,7 +168,7 @@ impl Bert {
             for ids in sequences {
                 let end = first + ids.len();
                 let out = &mut heads[first * hidden..end * hidden];
-                kernels::attention(shape, Mask::Full, &qkv[first * shape.width()..end * shape.width()], out, &mut scores);
+                kernels::attention(shape, Mask::Full, &qkv[first * shape.width()..end * shape.width()], 0, out, &mut scores);
                 first = end;
             }
             layer.attention_out.add_to(&heads, &mut x);

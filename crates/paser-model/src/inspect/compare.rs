@@ -69,7 +69,7 @@ pub fn compare(first: &Checkpoint, second: &Checkpoint, monitor: &dyn Monitor) -
 struct Differences(Vec<FieldDifference>);
 
 impl Differences {
-    fn note<T: PartialEq + std::fmt::Debug>(&mut self, field: &str, first: T, second: T) {
+    fn note<T: PartialEq + std::fmt::Debug>(&mut self, field: &str, first: &T, second: &T) {
         if first != second {
             self.0.push(FieldDifference { field: field.to_owned(), first: format!("{first:?}"), second: format!("{second:?}") });
         }
@@ -78,18 +78,18 @@ impl Differences {
 
 fn fields(first: &ModelSpec, second: &ModelSpec) -> Vec<FieldDifference> {
     let mut found = Differences::default();
-    found.note("family", first.family, second.family);
-    found.note("layers", first.layers.len(), second.layers.len());
-    found.note("hidden", first.hidden, second.hidden);
-    found.note("vocabulary", first.vocab, second.vocab);
-    found.note("context", first.context, second.context);
-    found.note("norm epsilon", first.norm_eps, second.norm_eps);
-    found.note("rope", first.rope, second.rope);
-    found.note("tied head", first.tied, second.tied);
+    found.note("family", &first.family, &second.family);
+    found.note("layers", &first.layers.len(), &second.layers.len());
+    found.note("hidden", &first.hidden, &second.hidden);
+    found.note("vocabulary", &first.vocab, &second.vocab);
+    found.note("context", &first.context, &second.context);
+    found.note("norm epsilon", &first.norm_eps, &second.norm_eps);
+    found.note("rope", &first.rope, &second.rope);
+    found.note("tied head", &first.tied, &second.tied);
     found.note("end tokens", &first.eos_tokens, &second.eos_tokens);
-    found.note("begin token", first.bos_token, second.bos_token);
+    found.note("begin token", &first.bos_token, &second.bos_token);
     found.note("stored as", &first.weights_dtype, &second.weights_dtype);
-    found.note("parameters", first.parameters(), second.parameters());
+    found.note("parameters", &first.parameters(), &second.parameters());
     found.0
 }
 
@@ -99,7 +99,7 @@ fn layers(left: &Report, right: &Report, first: &ModelSpec, second: &ModelSpec) 
         .filter_map(|((left, right), (first, second))| {
             let mut found = Differences::default();
             sizes(&mut found, first, second);
-            found.note("zeros", left.zeros, right.zeros);
+            found.note("zeros", &left.zeros, &right.zeros);
             for (a, b) in left.projections.iter().zip(&right.projections) {
                 if a.pattern != b.pattern {
                     let text = |pattern: Option<ZeroPattern>| pattern.map_or("none".to_owned(), |p| format!("{}:{}", p.kept, p.group));
@@ -116,14 +116,14 @@ fn layers(left: &Report, right: &Report, first: &ModelSpec, second: &ModelSpec) 
 }
 
 fn sizes(found: &mut Differences, first: &LayerSpec, second: &LayerSpec) {
-    found.note("heads", first.heads, second.heads);
-    found.note("key/value heads", first.kv_heads, second.kv_heads);
-    found.note("head width", first.head_dim, second.head_dim);
-    found.note("feed-forward width", first.ffn, second.ffn);
-    found.note("window", first.window, second.window);
-    found.note("q, k, v biases", first.qkv_bias, second.qkv_bias);
-    found.note("o bias", first.o_bias, second.o_bias);
-    found.note("feed-forward biases", first.ffn_bias, second.ffn_bias);
+    found.note("heads", &first.heads, &second.heads);
+    found.note("key/value heads", &first.kv_heads, &second.kv_heads);
+    found.note("head width", &first.head_dim, &second.head_dim);
+    found.note("feed-forward width", &first.ffn, &second.ffn);
+    found.note("window", &first.window, &second.window);
+    found.note("q, k, v biases", &first.qkv_bias, &second.qkv_bias);
+    found.note("o bias", &first.o_bias, &second.o_bias);
+    found.note("feed-forward biases", &first.ffn_bias, &second.ffn_bias);
 }
 
 fn tensors(first: &Checkpoint, second: &Checkpoint, monitor: &dyn Monitor) -> Result<TensorDifferences, ModelError> {

@@ -4,23 +4,29 @@ use super::{exp, vectorised};
 
 /// out [rows, width] = silu(gate) * up, where each row of `gate_up` holds `width` gates and then `width` ups.
 pub(crate) fn silu_times(gate_up: &[f32], width: usize, out: &mut [f32]) {
-    vectorised(|| {
-        for (pair, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
-            let (gate, up) = pair.split_at(width);
-            for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
-                *out = gate / (1.0 + exp(-gate)) * up;
+    vectorised(
+        #[inline(always)]
+        || {
+            for (pair, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
+                let (gate, up) = pair.split_at(width);
+                for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
+                    *out = gate / (1.0 + exp(-gate)) * up;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// x = x/2 (1 + erf(x / sqrt 2)), in place.
 pub(crate) fn gelu(x: &mut [f32]) {
-    vectorised(|| {
-        for value in x {
-            *value *= 0.5 * (1.0 + erf(*value * std::f32::consts::FRAC_1_SQRT_2));
-        }
-    });
+    vectorised(
+        #[inline(always)]
+        || {
+            for value in x.iter_mut() {
+                *value *= 0.5 * (1.0 + erf(*value * std::f32::consts::FRAC_1_SQRT_2));
+            }
+        },
+    );
 }
 
 /// Abramowitz and Stegun 7.1.26: absolute error below 3e-7 in f32.

@@ -34,18 +34,26 @@ impl AttentionShape {
     }
 }
 
-/// out [tokens, heads * head_dim] of one sequence; `qkv` is [tokens, width]. `scores` is scratch.
-pub(crate) fn attention(shape: AttentionShape, mask: Mask, qkv: &[f32], out: &mut [f32], scores: &mut Vec<f32>) {
+/// What the positions from `start` on see of one sequence; `qkv` is [tokens, width], out [tokens - start, heads *
+/// head_dim]. `scores` is scratch.
+pub(crate) fn attention(
+    shape: AttentionShape,
+    mask: Mask,
+    qkv: &[f32],
+    start: usize,
+    out: &mut [f32],
+    scores: &mut Vec<f32>,
+) {
     let AttentionShape { heads, kv_heads, head_dim } = shape;
     let width = shape.width();
     let tokens = qkv.len() / width;
-    if tokens == 0 {
+    if tokens <= start {
         return;
     }
     let rows = MatRef::from_row_major_slice(qkv, tokens, width);
-    let mut out = MatMut::from_row_major_slice_mut(out, tokens, heads * head_dim);
+    let mut out = MatMut::from_row_major_slice_mut(out, tokens - start, heads * head_dim);
     let scale = (1.0 / (head_dim as f64).sqrt()) as f32;
-    for first in (0..tokens).step_by(BLOCK) {
+    for first in (start..tokens).step_by(BLOCK) {
         let count = BLOCK.min(tokens - first);
         let (key_first, key_end) = match mask {
             Mask::Full => (0, tokens),
@@ -59,22 +67,25 @@ pub(crate) fn attention(shape: AttentionShape, mask: Mask, qkv: &[f32], out: &mu
             let k = rows.submatrix(key_first, (heads + kv_head) * head_dim, keys, head_dim);
             let v = rows.submatrix(key_first, (heads + kv_heads + kv_head) * head_dim, keys, head_dim);
             matmul(MatMut::from_row_major_slice_mut(scores, count, keys), Accum::Replace, q, k.transpose(), scale, Par::Seq);
-            vectorised(|| {
-                for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
-                    let (from, to) = match mask {
-                        Mask::Full => (0, keys),
-                        Mask::Causal { window } => {
-                            let to = first + row + 1 - key_first;
-                            (window.map_or(0, |window| to.saturating_sub(window)), to)
-                        }
-                    };
-                    scores[..from].fill(0.0);
-                    scores[to..].fill(0.0);
-                    softmax(&mut scores[from..to]);
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
+                        let (from, to) = match mask {
+                            Mask::Full => (0, keys),
+                            Mask::Causal { window } => {
+                                let to = first + row + 1 - key_first;
+                                (window.map_or(0, |window| to.saturating_sub(window)), to)
+                            }
+                        };
+                        scores[..from].fill(0.0);
+                        scores[to..].fill(0.0);
+                        softmax(&mut scores[from..to]);
+                    }
+                },
+            );
             matmul(
-                out.rb_mut().submatrix_mut(first, head * head_dim, count, head_dim),
+                out.rb_mut().submatrix_mut(first - start, head * head_dim, count, head_dim),
                 Accum::Replace,
                 MatRef::from_row_major_slice(scores, count, keys),
                 v,
@@ -160,10 +171,14 @@ mod tests {
         for tokens in [1, 2, 17, 64, 65, 150] {
             let qkv: Vec<f32> = (0..tokens * shape.width()).map(|i| ((i * 7919) % 1013) as f32 / 400.0 - 1.2).collect();
             for mask in [Mask::Full, Mask::Causal { window: None }, Mask::Causal { window: Some(1) }, Mask::Causal { window: Some(9) }, Mask::Causal { window: Some(100) }] {
-                let mut out = vec![f32::NAN; tokens * 60];
-                attention(shape, mask, &qkv, &mut out, &mut Vec::new());
-                for (index, (found, expected)) in out.iter().zip(plain(shape, mask, &qkv)).enumerate() {
-                    assert!((f64::from(*found) - expected).abs() < 2e-5, "{mask:?}, {tokens} tokens, value {index}: {found} {expected}");
+                let expected = plain(shape, mask, &qkv);
+                for start in [0, 1, tokens / 2, tokens] {
+                    let mut out = vec![f32::NAN; (tokens - start) * 60];
+                    attention(shape, mask, &qkv, start, &mut out, &mut Vec::new());
+                    for (index, (found, expected)) in out.iter().zip(&expected[start * 60..]).enumerate() {
+                        let place = format!("{mask:?}, {tokens} tokens from {start}, value {index}");
+                        assert!((f64::from(*found) - expected).abs() < 2e-5, "{place}: {found} {expected}");
+                    }
                 }
             }
         }

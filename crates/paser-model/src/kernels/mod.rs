@@ -13,10 +13,23 @@ pub(crate) use linear::{Linear, matmul_transposed};
 pub(crate) use norm::{layer_norm, rms_norm, rms_norm_in_place};
 pub(crate) use rope::RopeTable;
 
-/// Runs a loop compiled for the best instruction set found at run time. What `work` calls must be `inline(always)`.
+/// Runs a loop compiled for the best instruction set found at run time. `work` itself and what it calls must be
+/// `inline(always)`: a call out of line would run with the instructions of the oldest machine.
 #[inline]
-pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
+pub(crate) fn vectorised<R>(work: impl FnMut() -> R) -> R {
+    pulp::Arch::new().dispatch(Loop(work))
+}
+
+/// A closure given to `dispatch` as it is goes through a shim that is not inlined.
+struct Loop<F>(F);
+
+impl<R, F: FnMut() -> R> pulp::NullaryFnOnce for Loop<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn call(mut self) -> R {
+        (self.0)()
+    }
 }
 
 /// Sum and maximum go by this many independent lanes, so that they vectorise and are the same on every machine.
@@ -28,7 +41,7 @@ pub(crate) const LANES: usize = 16;
 pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 leaves the rounded integer in the low bits of the mantissa.
     const ROUND: f32 = 12_582_912.0;
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = x.clamp(-87.3, 88.3);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;

@@ -26,14 +26,17 @@ fn rms_scale(row: &[f32], eps: f64) -> f32 {
 
 /// out = x / sqrt(mean(x^2) + eps) * weight, per row of `weight.len()` values.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f64, out: &mut [f32]) {
-    vectorised(|| {
-        for (row, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
-            let scale = rms_scale(row, eps);
-            for ((out, value), weight) in out.iter_mut().zip(row).zip(weight) {
-                *out = value * scale * weight;
+    vectorised(
+        #[inline(always)]
+        || {
+            for (row, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
+                let scale = rms_scale(row, eps);
+                for ((out, value), weight) in out.iter_mut().zip(row).zip(weight) {
+                    *out = value * scale * weight;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// The same over one row, in place.
@@ -48,16 +51,19 @@ pub(crate) fn rms_norm_in_place(row: &mut [f32], weight: &[f32], eps: f64) {
 /// x = (x - mean) / sqrt(variance + eps) * weight + bias, per row, in place.
 pub(crate) fn layer_norm(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f64) {
     let width = weight.len() as f64;
-    vectorised(|| {
-        for row in x.chunks_exact_mut(weight.len()) {
-            let mean = sum(row, |value| value) / width;
-            let variance = sum(row, |value| (value - mean) * (value - mean)) / width;
-            let (mean, scale) = (mean as f32, (1.0 / (variance + eps).sqrt()) as f32);
-            for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
-                *value = (*value - mean) * scale * weight + bias;
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in x.chunks_exact_mut(weight.len()) {
+                let mean = sum(row, |value| value) / width;
+                let variance = sum(row, |value| (value - mean) * (value - mean)) / width;
+                let (mean, scale) = (mean as f32, (1.0 / (variance + eps).sqrt()) as f32);
+                for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+                    *value = (*value - mean) * scale * weight + bias;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[cfg(test)]

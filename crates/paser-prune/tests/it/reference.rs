@@ -50,7 +50,7 @@ fn layer(tensors: &Tensors, number: usize, x: &Matrix) -> (Vec<Matrix>, Matrix) 
                         })
                         .collect();
                     let total: f64 = weights.iter().sum();
-                    (0..WIDTH).map(move |c| weights.iter().enumerate().map(|(j, w)| w * v[j][kv * WIDTH + c]).sum::<f64>() / total).collect::<Vec<_>>()
+                    (0..WIDTH).map(|c| weights.iter().enumerate().map(|(j, w)| w * v[j][kv * WIDTH + c]).sum::<f64>() / total).collect::<Vec<_>>()
                 })
                 .collect()
         })

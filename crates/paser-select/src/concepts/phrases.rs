@@ -1,6 +1,8 @@
 //! From ranked phrases to the concepts of a sample: the best few, not too long, with a letter in them, plural and case
 //! folded; or, literally, all of them (section 3 of the method).
 
+use std::collections::HashSet;
+
 use super::rake::rake;
 use crate::params::{Concepts, PerSample};
 
@@ -9,8 +11,12 @@ pub fn sample_concepts(parts: &[&str], concepts: &Concepts) -> Vec<String> {
     let mut best: Vec<String> = Vec::new();
     match concepts.per_sample {
         PerSample::All => {
-            let mut seen = std::collections::HashSet::new();
-            best.extend(rake(parts).into_iter().map(|(_, phrase)| phrase).filter(|phrase| seen.insert(phrase.clone())));
+            // One text, as the authors' code joins it: there phrases do cross from the prompt into the response.
+            let text = parts.join(" ");
+            let mut seen = HashSet::new();
+            best.extend(
+                rake(&[&text]).into_iter().map(|(_, phrase)| phrase).filter(|phrase| seen.insert(phrase.clone())),
+            );
         }
         PerSample::Best(count) => {
             for (_, phrase) in rake(parts) {
@@ -45,7 +51,8 @@ fn fold(phrase: &str) -> String {
 }
 
 fn singular(word: &str) -> String {
-    let unchanged = ["always", "besides", "lens", "news", "perhaps", "series", "sometimes", "species", "texas"];
+    let unchanged =
+        ["always", "besides", "lens", "news", "perhaps", "series", "sometimes", "species", "states", "texas"];
     let in_ie = [
         "brownies",
         "calories",
@@ -69,13 +76,10 @@ fn singular(word: &str) -> String {
     if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.chars().count() > 1 && !in_ie.contains(&word)) {
         return format!("{stem}y");
     }
-    let long = |stem: &&str| stem.chars().count() > 3;
-    for ending in ["sses", "shes", "ches", "xes", "oes"] {
-        if word.strip_suffix("es").filter(long).is_some() && word.ends_with(ending) {
-            return word[..word.len() - 2].to_owned();
-        }
-    }
-    word[..word.len() - 1].to_owned()
+    let drops_es = ["sses", "shes", "ches", "xes"].iter().any(|ending| word.ends_with(ending));
+    // heroes and potatoes, but shoes and toes
+    let drops_es = drops_es || word.ends_with("oes") && word.chars().count() > 5;
+    word[..word.len() - if drops_es { 2 } else { 1 }].to_owned()
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
             characters.next();
         }
         let rest = &text[end..];
-        let spaced = rest.chars().next().is_some_and(is_space);
-        let capital = || rest.trim_start_matches(is_space).chars().next().is_some_and(char::is_uppercase);
+        let spaced = rest.chars().next().is_some_and(char::is_whitespace);
+        let capital = || rest.trim_start().chars().next().is_some_and(char::is_uppercase);
         if spaced && (!(dots_only && run > 1) || capital()) {
             sentences.push(&text[start..end]);
             start = end;
@@ -43,25 +43,25 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
 pub(crate) fn word_punctuation(sentence: &str) -> impl Iterator<Item = &str> {
     let mut rest = sentence;
     std::iter::from_fn(move || {
-        rest = rest.trim_start_matches(is_space);
+        rest = rest.trim_start();
         let first = rest.chars().next()?;
         let kind = is_word(first);
-        let end = rest.find(|character: char| is_space(character) || is_word(character) != kind).unwrap_or(rest.len());
+        let end =
+            rest.find(|character: char| character.is_whitespace() || is_word(character) != kind).unwrap_or(rest.len());
         let (token, tail) = rest.split_at(end);
         rest = tail;
         Some(token)
     })
 }
 
-/// Python's `\w`: letters, numbers, underscore. Vowel signs count as letters here, so that words of Indic scripts stay
-/// whole.
+/// `\w` of Unicode: letters, marks, decimal digits, connectors. (NLTK from 3.10 on; before, fractions were words too and
+/// the vowel signs of Indic scripts were not.)
 fn is_word(character: char) -> bool {
-    character == '_' || character.is_alphanumeric()
-}
-
-/// Python's `\s`: white space and the four separators 0x1C to 0x1F.
-fn is_space(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
+    if character.is_ascii() {
+        character == '_' || character.is_ascii_alphanumeric()
+    } else {
+        regex_syntax::try_is_word_character(character).unwrap_or(false)
+    }
 }
 
 #[cfg(test)]

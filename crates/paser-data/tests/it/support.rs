@@ -1,5 +1,4 @@
 //! What the tests of this crate share: files of a temporary folder, and the measured data where it is at hand.
-#![allow(dead_code, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,16 +1,13 @@
 //! Export: what is written is read back as the same pool; every file is there; nothing half-written stays.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::path::Path;
 
+use crate::support::pool_with;
 use paser_data::export::{ExportFormat, ManifestInputs, write};
 use paser_data::{Pool, ReadOptions, Roles, read_pool};
 use paser_protocol::Silent;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::pool_with;
 
 fn inputs() -> ManifestInputs {
     let decided_by = json!({"strategy": "paser", "seed": 1}).as_object().unwrap().clone();

@@ -1,13 +1,10 @@
 //! Files that cannot be used: one error each, naming the file, the place and what to do; and no bytes at all make
 //! the reader panic.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
+use crate::support::pool_of;
 use paser_data::{DataError, ReadOptions, Template, Tokenizer, read_pool};
 use paser_protocol::Silent;
 use proptest::prelude::*;
-use support::pool_of;
 
 fn refused(bytes: &[u8], parts: &[&str]) -> DataError {
     let error = pool_of(bytes).unwrap_err();

@@ -1,13 +1,10 @@
 //! Reading pools: formats, merging, ids, hold-out, and the real pool with its known oddities.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::time::Instant;
 
+use crate::support::{pool_of, pool_with, shared};
 use paser_data::{ColumnValues, FileFormat, HoldOut, IdKind, ReadOptions, Roles, content_hash, hash_order, read_pool};
 use paser_protocol::{Monitor, Silent};
-use support::{pool_of, pool_with, shared};
 
 #[test]
 fn array_and_lines_give_the_same_samples() {

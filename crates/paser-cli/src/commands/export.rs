@@ -1,0 +1,42 @@
+//! `paser export`: a selection as files that trainers read, with manifest and indices.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use paser_engine::Session;
+use paser_protocol::{ExportFormat, Report};
+use serde_json::json;
+
+use crate::exit::OrTell;
+use crate::output::{Output, thousands};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  paser export my-recovery --selection paser-20 --format alpaca-json --out train/")]
+pub struct ExportArgs {
+    /// Folder of the project; the current one if left out.
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Name of the selection.
+    #[arg(long, value_name = "NAME")]
+    selection: String,
+    /// alpaca-json, alpaca-jsonl or messages-jsonl.
+    #[arg(long, value_name = "FORMAT", value_parser = ExportFormat::ALL.map(ExportFormat::name))]
+    format: String,
+    /// A folder, or the data file itself.
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+}
+
+pub fn run(args: &ExportArgs, output: Output) -> Result<(), Report> {
+    let format =
+        ExportFormat::ALL.into_iter().find(|format| format.name() == args.format).unwrap_or(ExportFormat::AlpacaJson);
+    let session = Session::open(&args.dir)?;
+    let path = std::path::absolute(&args.out).or_tell()?;
+    let exported = session.export(Some(&args.selection), format, &path.to_string_lossy())?;
+    output.say(format!("{} samples", thousands(exported.samples)));
+    for path in &exported.paths {
+        output.say(path);
+    }
+    output.line(&json!({ "paths": exported.paths, "samples": exported.samples, "format": args.format }));
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! One file a command: its arguments and what it does.
+
+pub mod cluster;
+pub mod compare;
+pub mod curate;
+pub mod demo;
+pub mod encode;
+pub mod export;
+pub mod inspect;
+pub mod later;
+pub mod new;
+pub mod pool;
+pub mod prune;
+pub mod run;
+pub mod score;
+pub mod select;
+pub mod serve;
+pub mod status;

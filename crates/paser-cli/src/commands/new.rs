@@ -1,0 +1,70 @@
+//! `paser new`: a project folder whose recipe spells out every default.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use paser_data::Template;
+use paser_engine::Session;
+use paser_protocol::{ProjectDraft, PruneDraft, Report};
+use serde_json::json;
+
+use crate::exit::{unusable, usage};
+use crate::output::Output;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  paser new my-recovery --pool pool.jsonl --dense llama --pruned llama-wanda-2-4")]
+pub struct NewArgs {
+    /// Folder of the project, new or empty.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Instruction data: a JSON array or JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pool: PathBuf,
+    /// The model before pruning: a folder or a hub id.
+    #[arg(long, value_name = "MODEL")]
+    dense: Option<String>,
+    /// The model after pruning.
+    #[arg(long, value_name = "MODEL", group = "damaged", requires = "dense")]
+    pruned: Vec<String>,
+    /// Make the pruned model here: wanda or magnitude.
+    #[arg(long, value_name = "METHOD", group = "damaged", requires_all = ["dense", "pattern"], value_parser = ["wanda", "magnitude"])]
+    prune: Option<String>,
+    /// How much is pruned: a share such as 0.5, or 2:4, or 4:8.
+    #[arg(long, value_name = "PATTERN", requires = "prune")]
+    pattern: Option<String>,
+    /// Sentence encoder; without one, TF-IDF + SVD.
+    #[arg(long, value_name = "MODEL")]
+    encoder: Option<String>,
+    /// Form of the prompt.
+    #[arg(long, value_name = "NAME", default_value = "alpaca", value_parser = Template::NAMES)]
+    template: String,
+}
+
+pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
+    if args.pruned.len() > 1 {
+        return Err(usage(
+            "a project holds one pruned model in this version",
+            "Give --pruned once, and make a project for each of the others.",
+        ));
+    }
+    if !args.pool.is_file() {
+        return Err(unusable(format!("{}: there is no such pool file", args.pool.display()), "Check the path."));
+    }
+    let draft = ProjectDraft {
+        folder: args.dir.to_string_lossy().into_owned(),
+        pool: args.pool.to_string_lossy().into_owned(),
+        dense: args.dense.clone().unwrap_or_default(),
+        pruned: args.pruned.first().cloned().unwrap_or_default(),
+        encoder: args.encoder.clone().unwrap_or_default(),
+        template: args.template.clone(),
+        prune: args.prune.clone().zip(args.pattern.clone()).map(|(method, pattern)| PruneDraft { method, pattern }),
+    };
+    Session::create(&draft)?;
+    output.say(format!(
+        "{} is ready: look at recipe.toml there, then `paser run {}`",
+        args.dir.display(),
+        args.dir.display()
+    ));
+    output.line(&json!({ "project": args.dir }));
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! `paser select`: a named, frozen selection with the ledger that explains it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use paser_engine::Session;
+use paser_protocol::{
+    Budget, ConceptRule, Damage, Guard, Refill, Report, SelectionPlan, SelectionView, Strategy, Weight,
+};
+use serde_json::{Map, Value, json};
+
+use crate::exit::usage;
+use crate::output::{Output, Table, figure, thousands};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  paser select my-recovery --strategy paser --budget 20% --name paser-20")]
+pub struct SelectArgs {
+    /// Folder of the project; the current one if left out.
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// One of paser, paser-guarded, random, full, ... (a wrong name lists them all).
+    #[arg(long, value_name = "NAME")]
+    strategy: Strategy,
+    /// 20% of the samples, 1000 samples, or 2M-tokens.
+    #[arg(long, value_name = "BUDGET")]
+    budget: Budget,
+    /// The pruned model whose damage decides, where the project has several.
+    #[arg(long, value_name = "MODEL")]
+    pruned: Option<String>,
+    /// For strategies that draw.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Noise guard: none or tukey.
+    #[arg(long, value_name = "GUARD", value_parser = ["none", "tukey"], default_value = "none")]
+    guard: String,
+    /// The concept graph: on or off.
+    #[arg(long, value_name = "SWITCH", value_parser = ["on", "off"], default_value = "on")]
+    concepts: String,
+    /// What fills a quota whose consistent candidates ran out; none is the paper.
+    #[arg(long, value_name = "RULE", value_parser = ["fewest-conflicts", "none"], default_value = "fewest-conflicts")]
+    refill: String,
+    /// What a cluster's share of the budget follows; cds is the paper.
+    #[arg(long, value_name = "WEIGHT", value_parser = ["cds", "cds_x_size", "uniform"], default_value = "cds")]
+    weight: String,
+    /// Which damage decides: whole or after-first-token.
+    #[arg(long, value_name = "DAMAGE", value_parser = ["whole", "after-first-token"], default_value = "whole")]
+    damage: String,
+    /// Name of the selection.
+    #[arg(long, value_name = "NAME")]
+    name: String,
+}
+
+pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
+    let session = Session::open(&args.dir)?;
+    session.read_noise();
+    let view = session.view();
+    if let Some(pruned) = &args.pruned
+        && *pruned != view.pruned
+    {
+        return Err(usage(
+            format!("the project has no pruned model {pruned:?}"),
+            format!("Its pruned model is {:?}; leave --pruned out.", view.pruned),
+        ));
+    }
+    let plan = SelectionPlan {
+        strategy: args.strategy,
+        budget: args.budget,
+        guard: if args.guard == "tukey" { Guard::Tukey } else { Guard::None },
+        concepts: ConceptRule { on: args.concepts == "on", ..Default::default() },
+        refill: if args.refill == "none" { Refill::None } else { Refill::FewestConflicts },
+        weight: match args.weight.as_str() {
+            "cds_x_size" => Weight::CdsXSize,
+            "uniform" => Weight::Uniform,
+            _ => Weight::Cds,
+        },
+        damage: if args.damage == "whole" { Damage::Whole } else { Damage::AfterFirstToken },
+        seed: args.seed,
+    };
+    let selection = session.select_as(&plan, &args.name)?;
+    show(&selection, output);
+    output.line(&object(&selection, &view.pruned));
+    Ok(())
+}
+
+fn show(selection: &SelectionView, output: Output) {
+    output.say(format!(
+        "{}: {} by {}, budget {} {}; {} samples, {} tokens, responses of {:.1} tokens on average",
+        selection.name.as_deref().unwrap_or_default(),
+        selection.plan.strategy,
+        selection.plan.budget,
+        thousands(selection.budget),
+        selection.unit,
+        thousands(selection.selected),
+        thousands(selection.tokens),
+        selection.mean_response_tokens,
+    ));
+    let mut remarks = Vec::new();
+    if let Some(rate) = selection.acceptance_rate {
+        remarks.push(format!("the concept graph accepted {:.1} % of the candidates", rate * 100.0));
+    }
+    remarks.push(format!("{:.1} % lie above the noise fence", selection.above_fence * 100.0));
+    if let Some(noise) = selection.noise {
+        remarks.push(format!("{} planted noise samples", thousands(noise)));
+    }
+    output.say(remarks.join("; "));
+    for note in &selection.notes {
+        output.say(note);
+    }
+    let mut table = Table::new(&[
+        "cluster",
+        "<name",
+        "samples",
+        "damage",
+        "raw quota",
+        "cap",
+        "quota",
+        "pinned",
+        "taken",
+        "refilled",
+        "short",
+        "rejected",
+        "excluded",
+        "guarded",
+        "unscorable",
+        "tokens",
+        "<remark",
+    ]);
+    for row in &selection.ledger {
+        let shortfall = row.shortfall_reason.and_then(|reason| serde_json::to_value(reason).ok());
+        let remark = match (shortfall, row.exhausted) {
+            (Some(Value::String(reason)), _) => reason.replace('-', " "),
+            (_, true) => "exhausted".to_owned(),
+            _ => String::new(),
+        };
+        let counts = [
+            row.cap,
+            row.quota,
+            row.pinned,
+            row.taken,
+            row.refilled,
+            row.shortfall,
+            row.rejected,
+            row.excluded,
+            row.guarded,
+            row.unscorable,
+            row.tokens,
+        ];
+        let first = [
+            row.cluster.to_string(),
+            row.name.clone(),
+            thousands(row.samples),
+            figure(row.cds, 4),
+            figure(row.quota_raw, 1),
+        ];
+        table.row(first.into_iter().chain(counts.map(thousands)).chain([remark]));
+    }
+    output.table(&table);
+    let reasons: Vec<String> =
+        selection.reasons.iter().map(|(word, count)| format!("{} {word}", thousands(*count))).collect();
+    output.say(reasons.join(", "));
+}
+
+fn object(selection: &SelectionView, pruned: &str) -> Value {
+    let reasons: Map<String, Value> =
+        selection.reasons.iter().map(|(word, count)| (word.clone(), json!(count))).collect();
+    let mut object = json!({
+        "selection": selection.name,
+        "strategy": selection.plan.strategy,
+        "pruned": pruned,
+        "seed": selection.plan.seed,
+        "unit": selection.unit,
+        "budget": selection.budget,
+        "selected": selection.selected,
+        "acceptance_rate": selection.acceptance_rate,
+        "mean_response_tokens": selection.mean_response_tokens,
+        "above_fence": selection.above_fence,
+        "tokens": selection.tokens,
+        "notes": selection.notes,
+        "ledger": selection.ledger,
+        "reasons": reasons,
+    });
+    if let Some(noise) = selection.noise {
+        object["noise"] = json!(noise);
+    }
+    object
+}

@@ -1,0 +1,129 @@
+//! `paser status`: where a project stands, and what is stale and why.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use paser_engine::Session;
+use paser_protocol::{ProjectView, Report, StageState};
+use serde_json::json;
+
+use crate::output::{Output, Table, duration, figure, thousands};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  paser status my-recovery")]
+pub struct StatusArgs {
+    /// Folder of the project; the current one if left out.
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+pub fn run(args: &StatusArgs, output: Output) -> Result<(), Report> {
+    let view = Session::open(&args.dir)?.view();
+    show(&view, output);
+    let selections: Vec<_> = view
+        .selections
+        .iter()
+        .map(|selection| {
+            json!({
+                "selection": selection.name,
+                "strategy": selection.plan.strategy,
+                "budget": selection.budget,
+                "unit": selection.unit,
+                "selected": selection.selected,
+            })
+        })
+        .collect();
+    output.line(&json!({
+        "project": view.path,
+        "name": view.name,
+        "dense": view.dense,
+        "pruned": view.pruned,
+        "pruning": view.pruning,
+        "template": view.template,
+        "pool": view.pool,
+        "stages": view.stages,
+        "job": view.job,
+        "manifold": view.manifold,
+        "clusters": view.clusters,
+        "selections": selections,
+        "pinned": view.curation.pinned.len(),
+        "excluded": view.curation.excluded.len(),
+    }));
+    Ok(())
+}
+
+/// Pool and stages, then what they gave.
+fn show(view: &ProjectView, output: Output) {
+    let pool = &view.pool;
+    output.say(format!(
+        "{}: {} samples ({} rows, {} merged, {} bad, {} held out, {} unscorable)",
+        view.name,
+        thousands(pool.samples),
+        thousands(pool.rows),
+        thousands(pool.merged),
+        thousands(pool.bad),
+        thousands(pool.held_out),
+        thousands(pool.unscorable),
+    ));
+    let mut stages = Table::new(&["<stage", "<state", "seconds", "<remark"]);
+    for stage in &view.stages {
+        let (word, seconds, remark) = match &stage.state {
+            StageState::Missing => ("to do", String::new(), estimate(stage.estimate)),
+            StageState::Stale { why } => ("stale", String::new(), [why.clone(), estimate(stage.estimate)].join(" ")),
+            StageState::Running => ("running", String::new(), String::new()),
+            StageState::Done { seconds, cached } => {
+                ("done", format!("{seconds:.1}"), if *cached { "as before".to_owned() } else { String::new() })
+            }
+            StageState::Failed { report } => ("failed", String::new(), report.what.clone()),
+        };
+        stages.row([stage.stage.name().to_owned(), word.to_owned(), seconds, remark]);
+    }
+    output.table(&stages);
+    show_results(view, output);
+}
+
+/// Clusters by falling damage, and selections.
+pub fn show_results(view: &ProjectView, output: Output) {
+    if let Some(manifold) = &view.manifold {
+        output.say(format!("{}; {} clusters, {}", manifold.vectors, manifold.clusters, manifold.rule));
+    }
+    if !view.clusters.is_empty() {
+        let mut clusters: Vec<_> = view.clusters.iter().collect();
+        clusters.sort_by(|a, b| {
+            b.cds
+                .unwrap_or(f64::NEG_INFINITY)
+                .total_cmp(&a.cds.unwrap_or(f64::NEG_INFINITY))
+                .then(a.cluster.cmp(&b.cluster))
+        });
+        let mut table = Table::new(&["cluster", "<name", "samples", "damage", "low", "high", "after first token"]);
+        for cluster in clusters {
+            table.row([
+                cluster.cluster.to_string(),
+                cluster.name.clone(),
+                thousands(cluster.samples),
+                figure(cluster.cds, 4),
+                figure(cluster.cds_low, 4),
+                figure(cluster.cds_high, 4),
+                figure(cluster.cds_rest, 4),
+            ]);
+        }
+        output.table(&table);
+    }
+    if !view.selections.is_empty() {
+        let mut table = Table::new(&["<selection", "<strategy", "budget", "selected", "tokens"]);
+        for selection in &view.selections {
+            table.row([
+                selection.name.clone().unwrap_or_default(),
+                selection.plan.strategy.to_string(),
+                format!("{} {}", thousands(selection.budget), selection.unit),
+                thousands(selection.selected),
+                thousands(selection.tokens),
+            ]);
+        }
+        output.table(&table);
+    }
+}
+
+fn estimate(range: Option<(f64, f64)>) -> String {
+    range.map_or_else(String::new, |(low, high)| format!("about {} to {}", duration(low), duration(high)))
+}

@@ -1,0 +1,8 @@
+//! The command line as people and programs meet it, in one test program.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod bad_input;
+mod files;
+mod help;
+mod project;
+mod support;

@@ -1,0 +1,184 @@
+//! A project by command alone: made, run, looked at, edited, selected from, compared, exported; and what it refuses.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Ran, paser_in, shared, text};
+
+/// A folder with the first `rows` rows of the real pool and a project `p` on the small pair.
+fn project(rows: usize) -> Option<(tempfile::TempDir, PathBuf)> {
+    let (pool, dense, pruned) = (
+        shared("data/recovery_mix.jsonl")?,
+        shared("models/mix-llama-5m")?,
+        shared("models/mix-llama-5m-magnitude70")?,
+    );
+    let home = tempfile::tempdir().unwrap();
+    let part: String =
+        fs_err::read_to_string(pool).unwrap().split('\n').take(rows).map(|line| line.to_owned() + "\n").collect();
+    fs_err::write(home.path().join("pool.jsonl"), part).unwrap();
+    let made = paser_in(
+        home.path(),
+        &["new", "p", "--json", "--pool", "pool.jsonl", "--dense", text(&dense), "--pruned", text(&pruned)],
+    )
+    .well();
+    assert_eq!(made.last()["project"], "p");
+    let folder = home.path().join("p");
+    Some((home, folder))
+}
+
+fn sum(ledger: &Value, field: &str) -> u64 {
+    ledger.as_array().unwrap().iter().map(|row| row[field].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn from_a_pool_to_files_for_a_trainer() {
+    let Some((home, folder)) = project(400) else { return };
+    let run = |line: &str| paser_in(home.path(), &line.split(' ').collect::<Vec<_>>());
+    assert!(fs_err::read_to_string(folder.join("recipe.toml")).unwrap().contains("max_tokens"));
+
+    let before = run("status p --json").well().last();
+    assert!(before["stages"].as_array().unwrap().iter().all(|stage| stage["state"] == "missing"), "{before}");
+
+    let events = run("run p --json").well().json();
+    assert!(events.iter().any(|event| event["event"] == "job"), "no progress was told");
+    let finished = events.last().unwrap();
+    assert_eq!(finished["event"], "finished");
+    let stages: Vec<&str> =
+        finished["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["import", "embed", "manifold", "score", "select"]);
+    assert!(finished["clusters"][0]["cds"].as_f64().unwrap() > 0.0);
+    let selections = finished["selections"].as_array().unwrap();
+    assert!(selections.iter().any(|selection| selection["strategy"] == "paser"), "{selections:?}");
+
+    let again = run("run p --json").well().last();
+    assert!(again["stages"].as_array().unwrap().iter().all(|stage| stage["cached"] == true), "{again}");
+
+    let ledger = run("select p --strategy paser --budget 25% --name quarter --json").well().last();
+    assert_eq!(ledger["selection"], "quarter");
+    let rows = &ledger["ledger"];
+    assert_eq!(sum(rows, "quota"), ledger["budget"].as_u64().unwrap());
+    assert_eq!(sum(rows, "pinned") + sum(rows, "taken") + sum(rows, "refilled"), ledger["selected"].as_u64().unwrap());
+    let counted: u64 = ledger["reasons"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(counted, 400, "every sample has its reason");
+    run("select p --strategy random --budget 25% --seed 3 --name chance").well();
+    assert_eq!(run("select p --strategy random --budget 25% --name chance").code, 2);
+
+    let compared = run("compare p quarter chance --json").well().last();
+    assert_eq!(compared["selections"].as_array().unwrap().len(), 2);
+    assert!(compared["overlaps"][0]["jaccard"].as_f64().unwrap() < 1.0);
+    let table = run("compare p quarter chance").well().stdout;
+    assert!(table.contains("quarter") && table.contains("share of both"), "{table}");
+
+    let entry = run("curate p exclude 0 --json --reason dull").well().last();
+    assert_eq!((entry["entry"].as_u64(), entry["reason"].as_str()), (Some(1), Some("dull")));
+    run("curate p pin 1 2").well();
+    assert!(run("curate p undo").well().stdout.contains("0 pinned and 1 excluded"));
+    let refused = run("curate p pin 1 nobody");
+    assert!(refused.code == 2 && refused.stderr.contains("nobody"), "{}", refused.stderr);
+
+    let exported = run("export p --selection quarter --format messages-jsonl --out train --json").well().last();
+    assert_eq!(exported["samples"], ledger["selected"]);
+    for path in exported["paths"].as_array().unwrap() {
+        assert!(Path::new(path.as_str().unwrap()).is_file(), "{path}");
+    }
+    let manifest: Value =
+        serde_json::from_slice(&fs_err::read(home.path().join("train/manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["decided_by"]["plan"]["strategy"], "paser");
+    let refused = run("export p --selection none --format alpaca-json --out train");
+    assert!(refused.code == 2 && refused.stderr.contains("quarter"), "{}", refused.stderr);
+
+    // From inside the folder, without naming it.
+    let inside = paser_in(&folder, &["status"]).well().stdout;
+    assert!(inside.contains("400 samples") && inside.contains("quarter"), "{inside}");
+}
+
+#[test]
+fn projects_that_cannot_be_opened() {
+    let Some((home, folder)) = project(50) else { return };
+    let run = |line: &str| paser_in(home.path(), &line.split(' ').collect::<Vec<_>>());
+    let refused = |ran: &Ran, code: i32, parts: &[&str]| {
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        for part in parts {
+            assert!(ran.stderr.contains(part), "{:?} lacks {part:?}", ran.stderr);
+        }
+    };
+    refused(&run("status nowhere"), 2, &["nowhere", "paser new"]);
+    refused(&run("new p --pool pool.jsonl"), 2, &["holds a project already"]);
+    refused(&run("new q --pool absent.jsonl"), 3, &["absent.jsonl"]);
+    assert!(!home.path().join("q").exists());
+    refused(&run("select p --strategy paser --budget 20% --name a"), 2, &["Run the project first"]);
+    refused(&run("run p --memory 1KiB --until score"), 4, &["--memory"]);
+
+    let recipe = fs_err::read_to_string(folder.join("recipe.toml")).unwrap();
+    let broken = recipe.replace("max_tokens = 512", "max_tokens = \"many\"");
+    assert_ne!(broken, recipe);
+    let line = 1 + broken.lines().position(|line| line.contains("many")).unwrap();
+    fs_err::write(folder.join("recipe.toml"), broken).unwrap();
+    refused(&run("run p"), 2, &[&format!("recipe.toml:{line}"), "max_tokens"]);
+    fs_err::write(folder.join("recipe.toml"), &recipe).unwrap();
+
+    fs_err::write(home.path().join("pool.jsonl"), "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"inst").unwrap();
+    refused(&run("run p"), 3, &["pool.jsonl", "line 2"]);
+}
+
+/// A command that goes on until it is told to stop.
+fn spawn(home: &Path, arguments: &[&str]) -> std::process::Child {
+    Command::new(env!("CARGO_BIN_EXE_paser"))
+        .args(arguments)
+        .current_dir(home)
+        .env("HOME", home)
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn interrupt(child: &std::process::Child) {
+    let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn serving_locks_the_project_and_ends_by_ctrl_c() {
+    let Some((home, _folder)) = project(50) else { return };
+    let mut server = spawn(home.path(), &["serve", "p", "--json"]);
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = serde_json::from_str::<Value>(&line).unwrap()["url"].as_str().unwrap().to_owned();
+    assert!(url.starts_with("http://127.0.0.1:") && url.contains("token="), "{url}");
+    let locked = paser_in(home.path(), &["run", "p"]);
+    assert!(locked.code == 75 && locked.stderr.contains(&server.id().to_string()), "{}", locked.stderr);
+    interrupt(&server);
+    assert_eq!(server.wait().unwrap().code(), Some(130));
+    paser_in(home.path(), &["status", "p"]).well();
+}
+
+#[test]
+fn ctrl_c_stops_a_run_within_a_second_and_it_goes_on_later() {
+    let Some((home, _folder)) = project(3000) else { return };
+    let mut run = spawn(home.path(), &["run", "p", "--until", "score", "--json"]);
+    // Stop it while it scores.
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    let scoring = lines.by_ref().map_while(Result::ok).any(|line| {
+        serde_json::from_str::<Value>(&line).is_ok_and(|event| {
+            event["job"]["stage"] == "score"
+                && event["job"]["unit"] == "tokens"
+                && event["job"]["done"].as_u64() > Some(0)
+        })
+    });
+    assert!(scoring, "it ended before it could be stopped");
+    let asked = Instant::now();
+    interrupt(&run);
+    let code = run.wait().unwrap().code();
+    let took = asked.elapsed();
+    assert_eq!(code, Some(130));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let again = paser_in(home.path(), &["run", "p", "--until", "score", "--json"]).well().last();
+    assert_eq!(again["stages"][0]["cached"], true, "{again}");
+    assert_eq!(again["stages"][3]["cached"], false, "{again}");
+}

@@ -1,0 +1,379 @@
+//! What a project's stages made, as arrays in memory: read once from artefacts, shared by every view and selection.
+
+use std::collections::HashMap;
+
+use paser_data::{Categories, ColumnValues, ExtraColumn, IdKind, ImportReport, Roles};
+use paser_manifold::{Merge, Quality, StabilityCurve, Timing};
+use paser_project::{Array, Arrays, Artefact, SampleRecord, sha256_hex};
+use paser_protocol::Report;
+use paser_select::{ConceptTable, Score};
+use serde::{Deserialize, Serialize};
+
+use crate::trouble::{Outcome, failed};
+
+/// An array that must be there; a file whose checksum holds but lacks it is of another version.
+fn missing(stage: &str, name: &str) -> Report {
+    failed(format!("the {stage} artefact holds no array `{name}`"), "Run again: it is computed anew.")
+}
+
+pub(crate) fn u32s(artefact: &Artefact, name: &str) -> Outcome<Vec<u32>> {
+    artefact.arrays.u32(name).map(<[u32]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+}
+
+pub(crate) fn f32s(artefact: &Artefact, name: &str) -> Outcome<Vec<f32>> {
+    artefact.arrays.f32(name).map(<[f32]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+}
+
+pub(crate) fn f64s(artefact: &Artefact, name: &str) -> Outcome<Vec<f64>> {
+    artefact.arrays.f64(name).map(<[f64]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+}
+
+pub(crate) fn u8s(artefact: &Artefact, name: &str) -> Outcome<Vec<u8>> {
+    artefact.arrays.u8(name).map(<[u8]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+}
+
+fn summary<T: serde::de::DeserializeOwned>(artefact: &Artefact) -> Outcome<T> {
+    serde_json::from_value(artefact.manifest.summary.clone())
+        .map_err(|error| failed(format!("the {} manifest: {error}", artefact.manifest.stage), "Run again."))
+}
+
+/// What an import found, beside the samples.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PoolFacts {
+    pub roles: Roles,
+    pub id_kind: IdKind,
+    pub aliases: Vec<paser_data::Alias>,
+    pub report: ImportReport,
+    /// Extra columns in file order: name, and `number`, `text` or `json`.
+    pub columns: Vec<(String, String)>,
+}
+
+/// The distinct samples without their texts. Row `i` of every vector is the same sample.
+#[derive(Debug)]
+pub(crate) struct Samples {
+    pub key: String,
+    pub ids: Vec<String>,
+    pub hashes: Vec<[u8; 32]>,
+    pub held_out: Vec<bool>,
+    pub multiplicity: Vec<u32>,
+    pub lines: Vec<u64>,
+    /// Rows in content-hash order.
+    pub order: Vec<u32>,
+    pub extra: Vec<ExtraColumn>,
+    pub facts: PoolFacts,
+    /// SHA-256 of the content hashes in pool order.
+    pub fingerprint: String,
+    /// The same of the hold-out marks.
+    pub held_out_fingerprint: String,
+    by_hash: HashMap<String, u32>,
+    by_id: HashMap<String, u32>,
+}
+
+impl Samples {
+    pub(crate) fn read(artefact: &Artefact, records: &[SampleRecord]) -> Outcome<Self> {
+        let facts: PoolFacts = summary(artefact)?;
+        let mut samples = Self {
+            key: artefact.manifest.key.clone(),
+            ids: Vec::with_capacity(records.len()),
+            hashes: Vec::with_capacity(records.len()),
+            held_out: Vec::with_capacity(records.len()),
+            multiplicity: Vec::with_capacity(records.len()),
+            lines: Vec::with_capacity(records.len()),
+            order: Vec::new(),
+            extra: read_extra(artefact, &facts)?,
+            facts,
+            fingerprint: String::new(),
+            held_out_fingerprint: String::new(),
+            by_hash: HashMap::with_capacity(records.len()),
+            by_id: HashMap::with_capacity(records.len()),
+        };
+        for record in records {
+            samples.ids.push(record.id.clone());
+            samples.hashes.push(from_hex(&record.hash).ok_or_else(|| {
+                failed(format!("sample {} has the hash {:?} in the catalogue", record.id, record.hash), "Import again.")
+            })?);
+            samples.held_out.push(record.held_out);
+            samples.multiplicity.push(record.multiplicity);
+            samples.lines.push(record.line);
+            samples.by_hash.insert(record.hash.clone(), record.row);
+            samples.by_id.insert(record.id.clone(), record.row);
+        }
+        samples.order = paser_manifold::order_by_hash(&samples.hashes, &samples.ids);
+        samples.fingerprint = sha256_hex(samples.hashes.as_flattened());
+        let marks: Vec<u8> = samples.held_out.iter().map(|held| u8::from(*held)).collect();
+        samples.held_out_fingerprint = sha256_hex(&marks);
+        Ok(samples)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The row of a sample that a journal line names: by content, and by id where the content is not there.
+    pub(crate) fn row_of(&self, id: &str, hash: &str) -> Option<u32> {
+        let named = self.by_id.get(id).copied();
+        // An id that is a line number means nothing once the file changed.
+        let by_content = self.by_hash.get(hash).copied();
+        by_content.or(if id.starts_with("line:") { None } else { named })
+    }
+
+    pub(crate) fn row_of_id(&self, id: &str) -> Option<u32> {
+        self.by_id.get(id).copied()
+    }
+
+    pub(crate) fn hash_hex(&self, row: usize) -> String {
+        paser_data::hex(&self.hashes[row])
+    }
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Extra columns as arrays: `extra:N` for the cells, `labels:N` for the strings of a text column.
+pub(crate) fn write_extra(columns: &[ExtraColumn], arrays: &mut Arrays) -> Vec<(String, String)> {
+    let mut kinds = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        let kind = match &column.values {
+            ColumnValues::Number(numbers) => {
+                arrays.insert(format!("extra:{index}"), Array::column(numbers.clone()));
+                "number"
+            }
+            ColumnValues::Text(texts) | ColumnValues::Json(texts) => {
+                arrays.insert(format!("extra:{index}"), Array::column(texts.codes.clone()));
+                // A list of strings always serialises.
+                let labels = serde_json::to_vec(&texts.values).unwrap_or_default();
+                arrays.insert(format!("labels:{index}"), Array::column(labels));
+                if matches!(column.values, ColumnValues::Text(_)) { "text" } else { "json" }
+            }
+        };
+        kinds.push((column.name.clone(), kind.to_owned()));
+    }
+    kinds
+}
+
+fn read_extra(artefact: &Artefact, facts: &PoolFacts) -> Outcome<Vec<ExtraColumn>> {
+    let mut columns = Vec::with_capacity(facts.columns.len());
+    for (index, (name, kind)) in facts.columns.iter().enumerate() {
+        let cells = format!("extra:{index}");
+        let values = if kind == "number" {
+            ColumnValues::Number(f64s(artefact, &cells)?)
+        } else {
+            let labels = u8s(artefact, &format!("labels:{index}"))?;
+            let values = serde_json::from_slice(&labels)
+                .map_err(|error| failed(format!("the labels of column {name}: {error}"), "Import again."))?;
+            let texts = Categories { values, codes: u32s(artefact, &cells)? };
+            if kind == "text" { ColumnValues::Text(texts) } else { ColumnValues::Json(texts) }
+        };
+        columns.push(ExtraColumn { name: name.clone(), values });
+    }
+    Ok(columns)
+}
+
+/// Numbers of the manifold that are not per row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ManifoldFacts {
+    pub vectors: String,
+    pub vector_dimensions: usize,
+    pub count: usize,
+    pub count_before_merge: usize,
+    pub cluster_of_label: Vec<u32>,
+    pub eigenvalues: Vec<f64>,
+    pub merges: Vec<Merge>,
+    pub quality: Quality,
+    pub curve: Option<StabilityCurve>,
+    pub timings: Vec<Timing>,
+    /// How the number of clusters was decided, in words.
+    pub rule: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct ManifoldData {
+    pub key: String,
+    /// `[n]` after merging, 0 the largest.
+    pub clusters: Vec<u32>,
+    /// `[n, 2]`
+    pub map: Vec<f32>,
+    /// Largest share of a sample in any cluster, 0 to 1.
+    pub certainty: Vec<f32>,
+    pub facts: ManifoldFacts,
+}
+
+impl ManifoldData {
+    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+        let facts: ManifoldFacts = summary(artefact)?;
+        let membership = f32s(artefact, "membership")?;
+        let certainty = membership
+            .chunks_exact(facts.count.max(1))
+            .map(|shares| shares.iter().copied().fold(0.0, f32::max))
+            .collect();
+        Ok(Self {
+            key: artefact.manifest.key.clone(),
+            clusters: u32s(artefact, "clusters")?,
+            map: f32s(artefact, "map")?,
+            certainty,
+            facts,
+        })
+    }
+}
+
+/// One number column of the score stage: array name, label, unit.
+pub(crate) const SCORE_COLUMNS: [(&str, &str, &str); 13] = [
+    ("jsd", "damage (JSD)", "nats"),
+    ("jsd_rest", "damage after the first token", "nats"),
+    ("jsd_first", "damage of the first token", "nats"),
+    ("jsd_first3", "damage of the first three tokens", "nats"),
+    ("first_share", "first token's share of the damage", ""),
+    ("ies", "efficiency (IES)", "nats per log token"),
+    ("loss_dense", "dense loss", "nats per token"),
+    ("loss_pruned", "pruned loss", "nats per token"),
+    ("kl_dense_pruned", "KL(dense, pruned)", "nats"),
+    ("kl_pruned_dense", "KL(pruned, dense)", "nats"),
+    ("entropy_dense", "dense entropy", "nats"),
+    ("entropy_pruned", "pruned entropy", "nats"),
+    ("top1_agreement", "same most likely token", ""),
+];
+
+/// Whole-number columns of the score stage.
+pub(crate) const TOKEN_COLUMNS: [(&str, &str); 3] = [
+    ("sample_tokens", "tokens of instruction and input"),
+    ("prompt_tokens", "prompt tokens"),
+    ("response_tokens", "response tokens"),
+];
+
+/// Marks in the `state` array of the score stage.
+pub(crate) const SCORED: u8 = 0;
+pub(crate) const UNSCORABLE: u8 = 1;
+
+/// Numbers of the score stage that are not per row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ScoreFacts {
+    pub tokens: u64,
+    pub response_tokens: u64,
+    pub unscorable: u64,
+    pub cut: u64,
+    pub max_tokens: usize,
+    /// Floating point operations per second that the pass reached.
+    pub rate: f64,
+    /// Why rows are unscorable.
+    pub reasons: Vec<(u32, String)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Scores {
+    pub key: String,
+    pub rows: Vec<Option<Score>>,
+    pub trained_tokens: Vec<u32>,
+    /// Column arrays by name, in pool order; NaN where a row has no score.
+    pub columns: Vec<(&'static str, Vec<f32>)>,
+    pub tokens: Vec<(&'static str, Vec<u32>)>,
+    pub facts: ScoreFacts,
+}
+
+impl Scores {
+    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+        let facts: ScoreFacts = summary(artefact)?;
+        let state = u8s(artefact, "state")?;
+        let columns = SCORE_COLUMNS
+            .iter()
+            .map(|(name, _, _)| Ok((*name, f32s(artefact, name)?)))
+            .collect::<Outcome<Vec<_>>>()?;
+        let tokens = TOKEN_COLUMNS
+            .iter()
+            .map(|(name, _)| Ok((*name, u32s(artefact, name)?)))
+            .collect::<Outcome<Vec<_>>>()?;
+        let number = |name: &str, row: usize| {
+            columns.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |(_, values)| f64::from(values[row]))
+        };
+        let count = |name: &str, row: usize| {
+            tokens.iter().find(|(known, _)| *known == name).map_or(0, |(_, values)| values[row])
+        };
+        let rows = (0..state.len())
+            .map(|row| {
+                (state[row] == SCORED).then(|| {
+                    let response = count("response_tokens", row);
+                    Score {
+                        jsd: number("jsd", row),
+                        jsd_rest: Some(number("jsd_rest", row)).filter(|rest| !rest.is_nan()),
+                        ies: number("ies", row),
+                        loss_dense: number("loss_dense", row),
+                        loss_pruned: number("loss_pruned", row),
+                        sample_tokens: count("sample_tokens", row) + response,
+                        prompt_tokens: count("prompt_tokens", row),
+                        response_tokens: response,
+                    }
+                })
+            })
+            .collect();
+        Ok(Self {
+            key: artefact.manifest.key.clone(),
+            rows,
+            trained_tokens: u32s(artefact, "trained_tokens")?,
+            columns,
+            tokens,
+            facts,
+        })
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&[f32]> {
+        self.columns.iter().find(|(known, _)| *known == name).map(|(_, values)| values.as_slice())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Concepts {
+    pub key: String,
+    pub table: ConceptTable,
+}
+
+impl Concepts {
+    pub(crate) fn write(table: &ConceptTable) -> Arrays {
+        let mut offsets = Vec::with_capacity(table.samples.len() + 1);
+        let mut ids = Vec::new();
+        offsets.push(0);
+        for list in &table.samples {
+            ids.extend_from_slice(list);
+            offsets.push(ids.len() as u32);
+        }
+        let mut arrays = Arrays::new();
+        arrays.insert("offsets", Array::column(offsets)).insert("concepts", Array::column(ids)).insert(
+            "names",
+            // A list of strings always serialises.
+            Array::column(serde_json::to_vec(&table.names).unwrap_or_default()),
+        );
+        arrays
+    }
+
+    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+        let offsets = u32s(artefact, "offsets")?;
+        let ids = u32s(artefact, "concepts")?;
+        let names: Vec<String> = serde_json::from_slice(&u8s(artefact, "names")?)
+            .map_err(|error| failed(format!("the names of the concepts: {error}"), "Run again."))?;
+        let samples = offsets
+            .windows(2)
+            .map(|pair| ids.get(pair[0] as usize..pair[1] as usize).map(<[u32]>::to_vec))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| missing("concepts", "offsets"))?;
+        Ok(Self { key: artefact.manifest.key.clone(), table: ConceptTable { samples, names } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_come_back_from_text() {
+        let hash: [u8; 32] = std::array::from_fn(|at| at as u8 * 7);
+        assert_eq!(from_hex(&paser_data::hex(&hash)), Some(hash));
+        assert_eq!(from_hex("ab"), None);
+        assert_eq!(from_hex(&"zz".repeat(32)), None);
+    }
+}

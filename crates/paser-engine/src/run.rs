@@ -1,0 +1,212 @@
+//! A run: every stage up to one of them is brought up to date, in order, each only where its key changed. One run at a
+//! time; requests are answered meanwhile.
+
+use std::{
+    sync::{TryLockError, atomic::AtomicBool},
+    time::Instant,
+};
+
+use paser_protocol::{Event, Report, Stage};
+use serde::Serialize;
+
+use crate::{
+    estimate, machine,
+    progress::{Reporter, Sink},
+    session::{Session, lock},
+    stages::{self, Bench},
+    trouble::{Outcome, failed, usage},
+};
+
+/// How a run uses the machine.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Threads; 0: all.
+    pub threads: usize,
+    /// Bytes that the estimate may not pass; none: no limit.
+    pub memory: Option<u64>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { threads: 0, memory: None }
+    }
+}
+
+/// One stage of a finished run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageSummary {
+    pub stage: Stage,
+    /// Of this run; near 0 where the stage was cached.
+    pub seconds: f64,
+    pub cached: bool,
+    pub peak_memory_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterSummary {
+    pub cluster: u32,
+    pub name: String,
+    pub samples: u64,
+    pub cds: Option<f64>,
+    pub cds_low: Option<f64>,
+    pub cds_high: Option<f64>,
+    pub cds_rest: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SelectionSummary {
+    pub selection: String,
+    pub strategy: String,
+    pub pruned: String,
+    pub budget: u64,
+    pub selected: u64,
+}
+
+/// What `paser run` prints last.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunSummary {
+    pub stages: Vec<StageSummary>,
+    pub clusters: Vec<ClusterSummary>,
+    pub selections: Vec<SelectionSummary>,
+}
+
+impl Session {
+    /// Brings the project up to date through `until`. `events` is called from other threads too.
+    ///
+    /// # Errors
+    /// The first stage that fails ends the run; what was finished stays. A run at work refuses a second one.
+    pub fn run(
+        &self,
+        until: Stage,
+        options: &RunOptions,
+        events: Sink<'_>,
+        cancel: &AtomicBool,
+    ) -> Outcome<RunSummary> {
+        let _running = match self.running.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Err(usage("A run is at work already.", "Wait for it, or cancel it."));
+            }
+        };
+        let sink = |event: Event| {
+            if let Event::Job { job } = &event {
+                *lock(&self.job) = Some(job.clone());
+            }
+            events(event);
+        };
+        let outcome = self.run_stages(until, options, &sink, cancel);
+        *lock(&self.job) = None;
+        self.touch();
+        events(Event::Project { revision: self.revision() });
+        outcome
+    }
+
+    fn run_stages(
+        &self,
+        until: Stage,
+        options: &RunOptions,
+        sink: Sink<'_>,
+        cancel: &AtomicBool,
+    ) -> Outcome<RunSummary> {
+        self.reread_recipe()?;
+        lock(&self.failures).clear();
+        let threads = if options.threads == 0 { machine::threads() } else { options.threads };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("work-{index}"))
+            .build()
+            .map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
+        let reporter = Reporter::new(sink, cancel);
+        let mut summaries = Vec::new();
+        for stage in Stage::ALL.into_iter().filter(|stage| *stage <= until) {
+            let bench = Bench { session: self, reporter: &reporter, stage, threads };
+            estimate::check_memory(self, stage, options.memory)?;
+            machine::reset_peak_memory();
+            let started = Instant::now();
+            let outcome = pool.install(|| one_stage(&bench));
+            // A job view stays until its stage is over, so that a face does not blink between pieces of work.
+            *lock(&self.job) = None;
+            match outcome {
+                Ok(Some(cached)) => {
+                    summaries.push(StageSummary {
+                        stage,
+                        seconds: started.elapsed().as_secs_f64(),
+                        cached,
+                        peak_memory_bytes: machine::peak_memory(),
+                    });
+                    if !cached {
+                        reporter.send(Event::Project { revision: self.revision() });
+                    }
+                }
+                Ok(None) => {}
+                Err(report) => {
+                    self.fail(stage, &report);
+                    return Err(report);
+                }
+            }
+        }
+        Ok(self.summary(summaries))
+    }
+
+    fn fail(&self, stage: Stage, report: &Report) {
+        if report.failure != paser_protocol::Failure::Cancelled {
+            lock(&self.failures).insert(stage, report.clone());
+        }
+        self.touch();
+    }
+
+    fn summary(&self, stages: Vec<StageSummary>) -> RunSummary {
+        let view = self.view();
+        RunSummary {
+            stages,
+            clusters: view
+                .clusters
+                .iter()
+                .map(|cluster| ClusterSummary {
+                    cluster: cluster.cluster,
+                    name: cluster.name.clone(),
+                    samples: cluster.samples,
+                    cds: cluster.cds,
+                    cds_low: cluster.cds_low,
+                    cds_high: cluster.cds_high,
+                    cds_rest: cluster.cds_rest,
+                })
+                .collect(),
+            selections: view
+                .selections
+                .iter()
+                .map(|selection| SelectionSummary {
+                    selection: selection.name.clone().unwrap_or_default(),
+                    strategy: selection.plan.strategy.name().to_owned(),
+                    pruned: view.pruned.clone(),
+                    budget: selection.budget,
+                    selected: selection.selected,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// True: cached. None: the recipe asks for no such stage.
+fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
+    let session = bench.session;
+    match bench.stage {
+        Stage::Import => {
+            let recipe = session.recipe();
+            stages::import::ImportPlan::check(session, &recipe.recipe)?.bring_up(bench).map(Some)
+        }
+        Stage::Embed => stages::embed::EmbedPlan::check(bench)?.bring_up(bench).map(Some),
+        Stage::Manifold => stages::manifold::ManifoldPlan::check(bench)?.bring_up(bench).map(Some),
+        Stage::Score => match stages::score::ScorePlan::check(bench)? {
+            Some(plan) => plan.bring_up(bench).map(Some),
+            None => Ok(None),
+        },
+        Stage::Select => {
+            if session.loaded().scores.is_none() {
+                return Ok(None);
+            }
+            stages::select::bring_up(bench).map(Some)
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! One open project: its folder and lock, recipe, catalogue, journal, artefacts, and what of them is in memory. Every
+//! method takes `&self`: a run computes on its own thread while requests are answered on others.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use paser_project::{Catalogue, Curation, Folder, Journal, Lock, Mark, Recipe, Store, write_durably};
+use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
+
+use crate::{
+    columns::ColumnCache,
+    inspector::LoadedModels,
+    loaded::{Concepts, ManifoldData, Samples, Scores},
+    selection::SelectionCache,
+    trouble::{Outcome, Told, usage},
+};
+
+/// Rises with every change of any project in this process, so that no two states share a number.
+static REVISIONS: AtomicU64 = AtomicU64::new(1);
+
+/// The recipe as text and as values.
+#[derive(Clone, Debug)]
+pub(crate) struct RecipeText {
+    pub text: String,
+    pub recipe: Recipe,
+}
+
+/// What is in memory. All parts belong to the same samples.
+#[derive(Clone, Default)]
+pub(crate) struct Loaded {
+    pub samples: Option<Arc<Samples>>,
+    pub manifold: Option<Arc<ManifoldData>>,
+    pub scores: Option<Arc<Scores>>,
+    pub concepts: Option<Arc<Concepts>>,
+    /// One name per cluster and its most distinctive concepts.
+    pub names: Option<Arc<Vec<String>>>,
+}
+
+/// Rows that a person decided about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub pinned: Vec<u32>,
+    pub excluded: Vec<u32>,
+    /// Journal entries whose sample is not in the pool.
+    pub lost: usize,
+}
+
+/// An open project.
+pub struct Session {
+    pub(crate) folder: Folder,
+    _lock: Lock,
+    pub(crate) catalogue: Mutex<Catalogue>,
+    pub(crate) store: Store,
+    pub(crate) journal: Mutex<Journal>,
+    pub(crate) recipe: RwLock<Arc<RecipeText>>,
+    pub(crate) loaded: RwLock<Loaded>,
+    pub(crate) selections: Mutex<SelectionCache>,
+    pub(crate) columns: Mutex<ColumnCache>,
+    pub(crate) models: Mutex<LoadedModels>,
+    pub(crate) job: Mutex<Option<JobView>>,
+    /// Held by the run at work.
+    pub(crate) running: Mutex<()>,
+    pub(crate) failures: Mutex<BTreeMap<Stage, Report>>,
+    pub(crate) comparison: Mutex<Option<Comparison>>,
+    revision: AtomicU64,
+    /// Planted noise by row, where a demo knows it. Read after a selection, never by one.
+    pub(crate) noise: Mutex<Option<Arc<Vec<bool>>>>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic of another thread leaves plain data behind, which is as good as it was.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// Makes a project from a draft: folders, recipe, catalogue. Paths of the draft are as typed, from the current
+    /// folder; those inside the project become relative.
+    ///
+    /// # Errors
+    /// A folder that holds a project, or cannot be written; a draft that no recipe can express.
+    pub fn create(draft: &ProjectDraft) -> Outcome<Self> {
+        if draft.folder.trim().is_empty() {
+            return Err(usage("A project needs a folder.", "Name one that does not hold a project yet."));
+        }
+        let root = PathBuf::from(draft.folder.trim());
+        let folder = Folder::create(&root).map_err(Told::told)?;
+        let recipe = draft_recipe(draft, &folder)?;
+        Self::create_with(&folder, &recipe)
+    }
+
+    /// Makes a project with this recipe. `folder` comes from [`Folder::create`].
+    pub(crate) fn create_with(folder: &Folder, recipe: &Recipe) -> Outcome<Self> {
+        let text = recipe.render();
+        Recipe::parse(&text, &folder.recipe()).map_err(Told::told)?;
+        write_durably(&folder.recipe(), text.as_bytes()).map_err(Told::told)?;
+        Self::open(folder.root())
+    }
+
+    /// Opens a project and reads what its stages made.
+    ///
+    /// # Errors
+    /// No recipe there, a recipe with mistakes (each with its line), a living owner, a damaged catalogue.
+    pub fn open(root: &Path) -> Outcome<Self> {
+        let folder = Folder::open(root).map_err(Told::told)?;
+        let lock = Lock::acquire(&folder.lock()).map_err(Told::told)?;
+        folder.tidy().map_err(Told::told)?;
+        let recipe = read_recipe(&folder)?;
+        let catalogue = Catalogue::open(&folder.catalogue()).map_err(Told::told)?;
+        let journal = Journal::open(&folder.journal()).map_err(Told::told)?;
+        let session = Self {
+            store: Store::new(folder.arrays()),
+            folder,
+            _lock: lock,
+            catalogue: Mutex::new(catalogue),
+            journal: Mutex::new(journal),
+            recipe: RwLock::new(Arc::new(recipe)),
+            loaded: RwLock::new(Loaded::default()),
+            selections: Mutex::new(SelectionCache::default()),
+            columns: Mutex::new(ColumnCache::default()),
+            models: Mutex::new(LoadedModels::default()),
+            job: Mutex::new(None),
+            running: Mutex::new(()),
+            failures: Mutex::new(BTreeMap::new()),
+            comparison: Mutex::new(None),
+            revision: AtomicU64::new(REVISIONS.fetch_add(1, Ordering::Relaxed)),
+            noise: Mutex::new(None),
+        };
+        session.reload()?;
+        Ok(session)
+    }
+
+    /// The project's folder.
+    pub fn root(&self) -> &Path {
+        self.folder.root()
+    }
+
+    pub fn name(&self) -> String {
+        let recipe = self.recipe();
+        if recipe.recipe.name.is_empty() { self.folder.name() } else { recipe.recipe.name.clone() }
+    }
+
+    /// The recipe as it was when the project was opened or a run began.
+    pub(crate) fn recipe(&self) -> Arc<RecipeText> {
+        self.recipe.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the recipe again: a person may have edited it.
+    pub(crate) fn reread_recipe(&self) -> Outcome<Arc<RecipeText>> {
+        let recipe = Arc::new(read_recipe(&self.folder)?);
+        let mut held = self.recipe.write().unwrap_or_else(PoisonError::into_inner);
+        if held.text != recipe.text {
+            *held = recipe.clone();
+            drop(held);
+            self.touch();
+        }
+        Ok(recipe)
+    }
+
+    /// Takes notice of a recipe that was edited outside; one that cannot be read stays out until a run says why.
+    pub fn reread(&self) {
+        if let Err(report) = self.reread_recipe() {
+            tracing::warn!(%report, "the recipe cannot be read");
+        }
+    }
+
+    /// Changes one value of the recipe and leaves the rest of the file as it is. `value` is a TOML literal.
+    pub(crate) fn set_recipe(&self, section: &str, key: &str, value: &str) -> Outcome<()> {
+        let path = self.folder.recipe();
+        let text = read_recipe(&self.folder)?.text;
+        let changed = Recipe::with_value(&text, section, key, value, &path).map_err(Told::told)?;
+        write_durably(&path, changed.as_bytes()).map_err(Told::told)?;
+        self.reread_recipe()?;
+        Ok(())
+    }
+
+    pub(crate) fn loaded(&self) -> Loaded {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn with_loaded(&self, change: impl FnOnce(&mut Loaded)) {
+        change(&mut self.loaded.write().unwrap_or_else(PoisonError::into_inner));
+        self.touch();
+    }
+
+    /// The distinct samples.
+    ///
+    /// # Errors
+    /// Before the import.
+    pub(crate) fn samples(&self) -> Outcome<Arc<Samples>> {
+        self.loaded().samples.ok_or_else(|| usage("The pool is not imported yet.", "Run the project first."))
+    }
+
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Relaxed)
+    }
+
+    /// Something changed that a face shows.
+    pub(crate) fn touch(&self) {
+        self.revision.store(REVISIONS.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Reads what the catalogue says the stages made. Arrays that are gone or damaged count as not made.
+    pub(crate) fn reload(&self) -> Outcome<()> {
+        let mut loaded = Loaded::default();
+        let record = |stage: &str| lock(&self.catalogue).stage(stage).map_err(Told::told);
+        let artefact = |stage: &str| -> Outcome<_> {
+            match record(stage)? {
+                Some(record) => Ok(self.store.get(stage, &record.key).ok().flatten()),
+                None => Ok(None),
+            }
+        };
+        if let Some(found) = artefact(Stage::Import.name())? {
+            let records = lock(&self.catalogue).samples().map_err(Told::told)?;
+            loaded.samples = Samples::read(&found, &records).ok().map(Arc::new);
+        }
+        if let Some(samples) = &loaded.samples {
+            let rows = samples.len();
+            if let Some(found) = artefact(Stage::Manifold.name())? {
+                loaded.manifold =
+                    ManifoldData::read(&found).ok().filter(|data| data.clusters.len() == rows).map(Arc::new);
+            }
+            if let Some(found) = artefact(Stage::Score.name())? {
+                loaded.scores = Scores::read(&found).ok().filter(|data| data.rows.len() == rows).map(Arc::new);
+            }
+            if let Some(found) = artefact(crate::stages::concepts::STAGE)? {
+                loaded.concepts =
+                    Concepts::read(&found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
+            }
+        }
+        crate::views::name_clusters(&mut loaded);
+        self.with_loaded(|held| *held = loaded);
+        Ok(())
+    }
+
+    /// Pins and exclusions as rows of this pool.
+    pub(crate) fn marks(&self) -> Marks {
+        let curation = lock(&self.journal).curation();
+        self.rows_of(&curation)
+    }
+
+    pub(crate) fn rows_of(&self, curation: &Curation) -> Marks {
+        let Some(samples) = self.loaded().samples else { return Marks::default() };
+        let mut marks = Marks::default();
+        for (sample, mark) in &curation.marks {
+            match (samples.row_of(&sample.id, &sample.hash), mark) {
+                (None, _) => marks.lost += 1,
+                (Some(row), Mark::Pinned) => marks.pinned.push(row),
+                (Some(row), Mark::Excluded) => marks.excluded.push(row),
+            }
+        }
+        marks.pinned.sort_unstable();
+        marks.excluded.sort_unstable();
+        marks
+    }
+
+    /// The plan being built; kept across restarts.
+    pub(crate) fn plan(&self) -> SelectionPlan {
+        lock(&self.catalogue)
+            .fact("plan")
+            .ok()
+            .flatten()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_else(|| self.recipe().recipe.selections.first().map(|named| named.plan.clone()).unwrap_or_default())
+    }
+
+    pub(crate) fn keep_plan(&self, plan: &SelectionPlan) -> Outcome<()> {
+        if self.plan() == *plan {
+            return Ok(());
+        }
+        let text = serde_json::to_string(plan).map_err(|error| crate::trouble::failed(error.to_string(), ""))?;
+        lock(&self.catalogue).set_fact("plan", &text).map_err(Told::told)?;
+        self.touch();
+        Ok(())
+    }
+}
+
+fn read_recipe(folder: &Folder) -> Outcome<RecipeText> {
+    let recipe = Recipe::read(&folder.recipe()).map_err(Told::told)?;
+    let text = fs_err::read_to_string(folder.recipe()).map_err(Told::told)?;
+    Ok(RecipeText { text, recipe })
+}
+
+/// The recipe that a draft means.
+pub(crate) fn draft_recipe(draft: &ProjectDraft, folder: &Folder) -> Outcome<Recipe> {
+    let mut recipe = Recipe::new();
+    let place = |typed: &str| {
+        let typed = typed.trim();
+        let path = Path::new(typed);
+        if typed.is_empty() || !path.exists() { typed.to_owned() } else { folder.relative(path) }
+    };
+    if draft.pool.trim().is_empty() {
+        return Err(usage("A project needs a pool.", "Name an Alpaca JSON or JSONL file."));
+    }
+    recipe.pool.path = place(&draft.pool);
+    recipe.models.dense = place(&draft.dense);
+    recipe.models.pruned = place(&draft.pruned);
+    recipe.vectors.encoder = place(&draft.encoder);
+    if !draft.template.trim().is_empty() {
+        recipe.template.name = draft.template.trim().to_owned();
+    }
+    if let Some(prune) = &draft.prune {
+        recipe.prune.method = prune.method.clone();
+        recipe.prune.pattern = prune.pattern.clone();
+    }
+    let text = recipe.render();
+    Recipe::parse(&text, &folder.recipe()).map_err(Told::told)
+}

@@ -1,0 +1,209 @@
+//! Embed: every sample becomes a vector of unit length, by a sentence encoder in shards that survive a kill, or by
+//! TF-IDF + SVD (method.md 1, items 1 and 2).
+
+use std::{
+    cmp::Reverse,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use paser_data::Sample;
+use paser_manifold::{TfidfParams, tfidf_vectors};
+use paser_model::SentenceEncoder;
+use paser_project::{Array, Arrays, Artefact, Inputs, ShardPlan, recipe::VectorsRecipe};
+use paser_protocol::Monitor;
+
+use super::{Bench, Made, artefact, import, json, record};
+use crate::{
+    job::{self, Shards},
+    loaded::{Samples, f32s},
+    progress::Part,
+    session::{Session, lock},
+    sources::{self, Kind},
+    trouble::{Outcome, Told, failed},
+};
+
+const VERSION: u32 = 1;
+pub(crate) const STAGE: &str = "embed";
+/// Samples of a shard.
+const SHARD: usize = 2000;
+
+pub(crate) struct EmbedPlan {
+    vectors: VectorsRecipe,
+    encoder: Option<PathBuf>,
+    pub inputs: Inputs,
+}
+
+/// Everything that decides the vectors. `encoder`: its content hash.
+pub(crate) fn inputs(vectors: &VectorsRecipe, samples: &Samples, encoder: Option<&str>) -> Inputs {
+    let inputs = Inputs::new()
+        .with("program's vectors", VERSION)
+        .with("samples", &samples.fingerprint)
+        .with("text", &vectors.text);
+    match encoder {
+        Some(content) => inputs.with("encoder", content).with("shard", SHARD),
+        None => inputs.with("encoder", "TF-IDF + SVD").with("dimensions", vectors.dimensions),
+    }
+}
+
+/// Vectors of all samples.
+pub(crate) struct Vectors {
+    pub values: Vec<f32>,
+    pub dimensions: usize,
+}
+
+impl EmbedPlan {
+    pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
+        let session = bench.session;
+        let samples = session.samples()?;
+        let vectors = session.recipe().recipe.vectors.clone();
+        if vectors.encoder.is_empty() {
+            let inputs = inputs(&vectors, &samples, None);
+            return Ok(Self { vectors, encoder: None, inputs });
+        }
+        let known = sources::known_encoder(&lock(&session.catalogue), &session.folder, &vectors.encoder);
+        if let sources::Known::Gone(facts) = &known {
+            let inputs = inputs(&vectors, &samples, Some(&facts.content));
+            let path = session.folder.resolve(&vectors.encoder);
+            return Ok(Self { vectors, encoder: Some(path), inputs });
+        }
+        let path = bench.work("fetching the encoder", "bytes", |monitor| {
+            sources::obtain_model(&session.folder, &vectors.encoder, Kind::Encoder, monitor)
+        })?;
+        let facts = sources::encoder_facts(&session.catalogue, &vectors.encoder, &path)?;
+        let inputs = inputs(&vectors, &samples, Some(&facts.content));
+        Ok(Self { vectors, encoder: Some(path), inputs })
+    }
+
+    /// Brings the vectors up to date. True: they were. Vectors that were made once and are only not at hand (a
+    /// recorded project carries none) are made again when a stage needs them.
+    pub(crate) fn bring_up(self, bench: &Bench<'_>) -> Outcome<bool> {
+        let key = self.inputs.key();
+        let recorded = lock(&bench.session.catalogue).stage(STAGE).map_err(Told::told)?;
+        if recorded.is_some_and(|recorded| recorded.key == key) {
+            return Ok(true);
+        }
+        let (found, cached) = self.make(bench)?;
+        record(bench.session, STAGE, &found)?;
+        bench.session.touch();
+        Ok(cached)
+    }
+
+    /// The vectors, read or computed.
+    pub(crate) fn vectors(self, bench: &Bench<'_>) -> Outcome<Vectors> {
+        let rows = bench.session.samples()?.len();
+        let (found, _) = self.make(bench)?;
+        let values = match found.arrays.f32("vectors") {
+            Some(_) => f32s(&found, "vectors")?,
+            None => return Err(failed("the embed artefact holds no vectors", "Run again.")),
+        };
+        let dimensions = values.len() / rows.max(1);
+        Ok(Vectors { values, dimensions })
+    }
+
+    fn make(self, bench: &Bench<'_>) -> Outcome<(Artefact, bool)> {
+        let mut shards = None;
+        let found = artefact(bench, STAGE, &self.inputs, || match &self.encoder {
+            None => self.tfidf(bench),
+            Some(path) => self.encode(bench, path, &mut shards),
+        })?;
+        if let Some(shards) = shards {
+            shards.clear()?;
+        }
+        Ok(found)
+    }
+
+    fn text(&self, sample: &Sample) -> String {
+        if self.vectors.text == "instruction" { sample.instruction.clone() } else { sample.question().into_owned() }
+    }
+
+    fn tfidf(&self, bench: &Bench<'_>) -> Outcome<Made> {
+        let pool = import::pool(bench.session)?;
+        let texts: Vec<String> = pool.samples.iter().map(|sample| self.text(sample)).collect();
+        drop(pool);
+        let params = TfidfParams { dimensions: self.vectors.dimensions, ..TfidfParams::default() };
+        let found = bench
+            .work("TF-IDF + SVD", "steps", |monitor| tfidf_vectors(&texts, &params, monitor))
+            .map_err(Told::told)?;
+        let summary = json(&serde_json::json!({
+            "terms": found.terms,
+            "dimensions": found.dimensions,
+            "samples_without_terms": found.without_terms.len(),
+        }));
+        Ok(made(found.vectors, found.dimensions, texts.len(), summary))
+    }
+
+    fn encode(&self, bench: &Bench<'_>, path: &Path, kept: &mut Option<Shards>) -> Outcome<Made> {
+        let pool = import::pool(bench.session)?;
+        let samples = bench.session.samples()?;
+        let texts: Vec<String> = pool.samples.iter().map(|sample| self.text(sample)).collect();
+        drop(pool);
+        let encoder = SentenceEncoder::load(path).map_err(Told::told)?;
+        // Equal lengths stay in content-hash order, so that shards do not depend on the pool's order.
+        let mut order = samples.order.clone();
+        order.sort_by_key(|&row| Reverse(texts[row as usize].len()));
+        let plan = ShardPlan::cut(STAGE, &self.inputs.key(), &order, SHARD);
+        let width = encoder.dimensions();
+        let started = Instant::now();
+        let shards = bench.work("encoding", "characters", |monitor| {
+            let lengths = |rows: &[u32]| rows.iter().map(|&row| texts[row as usize].len() as u64).sum::<u64>();
+            job::run(&bench.session.folder, plan, monitor, lengths, |rows, part| {
+                let texts: Vec<String> = rows.iter().map(|&row| texts[row as usize].clone()).collect();
+                let length = lengths(rows);
+                let scaled = Scaled { part, length };
+                let vectors = encoder.encode(&texts, &scaled).map_err(Told::told)?;
+                let mut arrays = Arrays::new();
+                arrays.insert("vectors", Array::matrix(rows.len(), width, vectors));
+                Ok(arrays)
+            })
+        })?;
+        let mut vectors = vec![0.0; texts.len() * width];
+        for (rows, arrays) in shards.parts() {
+            let values = arrays.f32("vectors").ok_or_else(|| failed("a shard holds no vectors", "Run again."))?;
+            for (&row, vector) in rows.iter().zip(values.chunks_exact(width)) {
+                vectors[row as usize * width..][..width].copy_from_slice(vector);
+            }
+        }
+        let characters: usize = texts.iter().map(String::len).sum();
+        if shards.computed == shards.total {
+            let rate = characters as f64 / started.elapsed().as_secs_f64().max(1e-3);
+            lock(&bench.session.catalogue).set_rate("encode", rate).map_err(Told::told)?;
+        }
+        let summary = json(&serde_json::json!({"dimensions": width, "characters": characters}));
+        let made = made(vectors, width, texts.len(), summary);
+        *kept = Some(shards);
+        Ok(made)
+    }
+}
+
+/// Progress of an encoder, which counts its own tokens, in the characters of the shard.
+struct Scaled<'a> {
+    part: &'a Part<'a>,
+    length: u64,
+}
+
+impl Monitor for Scaled<'_> {
+    fn progress(&self, done: u64, total: u64) {
+        self.part.progress((done as f64 / total.max(1) as f64 * self.length as f64) as u64, self.length);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.part.cancelled()
+    }
+}
+
+fn made(vectors: Vec<f32>, dimensions: usize, rows: usize, summary: serde_json::Value) -> Made {
+    let mut arrays = Arrays::new();
+    arrays.insert("vectors", Array::matrix(rows, dimensions, vectors));
+    Made { arrays, summary }
+}
+
+/// What the vectors are called on screen.
+pub(crate) fn label(session: &Session) -> String {
+    let encoder = session.recipe().recipe.vectors.encoder.clone();
+    if encoder.is_empty() {
+        return "TF-IDF + SVD".to_owned();
+    }
+    let name = encoder.split('@').next().unwrap_or(&encoder).rsplit(['/', '\\']).next().unwrap_or(&encoder);
+    name.strip_prefix("all-").unwrap_or(name).to_owned()
+}

@@ -1,0 +1,89 @@
+//! The stages of a run, all of the same shape: parameters from the recipe are checked into a plan that names every
+//! input and so its key; the plan is run with a voice; what comes out is an artefact with its manifest.
+
+pub(crate) mod concepts;
+pub(crate) mod embed;
+pub(crate) mod import;
+pub(crate) mod kmeans;
+pub(crate) mod manifold;
+pub(crate) mod prune;
+pub(crate) mod score;
+pub(crate) mod select;
+
+use std::time::Instant;
+
+use paser_project::{Arrays, Artefact, Inputs, Measured, StageRecord};
+use paser_protocol::{Event, Monitor, Stage};
+
+use crate::{
+    machine,
+    progress::Reporter,
+    session::{Session, lock},
+    trouble::{Outcome, Told},
+};
+
+/// What a stage has to work with.
+pub(crate) struct Bench<'a> {
+    pub session: &'a Session,
+    pub reporter: &'a Reporter<'a>,
+    pub stage: Stage,
+    pub threads: usize,
+}
+
+impl Bench<'_> {
+    pub(crate) fn work<T>(&self, what: &str, unit: &str, work: impl FnOnce(&dyn Monitor) -> T) -> T {
+        self.reporter.work(self.stage, what, unit, work)
+    }
+
+    pub(crate) fn notice(&self, text: impl Into<String>) {
+        self.reporter.send(Event::Notice { text: text.into() });
+    }
+}
+
+/// What a stage made, before it is stored.
+pub(crate) struct Made {
+    pub arrays: Arrays,
+    pub summary: serde_json::Value,
+}
+
+/// The artefact under the key of `inputs`, computed only where it is not there or damaged. True: it was there.
+pub(crate) fn artefact(
+    bench: &Bench<'_>,
+    stage: &str,
+    inputs: &Inputs,
+    make: impl FnOnce() -> Outcome<Made>,
+) -> Outcome<(Artefact, bool)> {
+    let key = inputs.key();
+    match bench.session.store.get(stage, &key) {
+        Ok(Some(found)) => return Ok((found, true)),
+        Ok(None) => {}
+        Err(damaged) => bench.notice(format!("{damaged}; it is computed anew")),
+    }
+    let started = Instant::now();
+    let made = make()?;
+    let measured = Measured {
+        seconds: started.elapsed().as_secs_f64(),
+        peak_memory_bytes: machine::peak_memory(),
+        summary: made.summary,
+    };
+    let manifest = bench.session.store.put(stage, inputs, &made.arrays, measured).map_err(Told::told)?;
+    Ok((Artefact { manifest, arrays: made.arrays }, false))
+}
+
+/// Writes into the catalogue what a stage made last.
+pub(crate) fn record(session: &Session, stage: &str, artefact: &Artefact) -> Outcome<()> {
+    let manifest = &artefact.manifest;
+    let record = StageRecord {
+        stage: stage.to_owned(),
+        key: manifest.key.clone(),
+        inputs: manifest.inputs.clone(),
+        seconds: manifest.seconds,
+        peak_memory_bytes: manifest.peak_memory_bytes,
+    };
+    lock(&session.catalogue).record_stage(&record).map_err(Told::told)
+}
+
+/// JSON of what always serialises.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}

@@ -1,0 +1,383 @@
+//! Score: one teacher-forced pass of both models over the pool, in shards by (length, content hash) that survive a
+//! kill (method.md 2).
+
+use std::{
+    cmp::Reverse,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Instant,
+};
+
+use paser_data::{Encoded, Encoding, Template, Tokenizer, encode_pool};
+use paser_model::{Checkpoint, Decoder};
+use paser_project::{Array, Arrays, Inputs, ShardPlan, recipe::Recipe};
+use paser_protocol::Report;
+use paser_score::{Item, SampleScore, ScoreParams, score};
+
+use super::{Bench, Made, artefact, import, json, prune, record};
+use crate::{
+    job::{self, Shards},
+    loaded::{SCORED, SCORE_COLUMNS, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
+    session::{Session, lock},
+    sources::{self, Kind, Known, ModelFacts},
+    trouble::{Outcome, Told, failed, unusable},
+};
+
+const VERSION: u32 = 1;
+pub(crate) const STAGE: &str = "score";
+/// Response positions whose logits exist at once, per thread.
+const HEAD_CHUNK: usize = 256;
+
+pub(crate) struct ScorePlan {
+    recipe: Recipe,
+    dense: Source,
+    pruned: Source,
+    max_tokens: usize,
+    pub inputs: Inputs,
+}
+
+struct Source {
+    /// None where the folder is gone and only what it held is known.
+    path: Option<PathBuf>,
+    reference: String,
+    facts: ModelFacts,
+}
+
+/// The longest sample that both models and the template take.
+pub(crate) fn max_tokens(recipe: &Recipe, dense: &ModelFacts, pruned: &ModelFacts) -> usize {
+    recipe.template.max_tokens.min(dense.context).min(pruned.context)
+}
+
+/// Everything that decides the scores.
+pub(crate) fn inputs(recipe: &Recipe, samples: &Samples, dense: &ModelFacts, pruned: &ModelFacts) -> Inputs {
+    let template = match recipe.template.name.as_str() {
+        "chat" => dense.chat.clone().unwrap_or_default(),
+        name => Template::by_name(name, Path::new("")).map(|template| template.fingerprint()).unwrap_or_default(),
+    };
+    Inputs::new()
+        .with("program's scoring", VERSION)
+        .with("samples", &samples.fingerprint)
+        .with("template", template)
+        .with("longest sample", max_tokens(recipe, dense, pruned))
+        .with("tokenizer", dense.tokenizer.as_deref().unwrap_or_default())
+        .with("dense model", &dense.content)
+        .with("pruned model", &pruned.content)
+        .with("precision", "f32")
+        .with("score.batch_tokens", recipe.score.batch_tokens)
+        .with("score.shard", recipe.score.shard)
+}
+
+/// Refuses a pair that cannot be compared token by token.
+pub(crate) fn check_pair(dense: (&str, &ModelFacts), pruned: (&str, &ModelFacts)) -> Result<(), Report> {
+    let Some(tokenizer) = &dense.1.tokenizer else {
+        return Err(unusable(
+            format!("the dense model {} has no tokenizer.json", dense.0),
+            "Copy the tokenizer's files into its folder.",
+        ));
+    };
+    if pruned.1.tokenizer.as_ref().is_some_and(|other| other != tokenizer) {
+        return Err(unusable(
+            format!(
+                "the tokenizers of {} and {} differ ({} and {} entries), so their next tokens cannot be compared",
+                dense.0, pruned.0, dense.1.vocabulary, pruned.1.vocabulary
+            ),
+            "Damage is the difference of two models on the same tokens: take the pruned copy of this dense model.",
+        ));
+    }
+    for (role, (name, facts)) in [("dense", dense), ("pruned", pruned)] {
+        if facts.vocab < dense.1.vocabulary {
+            return Err(unusable(
+                format!(
+                    "the {role} model {name} gives {} logits, but the tokenizer has {} entries",
+                    facts.vocab, dense.1.vocabulary
+                ),
+                "Model and tokenizer do not belong together: take both from the same source.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
+    let session = bench.session;
+    let known = sources::known_model(&lock(&session.catalogue), &session.folder, reference);
+    let reference = reference.to_owned();
+    if let Known::Gone(facts) = known {
+        return Ok(Source { path: None, reference, facts });
+    }
+    let path = bench.work(&format!("fetching the {role} model"), "bytes", |monitor| {
+        sources::obtain_model(&session.folder, &reference, Kind::Model, monitor)
+    })?;
+    let facts = match known {
+        Known::Yes(facts) => facts,
+        _ => bench.work(&format!("reading the {role} model"), "parameters", |monitor| {
+            sources::model_facts(&session.catalogue, &reference, &path, monitor)
+        })?,
+    };
+    Ok(Source { path: Some(path), reference, facts })
+}
+
+impl Source {
+    fn path(&self) -> Outcome<&Path> {
+        self.path.as_deref().ok_or_else(|| {
+            unusable(format!("{}: the model is not there any more", self.reference), "Correct [models] in recipe.toml.")
+        })
+    }
+}
+
+impl ScorePlan {
+    /// None where the recipe names no pair of models.
+    pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Option<Self>> {
+        let session = bench.session;
+        let recipe = session.recipe().recipe.clone();
+        let samples = session.samples()?;
+        if recipe.models.dense.is_empty() || (recipe.models.pruned.is_empty() && recipe.prune.method == "none") {
+            return Ok(None);
+        }
+        let dense = source(bench, &recipe.models.dense, "dense")?;
+        let reference = prune::reference(&recipe, Some(&dense.facts), Some(&samples.fingerprint))
+            .ok_or_else(|| failed("no pruned model can be named", "Correct [models] and [prune] in recipe.toml."))?;
+        if recipe.prune.method != "none" {
+            let out = session.folder.resolve(&reference);
+            if !out.is_dir() {
+                prune::bring_up(bench, &recipe, dense.path()?, &out)?;
+            }
+        }
+        let pruned = source(bench, &reference, "pruned")?;
+        check_pair((&dense.reference, &dense.facts), (&pruned.reference, &pruned.facts))?;
+        if recipe.template.name == "chat" && dense.facts.chat.is_none() {
+            return Err(unusable(
+                format!("the dense model {} has no chat template", dense.reference),
+                "Set template.name to alpaca or plain.",
+            ));
+        }
+        let max_tokens = max_tokens(&recipe, &dense.facts, &pruned.facts);
+        let inputs = inputs(&recipe, &samples, &dense.facts, &pruned.facts);
+        Ok(Some(Self { recipe, dense, pruned, max_tokens, inputs }))
+    }
+
+    /// Brings the scores up to date. True: they were.
+    pub(crate) fn bring_up(self, bench: &Bench<'_>) -> Outcome<bool> {
+        let session = bench.session;
+        let key = self.inputs.key();
+        if session.loaded().scores.is_some_and(|scores| scores.key == key) {
+            return Ok(true);
+        }
+        let mut shards = None;
+        let (found, cached) = artefact(bench, STAGE, &self.inputs, || self.run(bench, &mut shards))?;
+        if let Some(shards) = shards {
+            shards.clear()?;
+        }
+        let scores = Scores::read(&found)?;
+        record(session, STAGE, &found)?;
+        session.with_loaded(|loaded| loaded.scores = Some(scores.into()));
+        Ok(cached)
+    }
+
+    fn run(&self, bench: &Bench<'_>, kept: &mut Option<Shards>) -> Outcome<Made> {
+        let session = bench.session;
+        let samples = session.samples()?;
+        let dense_dir = self.dense.path()?;
+        let tokenizer = Tokenizer::from_model_dir(dense_dir).map_err(Told::told)?;
+        let template = Template::by_name(&self.recipe.template.name, dense_dir).map_err(Told::told)?;
+        let pool = import::pool(session)?;
+        let encodings = bench
+            .work("tokenising", "samples", |monitor| {
+                encode_pool(&pool, &template, &tokenizer, self.max_tokens, monitor)
+            })
+            .map_err(Told::told)?;
+        drop(pool);
+
+        let length = |row: u32| match &encodings[row as usize] {
+            Encoding::Scorable(encoded) => encoded.ids.len() as u64,
+            Encoding::Unscorable(_) => 0,
+        };
+        let mut order: Vec<u32> = samples.order.iter().copied().filter(|row| length(*row) > 0).collect();
+        order.sort_by_key(|&row| Reverse(length(row)));
+        let plan = ShardPlan::cut(STAGE, &self.inputs.key(), &order, self.recipe.score.shard);
+        let models = Models { dense: self.dense.path()?, pruned: self.pruned.path()?, loaded: OnceLock::new() };
+        let params = ScoreParams {
+            tokens_per_batch: self.recipe.score.batch_tokens,
+            head_chunk: HEAD_CHUNK,
+            threads: bench.threads,
+            tau: Vec::new(),
+            vocabulary: tokenizer.vocabulary(),
+        };
+        let started = Instant::now();
+        let tokens_of = |rows: &[u32]| rows.iter().map(|row| length(*row)).sum::<u64>();
+        let shards = bench.work("scoring", "tokens", |monitor| {
+            job::run(&session.folder, plan, monitor, tokens_of, |rows, part| {
+                let (dense, pruned) = models.get()?;
+                let items: Vec<Item<'_>> = rows
+                    .iter()
+                    .filter_map(|&row| match &encodings[row as usize] {
+                        Encoding::Scorable(encoded) => Some(item(row, encoded)),
+                        Encoding::Unscorable(_) => None,
+                    })
+                    .collect();
+                let scores = score(dense, pruned, &items, &params, part).map_err(|error| self.told(error, &samples))?;
+                Ok(columns(&scores))
+            })
+        })?;
+        let seconds = started.elapsed().as_secs_f64();
+        let rate = self.operations(tokens_of(&order)) / seconds.max(1e-3);
+        if shards.computed == shards.total && shards.total > 0 {
+            lock(&session.catalogue).set_rate(STAGE, rate).map_err(Told::told)?;
+        }
+        let made = self.merge(&shards, &encodings, rate)?;
+        *kept = Some(shards);
+        Ok(made)
+    }
+
+    /// Names the sample by its id rather than by its row.
+    fn told(&self, error: paser_score::ScoreError, samples: &Samples) -> Report {
+        use paser_score::ScoreError;
+        let row = match &error {
+            ScoreError::Sample { row, .. } | ScoreError::NotFinite { row, .. } => Some(*row as usize),
+            _ => None,
+        };
+        let mut report = error.told();
+        if let Some(row) = row {
+            report.what = format!(
+                "sample {} (line {}): {} [dense {}, pruned {}]",
+                samples.ids[row], samples.lines[row], report.what, self.dense.reference, self.pruned.reference
+            );
+        }
+        report
+    }
+
+    /// Floating point operations of both models over so many tokens.
+    fn operations(&self, tokens: u64) -> f64 {
+        2.0 * (self.dense.facts.parameters + self.pruned.facts.parameters) as f64 * tokens as f64
+    }
+
+    fn merge(&self, shards: &Shards, encodings: &[Encoding], rate: f64) -> Outcome<Made> {
+        let rows = encodings.len();
+        let mut floats: Vec<Vec<f32>> = vec![vec![f32::NAN; rows]; SCORE_COLUMNS.len()];
+        let lacking = |name: &str| failed(format!("a shard holds no column `{name}`"), "Run again.");
+        for (members, arrays) in shards.parts() {
+            for ((name, _, _), column) in SCORE_COLUMNS.iter().zip(&mut floats) {
+                let values = arrays.f32(name).ok_or_else(|| lacking(name))?;
+                for (&row, value) in members.iter().zip(values) {
+                    column[row as usize] = *value;
+                }
+            }
+        }
+        let mut counts: Vec<Vec<u32>> = vec![vec![0; rows]; TOKEN_COLUMNS.len()];
+        let mut trained = vec![self.max_tokens as u32; rows];
+        let (mut state, mut cut) = (vec![UNSCORABLE; rows], vec![0_u8; rows]);
+        let mut facts = ScoreFacts {
+            tokens: 0,
+            response_tokens: 0,
+            unscorable: 0,
+            cut: 0,
+            max_tokens: self.max_tokens,
+            rate,
+            reasons: Vec::new(),
+        };
+        for (row, encoding) in encodings.iter().enumerate() {
+            match encoding {
+                Encoding::Unscorable(reason) => {
+                    facts.unscorable += 1;
+                    facts.reasons.push((row as u32, reason.clone()));
+                }
+                Encoding::Scorable(encoded) => {
+                    state[row] = SCORED;
+                    cut[row] = u8::from(encoded.cut);
+                    let numbers = [encoded.sample_tokens, encoded.prompt_tokens, encoded.response_tokens];
+                    for (column, number) in counts.iter_mut().zip(numbers) {
+                        column[row] = number;
+                    }
+                    trained[row] = encoded.ids.len() as u32;
+                    facts.tokens += encoded.ids.len() as u64;
+                    facts.response_tokens += u64::from(encoded.response_tokens);
+                    facts.cut += u64::from(encoded.cut);
+                }
+            }
+        }
+        let mut arrays = Arrays::new();
+        for ((name, _, _), column) in SCORE_COLUMNS.iter().zip(floats) {
+            arrays.insert(*name, Array::column(column));
+        }
+        for ((name, _), column) in TOKEN_COLUMNS.iter().zip(counts) {
+            arrays.insert(*name, Array::column(column));
+        }
+        arrays
+            .insert("trained_tokens", Array::column(trained))
+            .insert("state", Array::column(state))
+            .insert("cut", Array::column(cut));
+        Ok(Made { arrays, summary: json(&facts) })
+    }
+}
+
+/// Both models, loaded when the first shard needs them.
+struct Models<'a> {
+    dense: &'a Path,
+    pruned: &'a Path,
+    loaded: OnceLock<(Decoder, Decoder)>,
+}
+
+impl Models<'_> {
+    fn get(&self) -> Outcome<(&Decoder, &Decoder)> {
+        if self.loaded.get().is_none() {
+            // Nobody else fills it: shards are computed one after the other.
+            let _ = self.loaded.set((load(self.dense)?, load(self.pruned)?));
+        }
+        self.loaded.get().map(|(dense, pruned)| (dense, pruned)).ok_or_else(|| failed("the models are not loaded", ""))
+    }
+}
+
+pub(crate) fn load(path: &Path) -> Outcome<Decoder> {
+    let checkpoint = Checkpoint::open(path).map_err(Told::told)?;
+    Decoder::load(&checkpoint).map_err(Told::told)
+}
+
+pub(crate) fn item(row: u32, encoded: &Encoded) -> Item<'_> {
+    Item {
+        row,
+        ids: &encoded.ids,
+        prompt_tokens: encoded.prompt_tokens,
+        response_tokens: encoded.response_tokens,
+        sample_tokens: encoded.sample_tokens,
+    }
+}
+
+/// One array per score, in the order of the shard.
+fn columns(scores: &[SampleScore]) -> Arrays {
+    let mut arrays = Arrays::new();
+    for (name, _, _) in SCORE_COLUMNS {
+        let values: Vec<f32> = scores.iter().map(|score| value(score, name) as f32).collect();
+        arrays.insert(name, Array::column(values));
+    }
+    arrays
+}
+
+fn value(score: &SampleScore, name: &str) -> f64 {
+    match name {
+        "jsd" => score.jsd,
+        "jsd_rest" => score.jsd_rest.unwrap_or(f64::NAN),
+        "jsd_first" => score.jsd_first,
+        "jsd_first3" => score.jsd_first3,
+        "first_share" => score.first_share,
+        "ies" => score.ies,
+        "loss_dense" => score.loss_dense,
+        "loss_pruned" => score.loss_pruned,
+        "kl_dense_pruned" => score.kl_dense_pruned,
+        "kl_pruned_dense" => score.kl_pruned_dense,
+        "entropy_dense" => score.entropy_dense,
+        "entropy_pruned" => score.entropy_pruned,
+        "top1_agreement" => score.top1_agreement,
+        _ => f64::NAN,
+    }
+}
+
+/// Both models of the recipe, found without the network and without reading them whole.
+pub(crate) fn known_pair(session: &Session, recipe: &Recipe) -> (Option<Known<ModelFacts>>, Option<Known<ModelFacts>>) {
+    let catalogue = lock(&session.catalogue);
+    let known = |reference: &str| sources::known_model(&catalogue, &session.folder, reference);
+    let dense = (!recipe.models.dense.is_empty()).then(|| known(&recipe.models.dense));
+    let samples = session.loaded().samples.map(|samples| samples.fingerprint.clone());
+    let facts = dense.clone().and_then(Known::value);
+    let pruned = prune::reference(recipe, facts.as_ref(), samples.as_deref()).map(|reference| known(&reference));
+    (dense, pruned)
+}

@@ -1,0 +1,45 @@
+//! Select: the recipe's selections, computed and stored whole. Those frozen by a person are left alone.
+
+use super::Bench;
+use crate::{
+    session::lock,
+    trouble::{Outcome, Told},
+};
+
+/// Brings every selection of the recipe up to date. True: all were.
+pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
+    let session = bench.session;
+    let recipe = session.recipe();
+    let stored = lock(&session.catalogue).selections().map_err(Told::told)?;
+    let mut all_cached = true;
+    for named in &recipe.recipe.selections {
+        let current = stored.iter().find(|selection| selection.name == named.name);
+        if current.is_some_and(|current| !current.by_recipe) {
+            bench.notice(format!(
+                "the name {} belongs to a selection frozen by hand: the recipe's selection of that name is left out",
+                named.name
+            ));
+            continue;
+        }
+        let inputs = session.selection_inputs(&named.plan, bench)?;
+        if current.is_some_and(|current| current.key == inputs.key()) {
+            continue;
+        }
+        let selected =
+            bench.work(&format!("selecting {}", named.name), "samples", |monitor| {
+                session.select_with(&named.plan, bench, monitor)
+            })?;
+        session.store_selection(&named.name, &selected, true)?;
+        all_cached = false;
+    }
+    for gone in stored.iter().filter(|stored| stored.by_recipe) {
+        if !recipe.recipe.selections.iter().any(|named| named.name == gone.name) {
+            lock(&session.catalogue).remove_selection(&gone.name).map_err(Told::told)?;
+            all_cached = false;
+        }
+    }
+    if !all_cached {
+        session.touch();
+    }
+    Ok(all_cached)
+}

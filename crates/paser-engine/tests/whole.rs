@@ -1,0 +1,213 @@
+//! The whole way from a pool and two models to selections, and what of it is computed again when something changes.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{World, computed, run, run_with};
+use paser_protocol::{Budget, ExportFormat, Failure, ReasonCode, RowQuery, SelectionPlan, Stage, StageState, Strategy};
+
+#[test]
+fn a_pool_alone_becomes_clusters_and_a_map() {
+    let world = World::new(600);
+    let draft = paser_protocol::ProjectDraft { dense: String::new(), pruned: String::new(), ..world.draft("p") };
+    let session = paser_engine::Session::create(&draft).unwrap();
+    let summary = run(&session, Stage::Select).unwrap();
+    assert_eq!(summary.stages.len(), 3, "no models, so nothing is scored: {summary:?}");
+    let view = session.view();
+    assert_eq!(view.pool.samples, 600);
+    assert!(view.clusters.len() >= 2 && view.clusters.iter().map(|cluster| cluster.samples).sum::<u64>() == 600);
+    assert!(view.clusters.iter().all(|cluster| !cluster.name.is_empty()));
+    let map = view.columns.iter().find(|column| column.name == "map").unwrap();
+    assert_eq!(session.column(&map.key).unwrap().len(), 600 * 8);
+    let extra = view.columns.iter().find(|column| column.name == "extra:capability").unwrap();
+    assert_eq!(session.column(&extra.key).unwrap().len(), 600 * 4);
+    assert!(session.select(&SelectionPlan::default()).unwrap_err().what.contains("scored"));
+}
+
+#[test]
+fn a_run_ends_with_selections_that_add_up_and_the_next_one_finds_everything() {
+    let world = World::new(700);
+    let session = world.project("p");
+    let summary = run(&session, Stage::Select).unwrap();
+    assert_eq!(computed(&summary), Stage::ALL);
+    assert_eq!(summary.selections.len(), 3);
+    for selection in &session.view().selections {
+        assert_eq!(selection.budget, 140);
+        assert_eq!(selection.selected, 140);
+        assert_eq!(selection.ledger.iter().map(|row| row.quota).sum::<u64>(), 140);
+        let reasons = session.column(&selection.reason_column).unwrap();
+        assert_eq!(reasons.len(), 700);
+        assert_eq!(reasons.iter().filter(|byte| ReasonCode::from_byte(**byte).is_taken()).count(), 140);
+    }
+    assert!(session.view().stages.iter().all(|stage| matches!(stage.state, StageState::Done { .. })));
+    let before = session.view();
+    drop(session);
+
+    let session = world.open("p");
+    let again = session.view();
+    assert_eq!(again.selections, before.selections);
+    assert_eq!(again.clusters, before.clusters);
+    assert_eq!(again.columns, before.columns);
+    assert!(again.stages.iter().all(|stage| matches!(stage.state, StageState::Done { .. })), "{:?}", again.stages);
+    assert_eq!(computed(&run(&session, Stage::Select).unwrap()), []);
+}
+
+#[test]
+fn threads_and_the_order_of_the_file_change_no_byte() {
+    let world = World::new(500);
+    let one = world.project("one");
+    run_with(&one, Stage::Select, 1).unwrap();
+    let two = world.project("two");
+    run_with(&two, Stage::Select, 2).unwrap();
+    let names: Vec<String> = one.frozen().into_iter().map(|frozen| frozen.name).collect();
+    for name in &names {
+        let (a, b) = (one.frozen_named(name).unwrap(), two.frozen_named(name).unwrap());
+        assert_eq!((&a.rows, &a.reasons, &a.view), (&b.rows, &b.reasons, &b.view), "{name}");
+    }
+    drop(two);
+
+    let mut rows = common::rows(500);
+    rows.reverse();
+    rows.swap(3, 400);
+    common::write_pool(&world.path("pool.jsonl"), &rows);
+    let permuted = world.project("permuted");
+    run_with(&permuted, Stage::Select, 2).unwrap();
+    for name in &names {
+        let (a, b) = (one.frozen_named(name).unwrap(), permuted.frozen_named(name).unwrap());
+        assert_eq!(a.ids, b.ids, "{name}");
+    }
+}
+
+#[test]
+fn each_change_runs_exactly_what_depends_on_it() {
+    use Stage::{Embed, Import, Manifold, Score, Select};
+    let world = World::new(400);
+    let mut session = world.project("p");
+    run(&session, Select).unwrap();
+    let mut check = |what: &str, expected: &[Stage]| {
+        let stale: Vec<Stage> = {
+            session.reread();
+            let view = session.view();
+            view.stages.iter().filter(|s| !matches!(s.state, StageState::Done { .. })).map(|s| s.stage).collect()
+        };
+        let found = computed(&run(&session, Select).unwrap());
+        assert_eq!(found, expected, "{what}");
+        assert_eq!(stale, expected, "{what}: as the window tells it");
+        assert_eq!(computed(&run(&session, Select).unwrap()), [], "{what}: a second time");
+    };
+    check("nothing", &[]);
+    world.edit("p", "clusters = 4", "clusters = 5");
+    check("number of clusters", &[Manifold, Select]);
+    world.edit("p", "\ndimensions = 256", "\ndimensions = 64");
+    check("vectors", &[Embed, Manifold, Select]);
+    world.edit("p", "name = \"plain\"", "name = \"alpaca\"");
+    check("template", &[Score, Select]);
+    world.edit("p", "max_tokens = 512", "max_tokens = 300");
+    check("longest sample", &[Score, Select]);
+    world.edit("p", "batch_tokens = 1024", "batch_tokens = 512");
+    check("batches", &[Score, Select]);
+    world.edit("p", "per_sample = 5", "per_sample = 4");
+    check("concepts", &[Manifold, Select]);
+    world.edit("p", "holdout = \"none\"", "holdout = \"multiples of 20\"");
+    check("hold-out", &[Import, Manifold, Select]);
+    world.edit("p", "budget = \"20%\"", "budget = \"10%\"");
+    check("budgets", &[Select]);
+    common::write_model(&world.path("dense"), 2, false);
+    check("dense weights", &[Score, Select]);
+    common::write_model(&world.path("pruned"), 2, true);
+    check("pruned weights", &[Score, Select]);
+    for model in ["dense", "pruned"] {
+        common::write_tokenizer(&world.path(model), &["ab"]);
+    }
+    check("tokenizer", &[Score, Select]);
+    let mut rows = common::rows(400);
+    rows[7] = rows[7].replace("first letter", "last letter");
+    rows[8] = rows[8].replace("Sort", "Order");
+    common::write_pool(&world.path("pool.jsonl"), &rows);
+    check("a sample's text", &[Import, Embed, Manifold, Score, Select]);
+}
+
+#[test]
+fn edits_selections_and_exports_hold_together() {
+    let world = World::new(400);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let plan = SelectionPlan { budget: Budget::Samples(40), ..SelectionPlan::default() };
+    let view = session.select(&plan).unwrap();
+    let reasons = session.column(&view.reason_column).unwrap();
+    let left_out = reasons.iter().position(|byte| !ReasonCode::from_byte(*byte).is_taken()).unwrap() as u32;
+    let taken = reasons.iter().position(|byte| ReasonCode::from_byte(*byte).is_taken()).unwrap() as u32;
+
+    let frozen = session.freeze("before").unwrap();
+    assert_eq!(frozen.selected, 40);
+    assert!(session.replay("before").unwrap());
+    session.curate(&paser_protocol::Edit::Pin { rows: vec![left_out], reason: "wanted".to_owned() }).unwrap();
+    session.curate(&paser_protocol::Edit::Exclude { rows: vec![taken], reason: "bad".to_owned() }).unwrap();
+    let view = session.select(&plan).unwrap();
+    let reasons = session.column(&view.reason_column).unwrap();
+    assert_eq!(ReasonCode::from_byte(reasons[left_out as usize]), ReasonCode::Pinned);
+    assert_eq!(ReasonCode::from_byte(reasons[taken as usize]), ReasonCode::Excluded);
+    assert!(session.replay("before").unwrap_err().what.contains("curation"));
+    session.undo().unwrap();
+    session.undo().unwrap();
+    assert!(session.replay("before").unwrap());
+    session.redo().unwrap();
+    session.freeze("after").unwrap();
+    assert!(session.freeze("after").unwrap_err().what.contains("already"));
+    let comparison = session.compare(&["before".to_owned(), "after".to_owned()]).unwrap();
+    assert!(comparison.overlaps[0].shared >= 30 && comparison.overlaps[0].shared < 40);
+
+    let exported = session.export(Some("after"), ExportFormat::AlpacaJsonl, "after.jsonl").unwrap();
+    assert_eq!(exported.samples, 40);
+    let text = fs_err::read_to_string(&exported.paths[0]).unwrap();
+    assert_eq!(text.lines().count(), 40);
+    let manifest = fs_err::read_to_string(&exported.paths[1]).unwrap();
+    assert!(manifest.contains("pruned model"), "{manifest}");
+    let download = session.export(None, ExportFormat::AlpacaJson, "").unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&download.download.unwrap()).unwrap();
+    assert_eq!(rows.len(), 40);
+    let plan_after = session.view().plan;
+    drop(session);
+    let session = world.open("p");
+    assert_eq!(session.view().plan, plan_after);
+    assert_eq!(session.view().curation.pinned, [left_out]);
+}
+
+#[test]
+fn rows_are_found_filtered_and_sorted() {
+    let world = World::new(300);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let rows = |query: RowQuery| session.rows(&query).unwrap();
+    let sorting = rows(RowQuery { text: "sort words".to_owned(), ..RowQuery::default() });
+    assert_eq!(sorting, (0..300).filter(|row| row % 5 == 3).collect::<Vec<u32>>());
+    let by_damage = rows(RowQuery { sort: "jsd".to_owned(), descending: true, ..RowQuery::default() });
+    assert_eq!(by_damage.len(), 300);
+    let column = session.view().columns.into_iter().find(|column| column.name == "jsd").unwrap();
+    let jsd = paser_protocol::decode_f32(&session.column(&column.key).unwrap());
+    assert!(by_damage.windows(2).all(|pair| jsd[pair[0] as usize] >= jsd[pair[1] as usize]));
+    let brushed = RowQuery { rows: Some(vec![5, 9, 2]), sort: "weight".to_owned(), ..RowQuery::default() };
+    assert_eq!(session.rows(&brushed).unwrap_err().failure, Failure::Usage);
+    assert_eq!(rows(RowQuery { sort: "id".to_owned(), ..brushed }).len(), 3);
+    let capability = RowQuery { sort: "extra:capability".to_owned(), ..RowQuery::default() };
+    assert_eq!(rows(capability)[0] % 5, 0, "arithmetic comes first");
+    let cluster = RowQuery { clusters: vec![0], ..RowQuery::default() };
+    assert_eq!(rows(cluster).len() as u64, session.view().clusters[0].samples);
+
+    let sample = session.sample(3).unwrap();
+    assert_eq!(sample.line, 4);
+    assert!(sample.instruction.starts_with("Sort"));
+    assert!(sample.values.iter().any(|(label, _, _)| label == "damage (JSD)"));
+    let tokens = session.tokens(3).unwrap();
+    let text: String = tokens.tokens.iter().map(|token| token.text.as_str()).collect();
+    assert!(text.starts_with(&sample.output), "{text:?}");
+    let mean = tokens.tokens.iter().map(|token| f64::from(token.jsd)).sum::<f64>() / tokens.tokens.len() as f64;
+    assert!((mean - f64::from(jsd[3])).abs() < 1e-6);
+    let conflict = session.select(&SelectionPlan { strategy: Strategy::Paser, ..SelectionPlan::default() }).unwrap();
+    let reasons = session.column(&conflict.reason_column).unwrap();
+    if let Some(row) = reasons.iter().position(|byte| *byte == ReasonCode::Conflict as u8) {
+        let sample = session.sample(row as u32).unwrap();
+        assert_eq!(sample.status, "conflict");
+        assert!(sample.blocking.is_some() && sample.why.starts_with("Rejected"));
+    }
+}

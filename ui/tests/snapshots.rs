@@ -1,0 +1,181 @@
+//! Pictures of every view in dark and light, drawn without a graphics card. `UPDATE_SNAPSHOTS=1` writes new ones.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use egui::Theme;
+use paser_protocol::{JobView, Stage};
+use support::{Bench, Start, engine::Engine};
+
+fn shot(bench: &mut Bench, name: &str, theme: Theme) {
+    bench.harness.remove_cursor();
+    bench.harness.run();
+    let theme = if theme == Theme::Dark { "dark" } else { "light" };
+    bench.harness.snapshot(format!("{name}-{theme}"));
+}
+
+/// The same view in both themes, each its own test.
+macro_rules! pictures {
+    ($name:ident, $file:literal, $steps:expr, $start:expr) => {
+        mod $name {
+            use super::*;
+
+            fn one(theme: Theme) {
+                let bench = Start { theme, ..$start }.open();
+                let mut bench = $steps(bench);
+                shot(&mut bench, $file, theme);
+            }
+
+            #[test]
+            fn dark() {
+                one(Theme::Dark);
+            }
+
+            #[test]
+            fn light() {
+                one(Theme::Light);
+            }
+        }
+    };
+}
+
+pictures!(welcome, "welcome", |bench: Bench| bench, Start::default());
+
+pictures!(first_look, "explore-first", Bench::demo, Start::default());
+
+pictures!(explore, "explore", |bench: Bench| brushed(bench.demo()), Start::default());
+
+/// The cluster of money brushed, a sample of it inspected.
+fn brushed(mut bench: Bench) -> Bench {
+    bench.click("bar:6");
+    bench.click("row:3");
+    bench
+}
+
+pictures!(new_project, "new-project", filled, Start { dialogs: true, ..Start::default() });
+
+fn filled(mut bench: Bench) -> Bench {
+    bench.click("NewProject");
+    for (field, text) in [
+        ("Dense model", "meta-llama/Llama-2-7b-hf"),
+        ("Pruned model", "./llama2-7b-llmpruner-25"),
+        ("Pool", "./recovery_mix.jsonl"),
+        ("Encoder", "sentence-transformers/all-MiniLM-L6-v2"),
+        ("Project folder", "./llama2-7b-p25"),
+    ] {
+        bench.click(&format!("field:{field}"));
+        bench.harness.event(egui::Event::Text(text.to_owned()));
+        bench.harness.run_steps(8);
+    }
+    bench
+}
+
+pictures!(ledger_and_taken, "ledger", unfolded, Start::default());
+
+fn unfolded(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("Ledger");
+    bench.harness.state_mut().state.run(ui::command::Command::ColourTaken);
+    bench.harness.run();
+    bench
+}
+
+pictures!(curves_of_k, "curves", curves, Start::default());
+
+fn curves(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("tab:curves");
+    bench.harness.state_mut().state.colour = ui::state::ColourBy::Column("extra:capability".into());
+    bench.harness.run();
+    bench
+}
+
+pictures!(palette, "palette", typed, Start::default());
+
+fn typed(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("Palette");
+    bench.harness.event(egui::Event::Text("col".to_owned()));
+    bench.harness.run();
+    bench
+}
+
+pictures!(scoring_and_a_failure, "scoring", scoring, Start { engine: running(), ..Start::default() });
+
+/// Half of the clusters have a first mean; a job runs.
+fn running() -> Engine {
+    Engine::new().edit(|project| {
+        for cluster in &mut project.clusters {
+            cluster.scored = cluster.samples * u64::from(cluster.cluster % 4) / 3;
+            if cluster.scored == 0 {
+                (cluster.cds, cluster.cds_low, cluster.cds_high, cluster.cds_rest) = (None, None, None, None);
+            } else if let Some(mean) = cluster.cds {
+                (cluster.cds_low, cluster.cds_high) = (Some(mean * 0.85), Some(mean * 1.15));
+            }
+        }
+        project.job = Some(JobView {
+            stage: Stage::Score,
+            what: "dense and pruned over the pool".into(),
+            done: 35_700,
+            total: 105_000,
+            unit: "tokens".into(),
+            seconds: 5.7,
+            eta_seconds: Some(11.0),
+            cancelling: false,
+        });
+    })
+}
+
+fn scoring(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.send(paser_protocol::Event::Finished {
+        report: Some(paser_protocol::Report::new(
+            paser_protocol::Failure::Machine,
+            "Scoring stopped at shard 41 of 76: the disk of /data is full.",
+            "The 40 finished shards are kept. Free 0.3 GB and run again.",
+        )),
+        seconds: 12.0,
+    });
+    bench.harness.run();
+    bench
+}
+
+#[test]
+fn freeze() {
+    let mut bench = Start::default().open().demo();
+    bench.click("Freeze");
+    shot(&mut bench, "freeze", Theme::Dark);
+}
+
+#[test]
+fn export() {
+    let mut bench = Start { theme: Theme::Light, ..Start::default() }.open().demo();
+    bench.harness.state_mut().state.run(ui::command::Command::Export);
+    bench.harness.run();
+    shot(&mut bench, "export", Theme::Light);
+}
+
+#[test]
+fn shortcuts() {
+    let mut bench = Start::default().open().demo();
+    bench.click("Shortcuts");
+    shot(&mut bench, "shortcuts", Theme::Dark);
+}
+
+#[test]
+fn nothing_computed_yet() {
+    let engine = Engine::with(false).edit(|project| {
+        project.clusters.clear();
+        project.columns.clear();
+        project.manifold = None;
+    });
+    let mut bench = Start { engine, theme: Theme::Light, ..Start::default() }.open().demo();
+    shot(&mut bench, "empty", Theme::Light);
+}
+
+#[test]
+fn wide() {
+    let mut bench = brushed(Start { size: [1920.0, 1080.0], ..Start::default() }.open().demo());
+    shot(&mut bench, "explore-1920", Theme::Dark);
+}

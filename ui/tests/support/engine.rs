@@ -1,0 +1,429 @@
+//! An engine in the same process: keeps a project, selects by the real quota arithmetic and falling efficiency, sorts,
+//! searches, curates with undo, and answers as the real one does.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use paser_protocol::{
+    Blocking, CurationView, DemoCard, Edit, EstimateView, ExportedView, Failure, Hello, LedgerRow, ProjectView, ReasonCode, Recent,
+    Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32,
+    encode_u32,
+};
+use ui::budget_math;
+
+use super::fixture::{self, Pool};
+
+pub struct Engine {
+    inner: Rc<RefCell<Inner>>,
+}
+
+struct Inner {
+    pool: Pool,
+    project: ProjectView,
+    recent: Vec<Recent>,
+    done: Vec<(Vec<u32>, Vec<u32>)>,
+    undone: Vec<(Vec<u32>, Vec<u32>)>,
+    queries: u64,
+    selects: u64,
+    fresh: BTreeMap<String, Vec<u8>>,
+    /// Fails the next request of any kind with this.
+    fails: Option<Report>,
+}
+
+impl Engine {
+    pub fn new() -> Self {
+        Self::with(true)
+    }
+
+    pub fn with(scored: bool) -> Self {
+        let pool = fixture::pool();
+        let project = fixture::project(&pool, scored);
+        let recent = vec![
+            Recent { name: "llama2-7b-p25".into(), path: "/data/runs/llama2-7b-p25".into(), line: "LLM-Pruner 25 %, 38,563 samples".into(), opened: fixture::NOW - 3_600 },
+            Recent { name: "qwen3-4b-2of4".into(), path: "/data/runs/qwen3-4b-2of4".into(), line: "2:4, 51,760 samples".into(), opened: fixture::NOW - 5 * 86_400 },
+        ];
+        let inner = Inner {
+            pool,
+            project,
+            recent,
+            done: vec![],
+            undone: vec![],
+            queries: 0,
+            selects: 0,
+            fresh: BTreeMap::new(),
+            fails: None,
+        };
+        Self { inner: Rc::new(RefCell::new(inner)) }
+    }
+
+    pub fn edit(self, change: impl FnOnce(&mut ProjectView)) -> Self {
+        change(&mut self.inner.borrow_mut().project);
+        self
+    }
+
+    pub fn without_recents(self) -> Self {
+        self.inner.borrow_mut().recent.clear();
+        self
+    }
+
+    /// The columns that never change; query and selection columns are appended by the answers.
+    pub fn columns(&self) -> BTreeMap<String, Vec<u8>> {
+        let pool = &self.inner.borrow().pool;
+        let mut columns = BTreeMap::from([
+            ("k-map".to_owned(), encode_f32(&pool.places)),
+            ("k-cluster".to_owned(), encode_u32(&pool.cluster)),
+            ("k-jsd".to_owned(), encode_f32(&pool.jsd)),
+            ("k-ies".to_owned(), encode_f32(&pool.ies)),
+            ("k-response_tokens".to_owned(), encode_f32(&pool.tokens)),
+            ("k-loss_dense".to_owned(), encode_f32(&pool.loss_dense)),
+            ("k-loss_pruned".to_owned(), encode_f32(&pool.loss_pruned)),
+            ("k-capability".to_owned(), encode_u32(&pool.capability)),
+        ]);
+        columns.insert("demo-map".to_owned(), columns["k-map"].clone());
+        columns.insert("demo-jsd".to_owned(), columns["k-jsd"].clone());
+        columns
+    }
+
+    pub fn answer(&self) -> ui::transport::local::Answer {
+        let inner = self.inner.clone();
+        Box::new(move |request| inner.borrow_mut().answer(request))
+    }
+
+    /// Columns that an answer named since the last call.
+    pub fn fresh_columns(&self) -> BTreeMap<String, Vec<u8>> {
+        std::mem::take(&mut self.inner.borrow_mut().fresh)
+    }
+
+    pub fn handle(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+
+    pub fn fail_next(&self, report: Report) {
+        self.inner.borrow_mut().fails = Some(report);
+    }
+}
+
+impl Inner {
+    fn answer(&mut self, request: &Request) -> Result<Reply, Report> {
+        if let Some(report) = self.fails.take() {
+            return Err(report);
+        }
+        Ok(match request {
+            Request::Hello => Reply::Hello(Hello {
+                version: "0.1.0".into(),
+                machine: "cpu, 2 threads, 23.4 GB".into(),
+                recent: self.recent.clone(),
+                demo: Some(DemoCard {
+                    samples: 3_000,
+                    clusters: 12,
+                    damage_scale: 0.4,
+                    positions: "demo-map".into(),
+                    damage: "demo-jsd".into(),
+                    labels: self.project.clusters.iter().take(9).map(|c| (c.name.clone(), c.centre)).collect(),
+                }),
+                open: false,
+            }),
+            Request::OpenDemo { .. } | Request::OpenProject { .. } | Request::Project | Request::CreateProject { .. } => {
+                Reply::Project(Box::new(self.project.clone()))
+            }
+            Request::Select { plan } => Reply::Selection(Box::new(self.select(plan))),
+            Request::Query { query } => self.query(query),
+            Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
+            Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
+            Request::Tokens { row } => Reply::Tokens(self.tokens(*row)),
+            Request::Curate { edit } => self.curate(edit),
+            Request::Undo => self.step(true),
+            Request::Redo => self.step(false),
+            Request::Probe { path, .. } if path.contains("missing") => {
+                return Err(Report::new(Failure::Unusable, format!("{path} is not there."), "Check the path."));
+            }
+            Request::Probe { source, .. } => Reply::Probed(remarks(*source)),
+            Request::Estimate { .. } => Reply::Estimate(estimate()),
+            Request::Export { path, .. } => {
+                let download = path.is_empty().then(|| "[]\n".to_owned());
+                let paths = if path.is_empty() { vec![] } else { vec![path.clone(), "manifest.json".into(), "indices.txt".into()] };
+                Reply::Exported(ExportedView { paths, samples: 600, download })
+            }
+            _ => Reply::Done,
+        })
+    }
+
+    fn text(&self, row: u32) -> TextRow {
+        TextRow { row, id: (row + 1).to_string(), instruction: fixture::instruction(&self.pool, row) }
+    }
+
+    fn select(&mut self, plan: &SelectionPlan) -> SelectionView {
+        let quotas = SelectionPlan { strategy: paser_protocol::Strategy::Paser, ..plan.clone() };
+        let provisional = budget_math::provisional(&self.project.clusters, &quotas, self.pool.len() as u64).expect("quotas");
+        let with_quotas = budget_math::has_quotas(plan.strategy);
+        let (pinned, excluded) = (&self.project.curation.pinned, &self.project.curation.excluded);
+        let mut reasons = vec![ReasonCode::QuotaFull as u8; self.pool.len()];
+        let mut ledger = Vec::new();
+        let mut tokens = 0.0;
+        let mut response = 0.0;
+        for cluster in &self.project.clusters {
+            let quota = provisional.rows.iter().find(|row| row.cluster == cluster.cluster).expect("a row");
+            let mut rows: Vec<u32> =
+                (0..self.pool.len() as u32).filter(|row| self.pool.cluster[*row as usize] == cluster.cluster).collect();
+            rows.sort_by(|a, b| self.pool.ies[*b as usize].total_cmp(&self.pool.ies[*a as usize]).then(a.cmp(b)));
+            let mut account = [0_u64; 4];
+            let (pins, rest): (Vec<u32>, Vec<u32>) = rows.into_iter().partition(|row| pinned.contains(row));
+            for row in pins.iter().chain(&rest) {
+                let taken = account[0] + account[1] + account[2];
+                let code = if excluded.contains(row) {
+                    ReasonCode::Excluded
+                } else if pinned.contains(row) {
+                    account[0] += 1;
+                    ReasonCode::Pinned
+                } else if taken >= quota.quota {
+                    ReasonCode::QuotaFull
+                } else if plan.concepts.on && row % 6 == 0 && rest.len() as u64 > quota.quota + 40 {
+                    account[3] += 1;
+                    ReasonCode::Conflict
+                } else {
+                    account[1] += 1;
+                    ReasonCode::Taken
+                };
+                reasons[*row as usize] = code as u8;
+                if code.is_taken() {
+                    tokens += self.pool.tokens[*row as usize] + self.pool.prompt[*row as usize];
+                    response += self.pool.tokens[*row as usize];
+                }
+            }
+            ledger.push(LedgerRow {
+                cluster: cluster.cluster,
+                name: cluster.name.clone(),
+                samples: cluster.samples,
+                cds: cluster.cds,
+                cds_low: cluster.cds_low,
+                cds_high: cluster.cds_high,
+                cds_rest: cluster.cds_rest,
+                quota_raw: with_quotas.then_some(quota.raw),
+                cap: quota.cap,
+                quota: quota.quota,
+                pinned: account[0],
+                taken: account[1],
+                refilled: 0,
+                shortfall: quota.quota - account[0] - account[1],
+                shortfall_reason: None,
+                exhausted: quota.quota == quota.cap,
+                rejected: account[3],
+                excluded: excluded.iter().filter(|row| self.pool.cluster[**row as usize] == cluster.cluster).count() as u64,
+                guarded: 0,
+                unscorable: 0,
+                tokens: 0,
+            });
+        }
+        let selected = ledger.iter().map(|row| row.pinned + row.taken).sum::<u64>();
+        let mut counts: Vec<(String, u64)> = ReasonCode::ALL
+            .iter()
+            .map(|code| (code.word().to_owned(), reasons.iter().filter(|byte| **byte == *code as u8).count() as u64))
+            .collect();
+        counts.retain(|(_, count)| *count > 0);
+        self.selects += 1;
+        let key = format!("reason-{}", self.selects);
+        self.fresh.insert(key.clone(), reasons);
+        self.project.plan = plan.clone();
+        SelectionView {
+            name: None,
+            plan: plan.clone(),
+            budget: provisional.total,
+            unit: "samples".into(),
+            selected,
+            tokens: tokens as u64,
+            mean_response_tokens: f64::from(response) / selected.max(1) as f64,
+            acceptance_rate: Some(0.83),
+            above_fence: 0.031,
+            noise: Some(41),
+            ledger,
+            reasons: counts,
+            reason_column: key,
+            notes: vec![],
+        }
+    }
+
+    fn query(&mut self, query: &RowQuery) -> Reply {
+        let text = query.text.to_lowercase();
+        let mut rows: Vec<u32> = (0..self.pool.len() as u32)
+            .filter(|row| query.clusters.is_empty() || query.clusters.contains(&self.pool.cluster[*row as usize]))
+            .filter(|row| query.rows.as_ref().is_none_or(|rows| rows.contains(row)))
+            .filter(|row| text.is_empty() || fixture::instruction(&self.pool, *row).to_lowercase().contains(&text))
+            .collect();
+        let values = match query.sort.as_str() {
+            "jsd" => Some(&self.pool.jsd),
+            "ies" => Some(&self.pool.ies),
+            "response_tokens" => Some(&self.pool.tokens),
+            "loss_dense" => Some(&self.pool.loss_dense),
+            "loss_pruned" => Some(&self.pool.loss_pruned),
+            _ => None,
+        };
+        if let Some(values) = values {
+            rows.sort_by(|a, b| values[*a as usize].total_cmp(&values[*b as usize]).then(a.cmp(b)));
+        }
+        if query.descending {
+            rows.reverse();
+        }
+        self.queries += 1;
+        let key = format!("rows-{}", self.queries);
+        self.fresh.insert(key.clone(), encode_u32(&rows));
+        Reply::Rows { key, count: rows.len() as u64 }
+    }
+
+    fn sample(&self, row: u32) -> SampleView {
+        let at = row as usize;
+        let pool = &self.pool;
+        let conflict = row % 6 == 0;
+        SampleView {
+            row,
+            id: (row + 1).to_string(),
+            instruction: fixture::instruction(pool, row),
+            input: String::new(),
+            output: RESPONSE.iter().map(|(text, _)| *text).collect(),
+            multiplicity: 1,
+            line: u64::from(row) + 1,
+            cluster: Some(pool.cluster[at]),
+            values: vec![
+                ("jsd".into(), format!("{:.3}", pool.jsd[at]), String::new()),
+                ("ies".into(), format!("{:.4}", pool.ies[at]), String::new()),
+                ("loss dense".into(), format!("{:.2}", pool.loss_dense[at]), String::new()),
+                ("loss pruned".into(), format!("{:.2}", pool.loss_pruned[at]), String::new()),
+                ("tokens".into(), format!("{} + {}", pool.prompt[at], pool.tokens[at]), String::new()),
+                ("top-1 same".into(), "61".into(), "%".into()),
+            ],
+            concepts: fixture::KINDS[pool.cluster[at] as usize].concepts(),
+            status: "taken".into(),
+            why: if conflict {
+                "Two of its concepts are in the graph without an edge between them: they were accepted in different samples.".into()
+            } else {
+                "Its cluster has a quota of 104 from a damage of 0.342 nats. All 6 known concept pairs are linked.".into()
+            },
+            blocking: conflict.then(|| Blocking {
+                first: "total cost".into(),
+                first_row: 11,
+                first_id: "12".into(),
+                second: "half".into(),
+                second_row: 25,
+                second_id: "26".into(),
+            }),
+        }
+    }
+
+    fn tokens(&self, row: u32) -> TokensView {
+        let tokens = RESPONSE
+            .iter()
+            .map(|(text, jsd)| TokenView {
+                text: (*text).to_owned(),
+                jsd: *jsd,
+                loss_dense: 0.2,
+                loss_pruned: 0.2 + jsd * 4.0,
+                dense: vec![((*text).to_owned(), 0.93 - jsd * 0.4), (" many".into(), 0.03)],
+                pruned: vec![(" 12".into(), 0.31 + jsd * 0.2), ((*text).to_owned(), 0.28)],
+            })
+            .collect();
+        TokensView { row, tokens }
+    }
+
+    fn marks(&self) -> (Vec<u32>, Vec<u32>) {
+        (self.project.curation.pinned.clone(), self.project.curation.excluded.clone())
+    }
+
+    fn curate(&mut self, edit: &Edit) -> Reply {
+        self.done.push(self.marks());
+        self.undone.clear();
+        let curation = &mut self.project.curation;
+        let (rows, pin, out) = match edit {
+            Edit::Pin { rows, .. } => (rows, true, false),
+            Edit::Exclude { rows, .. } => (rows, false, true),
+            Edit::Release { rows, .. } => (rows, false, false),
+        };
+        curation.pinned.retain(|row| !rows.contains(row));
+        curation.excluded.retain(|row| !rows.contains(row));
+        if pin {
+            curation.pinned.extend(rows);
+        }
+        if out {
+            curation.excluded.extend(rows);
+        }
+        self.marked()
+    }
+
+    fn step(&mut self, back: bool) -> Reply {
+        let now = self.marks();
+        let (from, to) = if back { (&mut self.done, &mut self.undone) } else { (&mut self.undone, &mut self.done) };
+        if let Some((pinned, excluded)) = from.pop() {
+            to.push(now);
+            (self.project.curation.pinned, self.project.curation.excluded) = (pinned, excluded);
+        }
+        self.marked()
+    }
+
+    fn marked(&mut self) -> Reply {
+        let (pinned, excluded) = self.marks();
+        self.project.curation = CurationView {
+            undo: (!self.done.is_empty()).then(|| "the last edit".to_owned()),
+            redo: (!self.undone.is_empty()).then(|| "the undone edit".to_owned()),
+            entries: self.done.len() as u64,
+            pinned: pinned.clone(),
+            excluded: excluded.clone(),
+        };
+        self.project.clusters = fixture::clusters(&self.pool, &pinned, &excluded, true);
+        self.project.revision += 1;
+        Reply::Curation(self.project.curation.clone())
+    }
+}
+
+const RESPONSE: [(&str, f32); 24] = [
+    ("Three", 0.21),
+    (" lanterns", 0.02),
+    (" cost", 0.01),
+    (" 3", 0.12),
+    (" *", 0.04),
+    (" 4", 0.18),
+    (" =", 0.01),
+    (" 12", 0.52),
+    (" coins", 0.02),
+    (".\n", 0.03),
+    ("Mira", 0.06),
+    (" pays", 0.02),
+    (" with", 0.01),
+    (" 20", 0.24),
+    (",", 0.01),
+    (" so", 0.05),
+    (" the", 0.01),
+    (" change", 0.09),
+    (" is", 0.01),
+    (" 20", 0.2),
+    (" -", 0.07),
+    (" 12", 0.33),
+    (" =", 0.01),
+    (" 8.", 0.61),
+];
+
+fn remarks(source: paser_protocol::SourceKind) -> Vec<Remark> {
+    use paser_protocol::SourceKind as Kind;
+    let remark = |level: &str, text: &str| Remark { level: level.into(), text: text.into() };
+    match source {
+        Kind::Pool => vec![
+            remark("ok", "instruction, input, output; 38,563 samples"),
+            remark("warn", "234 samples are longer than 512 tokens and will be cut."),
+        ],
+        Kind::Model => vec![remark("ok", "LLaMA, 8 layers, 5.1 M parameters, f32")],
+        Kind::Encoder => vec![remark("ok", "BERT, 6 layers, 384 dimensions, in the local cache")],
+        Kind::Project | Kind::Folder => vec![remark("ok", "a new folder")],
+    }
+}
+
+fn estimate() -> EstimateView {
+    EstimateView {
+        stages: vec![
+            ("read and hash the pool".into(), 2.0, 4.0),
+            ("encode 38,563 samples".into(), 260.0, 420.0),
+            ("neighbours, manifold, clusters".into(), 70.0, 120.0),
+            ("score both models".into(), 300.0, 520.0),
+        ],
+        memory_bytes: 1_900_000_000,
+        memory_free_bytes: 19_200_000_000,
+        disk_bytes: 210_000_000,
+        network_bytes: 91_000_000,
+        remarks: vec![Remark { level: "warn".into(), text: "the encoder is fetched once, 91 MB".into() }],
+    }
+}
