@@ -121,7 +121,9 @@ pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result
                 if samples.len() == SAMPLES {
                     break;
                 }
-                if let Encoding::Scorable(encoded) = encode_sample(&pool.samples[row], &Template::Alpaca, &tokenizer, MAX_TOKENS)? {
+                if let Encoding::Scorable(encoded) =
+                    encode_sample(&pool.samples[row], &Template::Alpaca, &tokenizer, MAX_TOKENS)?
+                {
                     let (prompt_tokens, sample_tokens) = (encoded.prompt_tokens, encoded.sample_tokens);
                     samples.push(ScoringSample { ids: encoded.ids, prompt_tokens, sample_tokens });
                 }
@@ -139,7 +141,11 @@ pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result
                 let texts: Vec<String> = pool.samples.iter().map(|sample| sample.question().into_owned()).collect();
                 write_numbers(&vectors, &encoder.encode(&texts, &Silent)?, f32::to_le_bytes)?;
             }
-            let column = pool.columns.iter().find(|column| column.name == "capability").context("the pool's column capability")?;
+            let column = pool
+                .columns
+                .iter()
+                .find(|column| column.name == "capability")
+                .context("the pool's column capability")?;
             let mut names: Vec<String> = Vec::new();
             let mut capability = Vec::new();
             for row in 0..pool.samples.len() {
@@ -182,12 +188,14 @@ pub fn agreement(task: Task, folders: &Folders) -> Result<Value> {
     let file = |side: &str, kind: &str| folders.work.join(format!("{}.{side}.{kind}", task.name()));
     match task {
         Task::Encoding => {
-            let [ours, peer] = [file("ours", "f32"), file("peer", "f32")].map(|path| read_numbers(&path, f32::from_le_bytes));
+            let [ours, peer] =
+                [file("ours", "f32"), file("peer", "f32")].map(|path| read_numbers(&path, f32::from_le_bytes));
             let largest = ours?.iter().zip(&peer?).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
             Ok(json!({"largest_difference_of_a_component": largest}))
         }
         Task::Scoring => {
-            let [ours, peer] = [file("ours", "f64"), file("peer", "f64")].map(|path| read_numbers(&path, f64::from_le_bytes));
+            let [ours, peer] =
+                [file("ours", "f64"), file("peer", "f64")].map(|path| read_numbers(&path, f64::from_le_bytes));
             let largest = ours?.iter().zip(&peer?).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             Ok(json!({"largest_difference_of_a_jsd": largest}))
         }

@@ -84,7 +84,13 @@ fn main() -> Result<()> {
 impl Arguments {
     fn tasks_line(&self, tasks: &[Task]) -> String {
         let tasks: Vec<&str> = tasks.iter().map(|task| task.name()).collect();
-        format!("{} runs, {} threads, {} tokens a batch: {}", self.runs, self.threads, self.tokens_per_batch, tasks.join(", "))
+        format!(
+            "{} runs, {} threads, {} tokens a batch: {}",
+            self.runs,
+            self.threads,
+            self.tokens_per_batch,
+            tasks.join(", ")
+        )
     }
 }
 
@@ -101,7 +107,8 @@ fn compare(task: Task, folders: &inputs::Folders, python: &peers::Python, argume
             } else {
                 python.command(task, &folders.work, arguments.threads)
             };
-            let mut figures = measure(&mut command, arguments.threads).with_context(|| format!("{} {name}", task.name()))?;
+            let mut figures =
+                measure(&mut command, arguments.threads).with_context(|| format!("{} {name}", task.name()))?;
             figures["load_before"] = load.into();
             println!("{} {name} run {}: {:.2} s", task.name(), run + 1, figures["seconds"].as_f64().unwrap_or(0.0));
             side.push(figures);

@@ -321,7 +321,7 @@ pub struct AppState {
     /// The system asks for less motion.
     pub less_motion: bool,
     /// Of the brushed rows; made again when brush, columns or selection change.
-    box_stats: Option<(String, Rc<BoxStats>)>,
+    pub(crate) box_stats: Option<(String, Rc<BoxStats>)>,
     /// Where the bar of the brush was last drawn on the map.
     pub brush_bar: Option<Rect>,
 }

@@ -19,9 +19,18 @@ use commands::{
 use output::Output;
 use paser_protocol::Report;
 
+/// Heading of the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
+
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 a pool or model that cannot be used, 4 the machine says no,
-75 come back later, 130 Ctrl-C.
+Exit codes:
+    0  done
+    1  failed
+    2  wrong usage or recipe
+    3  a pool or model that cannot be used
+    4  the machine says no: disk, memory, permission, network
+   75  come back: locked by a living process, or stopped half-way
+  130  Ctrl-C
 
 Example:
   paser demo
@@ -33,10 +42,10 @@ Example:
 #[command(name = "paser", version, after_help = AFTER_HELP, arg_required_else_help = true, disable_help_subcommand = true)]
 struct CommandLine {
     /// JSON lines on stdout, and nothing else.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Processor threads; all of them if left out.
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     #[command(subcommand)]
     command: Command,

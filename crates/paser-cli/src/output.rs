@@ -2,6 +2,7 @@
 //! grouping of digits and the form of an error.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use paser_protocol::Report;
 use serde::Serialize;
@@ -39,8 +40,9 @@ impl Output {
         }
     }
 
+    /// A table; one without rows is left out.
     pub fn table(self, table: &Table) {
-        if !self.json {
+        if !self.json && !table.rows.is_empty() {
             print(&table.render(bold_is_wanted()));
         }
     }
@@ -60,11 +62,15 @@ impl Output {
     }
 }
 
-/// A reader that went away (`paser status | head -1`) ends the program quietly.
+/// A reader that went away (`paser run | head -1`) ends the printing, not the work.
 fn print(text: &str) {
+    static READER_GONE: AtomicBool = AtomicBool::new(false);
+    if READER_GONE.load(Ordering::Relaxed) {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
+        READER_GONE.store(true, Ordering::Relaxed);
     }
 }
 
@@ -102,10 +108,6 @@ impl Table {
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
     }
 
     fn render(&self, bold: bool) -> String {
@@ -180,15 +182,6 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A text on one line, at most `width` characters.
-pub fn shortened(text: &str, width: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.chars().count() <= width {
-        return line;
-    }
-    line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +203,5 @@ mod tests {
         );
         assert_eq!(duration(7800.0), "2 h 10 min");
         assert_eq!((bytes(512), bytes(3 << 30)), ("512 B".into(), "3.0 GiB".into()));
-        assert_eq!(shortened("a\nb cdef", 6), "a b c…");
     }
 }

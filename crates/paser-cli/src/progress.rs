@@ -95,9 +95,8 @@ pub struct JobProgress {
 
 impl JobProgress {
     pub fn show(&mut self, job: &JobView) {
-        let name = format!("{}: {}", job.stage.name(), job.what);
-        if self.current.as_ref().is_none_or(|(known, _)| *known != name) {
-            self.current = Some((name.clone(), Progress::new(&name, "")));
+        if self.current.as_ref().is_none_or(|(known, _)| *known != job.what) {
+            self.current = Some((job.what.clone(), Progress::new(&job.what, "")));
         }
         if let Some((_, progress)) = &self.current {
             progress.show(job.done, job.total, &job.unit, job.eta_seconds);

@@ -115,7 +115,8 @@ impl Session {
         let mut records = Vec::new();
         for stage in [import::STAGE, embed::STAGE, manifold::STAGE, score::STAGE, concepts::STAGE] {
             let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?;
-            let record = record.ok_or_else(|| failed(format!("the stage {stage} was not run"), "Run the project first."))?;
+            let record =
+                record.ok_or_else(|| failed(format!("the stage {stage} was not run"), "Run the project first."))?;
             records.push(Record {
                 stage: record.stage,
                 key: record.key,
@@ -171,7 +172,10 @@ impl Session {
         let records: Vec<Record> = archive.json("stages.json")?;
         let imported = self.samples()?.key.clone();
         if !records.iter().any(|record| record.stage == import::STAGE && record.key == imported) {
-            return Err(failed("the recorded run belongs to another pool", "Compute the demo anew: paser demo --fresh."));
+            return Err(failed(
+                "the recorded run belongs to another pool",
+                "Compute the demo anew: paser demo --fresh.",
+            ));
         }
         for (name, content) in &archive.0 {
             if let Some(file) = name.strip_prefix("arrays/").filter(|file| !file.contains(['/', '\\'])) {

@@ -133,7 +133,13 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
         let key = short(&samples.key);
         if samples.multiplicity.iter().any(|count| *count > 1) {
             let values: Vec<f32> = samples.multiplicity.iter().map(|count| *count as f32).collect();
-            columns.push(number("multiplicity", "equal rows in the file", "rows", &format!("multiplicity-{key}"), values));
+            columns.push(number(
+                "multiplicity",
+                "equal rows in the file",
+                "rows",
+                &format!("multiplicity-{key}"),
+                values,
+            ));
         }
         for (index, extra) in samples.extra.iter().enumerate() {
             let (name, key) = (format!("extra:{}", extra.name), format!("extra{index}-{key}"));
@@ -181,19 +187,21 @@ pub(crate) fn infos(loaded: &Loaded) -> Vec<ColumnInfo> {
 
 /// Numbers to sort by, missing ones as NaN; text columns by their text's place among the labels.
 pub(crate) fn sort_values(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
-    all(loaded).into_iter().find(|column| column.info.name == name).map(|column| match (column.cells, column.info.kind) {
-        (Cells::Numbers(values), ColumnKind::Number { .. }) => values.into_owned(),
-        (Cells::Counts(codes), ColumnKind::Category { labels }) => {
-            let mut order: Vec<usize> = (0..labels.len()).collect();
-            order.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
-            let mut place = vec![f32::NAN; labels.len()];
-            for (rank, label) in order.into_iter().enumerate() {
-                place[label] = rank as f32;
+    all(loaded).into_iter().find(|column| column.info.name == name).map(|column| {
+        match (column.cells, column.info.kind) {
+            (Cells::Numbers(values), ColumnKind::Number { .. }) => values.into_owned(),
+            (Cells::Counts(codes), ColumnKind::Category { labels }) => {
+                let mut order: Vec<usize> = (0..labels.len()).collect();
+                order.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
+                let mut place = vec![f32::NAN; labels.len()];
+                for (rank, label) in order.into_iter().enumerate() {
+                    place[label] = rank as f32;
+                }
+                codes.iter().map(|code| place.get(*code as usize).copied().unwrap_or(f32::NAN)).collect()
             }
-            codes.iter().map(|code| place.get(*code as usize).copied().unwrap_or(f32::NAN)).collect()
+            (Cells::Bytes(codes), _) => codes.into_iter().map(f32::from).collect(),
+            (Cells::Numbers(_), _) | (Cells::Counts(_), _) => Vec::new(),
         }
-        (Cells::Bytes(codes), _) => codes.into_iter().map(f32::from).collect(),
-        (Cells::Numbers(_), _) | (Cells::Counts(_), _) => Vec::new(),
     })
 }
 

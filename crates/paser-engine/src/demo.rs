@@ -7,8 +7,9 @@ use std::{
 };
 
 use paser_project::{
-    Folder, Recipe, sha256_hex,
+    Folder, Recipe,
     recipe::{ClusterRule, NamedPlan},
+    sha256_hex,
 };
 use paser_protocol::{Comparison, ConceptRule, Event, Guard, Monitor, SelectionPlan, Silent, Stage, Strategy};
 use serde::Serialize;
@@ -43,13 +44,8 @@ pub(crate) fn recipe() -> Recipe {
     recipe.models.pruned = "pruned".to_owned();
     recipe.template.name = "chat".to_owned();
     recipe.manifold.clusters = ClusterRule::Fixed(CLUSTERS);
-    let strategies = [
-        Strategy::Paser,
-        Strategy::PaserGuarded,
-        Strategy::PaserNoNtem,
-        Strategy::Random,
-        Strategy::JsdTop,
-    ];
+    let strategies =
+        [Strategy::Paser, Strategy::PaserGuarded, Strategy::PaserNoNtem, Strategy::Random, Strategy::JsdTop];
     recipe.selections = strategies
         .into_iter()
         .map(|strategy| NamedPlan {
@@ -215,7 +211,8 @@ impl Session {
         }
         let mut rows = Vec::new();
         for strategy in Strategy::ALL {
-            for (on, guard) in [(true, Guard::None), (true, Guard::Tukey), (false, Guard::None), (false, Guard::Tukey)] {
+            for (on, guard) in [(true, Guard::None), (true, Guard::Tukey), (false, Guard::None), (false, Guard::Tukey)]
+            {
                 let concepts = ConceptRule { on, ..plan.concepts };
                 let plan = SelectionPlan { strategy, guard, concepts, ..plan.clone() };
                 let monitor: &dyn Monitor = &Silent;

@@ -101,9 +101,7 @@ fn memory(recipe: &Recipe, size: Size, parameters: f64, stage: Stage) -> u64 {
 
 fn project_size(session: &Session, loaded: &Loaded, recipe: &Recipe) -> Option<Size> {
     match &loaded.samples {
-        Some(samples) => {
-            Some(Size { bytes: samples.facts.report.bytes as f64, samples: samples.len() as f64 })
-        }
+        Some(samples) => Some(Size { bytes: samples.facts.report.bytes as f64, samples: samples.len() as f64 }),
         None => Size::of_file(&session.folder.resolve(&recipe.pool.path)),
     }
 }
@@ -206,7 +204,10 @@ pub(crate) fn draft(draft: &ProjectDraft) -> Outcome<EstimateView> {
     }
     if size.samples > 0.0 {
         let about = size.samples.round() as u64;
-        remarks.insert(0, remark("ok", format!("about {} samples, {} tokens", short_count(about), short_count(size.tokens() as u64))));
+        remarks.insert(
+            0,
+            remark("ok", format!("about {} samples, {} tokens", short_count(about), short_count(size.tokens() as u64))),
+        );
     }
     Ok(EstimateView {
         stages: stages

@@ -44,8 +44,7 @@ impl Session {
             Encoding::Unscorable(reason) => return Err(unusable(format!("Sample {}: {reason}", sample.id), "")),
         };
         let item = score::item(row, &encoded);
-        let tokens =
-            score_tokens(&pair.dense, &pair.pruned, &item, pair.tokenizer.vocabulary()).map_err(Told::told)?;
+        let tokens = score_tokens(&pair.dense, &pair.pruned, &item, pair.tokenizer.vocabulary()).map_err(Told::told)?;
         let response = &encoded.ids[encoded.prompt_tokens as usize..];
         let texts = pieces(&pair.tokenizer, response);
         let tokens = tokens.iter().zip(texts).map(|(token, text)| view(token, text, &pair.tokenizer)).collect();
@@ -59,9 +58,8 @@ impl Session {
             return Err(usage("This project has no models.", "Name a dense and a pruned model in recipe.toml."));
         }
         let find = |reference: &str| sources::find_model(&self.folder, reference, Kind::Model);
-        let facts = |reference: &str, path: &std::path::Path| {
-            sources::model_facts(&self.catalogue, reference, path, &Silent)
-        };
+        let facts =
+            |reference: &str, path: &std::path::Path| sources::model_facts(&self.catalogue, reference, path, &Silent);
         let dense_path = find(&recipe.models.dense)?;
         let dense = facts(&recipe.models.dense, &dense_path)?;
         let samples = self.samples()?.fingerprint.clone();

@@ -45,7 +45,8 @@ pub(crate) fn run(
     let costs: Vec<u64> = job.plan().shards.iter().map(|rows| units(rows)).collect();
     let total: u64 = costs.iter().sum();
     let count = job.plan().shards.len();
-    let mut found: Vec<Option<Arrays>> = (0..count).map(|shard| job.finished(shard).map(|(_, arrays)| arrays)).collect();
+    let mut found: Vec<Option<Arrays>> =
+        (0..count).map(|shard| job.finished(shard).map(|(_, arrays)| arrays)).collect();
     let mut done: u64 = found.iter().zip(&costs).filter(|(shard, _)| shard.is_some()).map(|(_, cost)| cost).sum();
     monitor.progress(done, total);
     let mut computed = 0;
@@ -85,15 +86,27 @@ mod tests {
         let folder = Folder::create(place.path()).unwrap();
         let plan = || ShardPlan::cut("score", "key", &[2, 0, 1, 3, 4], 2);
         let mut seen = 0;
-        let stopped = run(&folder, plan(), &Silent, |rows| rows.len() as u64, |rows, _| {
-            seen += 1;
-            if seen == 3 { Err(Report::new(Failure::Cancelled, "stop", "")) } else { Ok(column(rows)) }
-        });
+        let stopped = run(
+            &folder,
+            plan(),
+            &Silent,
+            |rows| rows.len() as u64,
+            |rows, _| {
+                seen += 1;
+                if seen == 3 { Err(Report::new(Failure::Cancelled, "stop", "")) } else { Ok(column(rows)) }
+            },
+        );
         assert!(stopped.is_err());
-        let shards = run(&folder, plan(), &Silent, |rows| rows.len() as u64, |rows, part| {
-            assert_eq!((part.from, part.total, rows), (4, 5, &[4_u32][..]));
-            Ok(column(rows))
-        })
+        let shards = run(
+            &folder,
+            plan(),
+            &Silent,
+            |rows| rows.len() as u64,
+            |rows, part| {
+                assert_eq!((part.from, part.total, rows), (4, 5, &[4_u32][..]));
+                Ok(column(rows))
+            },
+        )
         .unwrap();
         assert_eq!((shards.computed, shards.total), (1, 3));
         let values: Vec<u32> = shards.parts().flat_map(|(_, arrays)| arrays.u32("a").unwrap().to_vec()).collect();

@@ -281,14 +281,10 @@ impl Scores {
     pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
         let facts: ScoreFacts = summary(artefact)?;
         let state = u8s(artefact, "state")?;
-        let columns = SCORE_COLUMNS
-            .iter()
-            .map(|(name, _, _)| Ok((*name, f32s(artefact, name)?)))
-            .collect::<Outcome<Vec<_>>>()?;
-        let tokens = TOKEN_COLUMNS
-            .iter()
-            .map(|(name, _)| Ok((*name, u32s(artefact, name)?)))
-            .collect::<Outcome<Vec<_>>>()?;
+        let columns =
+            SCORE_COLUMNS.iter().map(|(name, _, _)| Ok((*name, f32s(artefact, name)?))).collect::<Outcome<Vec<_>>>()?;
+        let tokens =
+            TOKEN_COLUMNS.iter().map(|(name, _)| Ok((*name, u32s(artefact, name)?))).collect::<Outcome<Vec<_>>>()?;
         let number = |name: &str, row: usize| {
             columns.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |(_, values)| f64::from(values[row]))
         };

@@ -12,7 +12,9 @@ pub fn threads() -> usize {
 fn kilobytes(path: &str, key: &str) -> u64 {
     let Ok(text) = fs_err::read_to_string(path) else { return 0 };
     text.lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':')?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+        .find_map(|line| {
+            line.strip_prefix(key)?.strip_prefix(':')?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        })
         .map_or(0, |kilobytes| kilobytes * 1024)
 }
 
@@ -23,7 +25,6 @@ pub(crate) fn total_memory() -> u64 {
 pub(crate) fn free_memory() -> u64 {
     kilobytes("/proc/meminfo", "MemAvailable")
 }
-
 
 /// The most it ever was since [`reset_peak_memory`].
 pub(crate) fn peak_memory() -> u64 {

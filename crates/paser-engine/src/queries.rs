@@ -72,13 +72,14 @@ impl Session {
             }
             name => {
                 let values = match name {
-                    "status" | "reason" => self.current_reasons().map(|reasons| {
-                        reasons.iter().map(|byte| f32::from(*byte)).collect()
-                    }),
+                    "status" | "reason" => {
+                        self.current_reasons().map(|reasons| reasons.iter().map(|byte| f32::from(*byte)).collect())
+                    }
                     name => sort_values(&loaded, name),
                 };
-                let values = values
-                    .ok_or_else(|| usage(format!("There is no column {name} to sort by."), "Choose one of the table's."))?;
+                let values = values.ok_or_else(|| {
+                    usage(format!("There is no column {name} to sort by."), "Choose one of the table's.")
+                })?;
                 sort_by(&mut rows, &values, query.descending);
             }
         }
@@ -260,6 +261,10 @@ mod tests {
 
     #[test]
     fn ids_sort_by_value() {
-        assert!(compare_ids("9", "10").is_lt() && compare_ids("10", "a").is_lt() && compare_ids("line:2", "line:10").is_lt());
+        assert!(
+            compare_ids("9", "10").is_lt()
+                && compare_ids("10", "a").is_lt()
+                && compare_ids("line:2", "line:10").is_lt()
+        );
     }
 }

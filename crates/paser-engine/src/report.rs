@@ -69,7 +69,11 @@ fn map(page: &mut String, view: &ProjectView, positions: &[f32], clusters: &[u32
     }
     let extent = (high[0] - low[0]).max(high[1] - low[1]).max(f32::MIN_POSITIVE);
     let place = |point: &[f32; 2]| [(point[0] - low[0]) / extent * SIDE, SIDE - (point[1] - low[1]) / extent * SIDE];
-    let _ = write!(page, "<svg viewBox=\"-8 -8 {0} {0}\" width={0} height={0} role=img aria-label=\"map of the pool\">", SIDE + 16.0);
+    let _ = write!(
+        page,
+        "<svg viewBox=\"-8 -8 {0} {0}\" width={0} height={0} role=img aria-label=\"map of the pool\">",
+        SIDE + 16.0
+    );
     for cluster in &view.clusters {
         let _ = write!(page, "<g fill=\"{}\">", colour(cluster));
         for (row, point) in positions.as_chunks::<2>().0.iter().enumerate() {
@@ -100,7 +104,12 @@ fn bars(page: &mut String, view: &ProjectView) {
     let scale = view.damage_scale.max(f64::MIN_POSITIVE);
     page.push_str("<table><tr><th>cluster, worst first<th style=\"text-align:left\"><th>damage<th>after the first token<th>n<th>samples");
     for cluster in sorted {
-        let _ = write!(page, "<tr><td><span class=dot style=\"background:{}\"></span>{}<td>", colour(cluster), escape(&cluster.name));
+        let _ = write!(
+            page,
+            "<tr><td><span class=dot style=\"background:{}\"></span>{}<td>",
+            colour(cluster),
+            escape(&cluster.name)
+        );
         if let Some(cds) = cluster.cds {
             let (low, high) = (cluster.cds_low.unwrap_or(cds), cluster.cds_high.unwrap_or(cds));
             let _ = write!(
@@ -149,8 +158,17 @@ fn ledger(page: &mut String, selection: &SelectionView) {
         let raw = row.quota_raw.map_or_else(String::new, |raw| format!("{raw:.1}"));
         let _ = write!(page, "<tr><td>{}<td>{}<td>{raw}", escape(&row.name), nats(row.cds));
         let counts = [
-            row.cap, row.quota, row.pinned, row.taken, row.refilled, row.shortfall, row.rejected, row.excluded, row.guarded,
-            row.unscorable, row.tokens,
+            row.cap,
+            row.quota,
+            row.pinned,
+            row.taken,
+            row.refilled,
+            row.shortfall,
+            row.rejected,
+            row.excluded,
+            row.guarded,
+            row.unscorable,
+            row.tokens,
         ];
         for count in counts {
             let _ = write!(page, "<td>{}", thousands(count));

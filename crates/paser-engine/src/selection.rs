@@ -111,7 +111,8 @@ impl Session {
     /// The pool as the strategies read it.
     fn pool_columns(&self, alternative: bool, bench: &Bench<'_>) -> Outcome<(Arc<PoolColumns>, Inputs)> {
         let loaded = self.loaded();
-        let missing = |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
+        let missing =
+            |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
         let samples = loaded.samples.ok_or_else(|| missing("The pool has to be imported"))?;
         let manifold = loaded.manifold.ok_or_else(|| missing("The pool has to be clustered"))?;
         let scores = loaded.scores.ok_or_else(|| {
@@ -362,13 +363,7 @@ impl Session {
         Ok(SelectionComparison { selections, overlaps })
     }
 
-    fn selection_view(
-        &self,
-        plan: &SelectionPlan,
-        selection: &Selection,
-        reasons: &[u8],
-        key: &str,
-    ) -> SelectionView {
+    fn selection_view(&self, plan: &SelectionPlan, selection: &Selection, reasons: &[u8], key: &str) -> SelectionView {
         let mut counts = [0_u64; ReasonCode::ALL.len()];
         for byte in reasons {
             counts[ReasonCode::from_byte(*byte) as usize] += 1;
@@ -412,10 +407,7 @@ impl Session {
             .map(|row| row.name.as_str())
             .collect();
         if plan.strategy != Strategy::Full && !exhausted.is_empty() {
-            notes.push(format!(
-                "Taken whole, so that nothing was chosen there: {}.",
-                exhausted.join("; ")
-            ));
+            notes.push(format!("Taken whole, so that nothing was chosen there: {}.", exhausted.join("; ")));
         }
         let shortfall: u64 = selection.ledger.iter().map(|row| row.shortfall).sum();
         if shortfall > 0 {
@@ -430,17 +422,14 @@ impl Session {
 }
 
 fn pool_inputs(samples: &str, manifold: &str, scores: &str, concepts: &str) -> Inputs {
-    Inputs::new()
-        .with("samples", samples)
-        .with("manifold", manifold)
-        .with("scores", scores)
-        .with("concepts", concepts)
+    Inputs::new().with("samples", samples).with("manifold", manifold).with("scores", scores).with("concepts", concepts)
 }
 
 /// The view that a frozen selection stores.
 pub fn frozen_view(frozen: &FrozenSelection) -> Outcome<SelectionView> {
-    serde_json::from_str(&frozen.view)
-        .map_err(|error| failed(format!("the stored selection {}: {error}", frozen.name), "Discard it and make it again."))
+    serde_json::from_str(&frozen.view).map_err(|error| {
+        failed(format!("the stored selection {}: {error}", frozen.name), "Discard it and make it again.")
+    })
 }
 
 fn no_selection(name: &str, all: &[FrozenSelection]) -> paser_protocol::Report {

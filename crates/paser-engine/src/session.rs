@@ -266,7 +266,9 @@ impl Session {
             .ok()
             .flatten()
             .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_else(|| self.recipe().recipe.selections.first().map(|named| named.plan.clone()).unwrap_or_default())
+            .unwrap_or_else(|| {
+                self.recipe().recipe.selections.first().map(|named| named.plan.clone()).unwrap_or_default()
+            })
     }
 
     pub(crate) fn keep_plan(&self, plan: &SelectionPlan) -> Outcome<()> {

@@ -172,7 +172,10 @@ pub(crate) fn find_model(folder: &Folder, reference: &str, kind: Kind) -> Outcom
         Ok(id) if !looks_like_a_path(reference) => {
             let env = HubEnv::from_process().map_err(Told::told)?;
             cached_model(&id, &kind.files(), &env).ok_or_else(|| {
-                unusable(format!("{reference} is not downloaded yet"), "It is fetched from the hub when a stage needs it.")
+                unusable(
+                    format!("{reference} is not downloaded yet"),
+                    "It is fetched from the hub when a stage needs it.",
+                )
             })
         }
         _ => Err(unusable(
@@ -211,11 +214,7 @@ pub(crate) fn known_pool(catalogue: &Catalogue, folder: &Folder, reference: &str
     known(catalogue, &format!("pool {reference}"), place)
 }
 
-pub(crate) fn pool_hash(
-    catalogue: &std::sync::Mutex<Catalogue>,
-    folder: &Folder,
-    reference: &str,
-) -> Outcome<String> {
+pub(crate) fn pool_hash(catalogue: &std::sync::Mutex<Catalogue>, folder: &Folder, reference: &str) -> Outcome<String> {
     let path = folder.resolve(reference);
     learn(catalogue, &format!("pool {reference}"), &path, || sha256_file(&path).map_err(Told::told))
 }

@@ -156,12 +156,8 @@ impl Studio {
             Request::Curate { edit } => {
                 self.changing(|session| session.curate(&edit).map(|_| Reply::Curation(session.curation_view())))
             }
-            Request::Undo => {
-                self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view())))
-            }
-            Request::Redo => {
-                self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view())))
-            }
+            Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
+            Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Export { selection, format, path } => {
                 self.session()?.export(selection.as_deref(), format, &path).map(Reply::Exported)
             }

@@ -14,7 +14,7 @@ use crate::{
     selection::frozen_view,
     session::{Loaded, Marks, Session, lock},
     sources::{self, Known, pruning_words},
-    stages::{embed, import, manifold, score},
+    stages::{concepts, embed, import, manifold, score},
 };
 
 /// Bins of a cluster's histogram.
@@ -40,7 +40,11 @@ fn damage_scale(clusters: &[ClusterView]) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(largest.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().map(|step| step * power).find(|top| *top >= largest * (1.0 - 1e-12)).unwrap_or(10.0 * power)
+    [1.0, 2.0, 5.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|top| *top >= largest * (1.0 - 1e-12))
+        .unwrap_or(10.0 * power)
 }
 
 impl Session {
@@ -63,7 +67,9 @@ impl Session {
             dense: model_name(&recipe.recipe.models.dense),
             pruned: match recipe.recipe.prune.method.as_str() {
                 "none" => model_name(&recipe.recipe.models.pruned),
-                method => format!("{} by {method} {}", model_name(&recipe.recipe.models.dense), recipe.recipe.prune.pattern),
+                method => {
+                    format!("{} by {method} {}", model_name(&recipe.recipe.models.dense), recipe.recipe.prune.pattern)
+                }
             },
             pruning: match &facts {
                 (Some(dense), Some(pruned)) => pruning_words(dense, pruned),
@@ -138,19 +144,18 @@ impl Session {
         let running = lock(&self.job).as_ref().map(|job| job.stage);
         let failures = lock(&self.failures).clone();
         let wanted = self.wanted(loaded, recipe, dense, pruned);
-        let mut above_stale: Option<Stage> = None;
+        let mut unfinished: Vec<Stage> = Vec::new();
         Stage::ALL
             .into_iter()
             .zip(wanted)
             .map(|(stage, wanted)| {
                 let mut state = self.stage_state(stage, wanted);
-                // Scores do not depend on the manifold; all else depends on what comes before.
-                let leans = above_stale.filter(|above| stage != Stage::Score || *above == Stage::Import);
-                if let (StageState::Done { .. }, Some(above)) = (&state, leans) {
+                let first = unfinished.iter().find(|above| leans_on(stage, **above));
+                if let (StageState::Done { .. }, Some(above)) = (&state, first) {
                     state = StageState::Stale { why: format!("{} comes first", above.name()) };
                 }
-                if !matches!(state, StageState::Done { .. }) && above_stale.is_none() && stage != Stage::Score {
-                    above_stale = Some(stage);
+                if !matches!(state, StageState::Done { .. }) {
+                    unfinished.push(stage);
                 }
                 if let Some(report) = failures.get(&stage)
                     && !matches!(state, StageState::Done { .. })
@@ -198,9 +203,7 @@ impl Session {
             }
             // k-means labels are not looked up for a mere view: their key follows from the manifold's.
             let Ok(inputs) = self.quick_selection_inputs(&named.plan) else { return StageState::Missing };
-            changed.extend(
-                inputs.difference(&current.inputs).into_iter().filter(|name| name != "k-means"),
-            );
+            changed.extend(inputs.difference(&current.inputs).into_iter().filter(|name| name != "k-means"));
         }
         if changed.is_empty() {
             return StageState::Done { seconds: 0.0, cached: true };
@@ -243,6 +246,12 @@ impl Session {
             }
             Err(changed) => (changed.clone(), changed),
         };
+        // The clusters' names come from the concepts.
+        let concepts = concepts::inputs(&recipe.concepts, samples).key();
+        let clusters = match &loaded.concepts {
+            Some(found) if found.key != concepts => Wanted::Changed("concepts".to_owned()),
+            _ => clusters,
+        };
         let named = |known: Known<sources::ModelFacts>, role: &str| known.value().ok_or(format!("{role} model"));
         let scores = match (dense, pruned) {
             (Some(dense), Some(pruned)) => match (named(dense, "dense"), named(pruned, "pruned")) {
@@ -253,6 +262,16 @@ impl Session {
             _ => Wanted::Nothing,
         };
         [pool, vectors, clusters, scores, Wanted::Nothing]
+    }
+}
+
+/// Whether a stage reads what another one makes.
+fn leans_on(stage: Stage, above: Stage) -> bool {
+    match stage {
+        Stage::Import => false,
+        Stage::Embed | Stage::Score => above == Stage::Import,
+        Stage::Manifold => matches!(above, Stage::Import | Stage::Embed),
+        Stage::Select => true,
     }
 }
 

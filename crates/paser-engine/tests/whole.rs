@@ -82,9 +82,9 @@ fn threads_and_the_order_of_the_file_change_no_byte() {
 fn each_change_runs_exactly_what_depends_on_it() {
     use Stage::{Embed, Import, Manifold, Score, Select};
     let world = World::new(400);
-    let mut session = world.project("p");
+    let session = world.project("p");
     run(&session, Select).unwrap();
-    let mut check = |what: &str, expected: &[Stage]| {
+    let check = |what: &str, expected: &[Stage]| {
         let stale: Vec<Stage> = {
             session.reread();
             let view = session.view();

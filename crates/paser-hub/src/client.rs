@@ -193,9 +193,10 @@ impl<'a> Client<'a> {
             let response = self.send_once(method, &url, from)?;
             let status = response.status();
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-                let location = text(response.headers(), "location")
-                    .and_then(|location| join(&url, &location))
-                    .ok_or_else(|| HubError::Answer { url: url.clone(), reason: "a redirect without a target".to_owned() })?;
+                let location =
+                    text(response.headers(), "location").and_then(|location| join(&url, &location)).ok_or_else(
+                        || HubError::Answer { url: url.clone(), reason: "a redirect without a target".to_owned() },
+                    )?;
                 let has_hash = response.headers().contains_key("x-linked-etag");
                 if method == Method::Head && (has_hash || origin(&location) != origin(&url)) {
                     return Ok(response);
@@ -249,8 +250,7 @@ impl<'a> Client<'a> {
         let id = self.id.name().to_owned();
         let code = text(response.headers(), "x-error-code").unwrap_or_default();
         const GATED: &str = "accept its licence on its page, make an access token there and set HF_TOKEN to it";
-        const WRONG_TOKEN: &str =
-            "the token in HF_TOKEN or in the token file is not accepted; make a new one with read access and set HF_TOKEN";
+        const WRONG_TOKEN: &str = "the token in HF_TOKEN or in the token file is not accepted; make a new one with read access and set HF_TOKEN";
         const NO_RIGHT: &str = "the token belongs to an account without access; accept the licence on the model's page with \
              that account (some wait for approval), or take a token with the right to read it";
         match (response.status().as_u16(), code.as_str(), &self.env.token) {

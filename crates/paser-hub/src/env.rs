@@ -21,7 +21,8 @@ const HF_HUB_CACHE: Variable =
     Variable { name: "HF_HUB_CACHE", meaning: "folder of downloaded models; default: hub in HF_HOME" };
 const HF_TOKEN: Variable =
     Variable { name: "HF_TOKEN", meaning: "access token, for private and gated models; goes before the token file" };
-const HF_TOKEN_PATH: Variable = Variable { name: "HF_TOKEN_PATH", meaning: "file with the token; default: token in HF_HOME" };
+const HF_TOKEN_PATH: Variable =
+    Variable { name: "HF_TOKEN_PATH", meaning: "file with the token; default: token in HF_HOME" };
 const HF_ENDPOINT: Variable = Variable { name: "HF_ENDPOINT", meaning: "address of the hub or of a mirror" };
 const HF_HUB_OFFLINE: Variable =
     Variable { name: "HF_HUB_OFFLINE", meaning: "1, true, yes or on: use only what is in the cache" };
@@ -29,7 +30,8 @@ const SSL_CERT_FILE: Variable = Variable {
     name: "SSL_CERT_FILE",
     meaning: "PEM file with the certificates to trust instead of the built-in ones, for networks that have their own",
 };
-const XDG_CACHE_HOME: Variable = Variable { name: "XDG_CACHE_HOME", meaning: "folder of caches, used where HF_HOME is not set" };
+const XDG_CACHE_HOME: Variable =
+    Variable { name: "XDG_CACHE_HOME", meaning: "folder of caches, used where HF_HOME is not set" };
 
 /// Every variable that this crate reads. Proxies (HTTPS_PROXY, ALL_PROXY, NO_PROXY) are read by the HTTP library.
 pub const VARIABLES: [Variable; 8] =
@@ -88,7 +90,9 @@ impl HubEnv {
         let Some(cache) = cache else { return Err(HubError::NoCacheFolder) };
         let token_file = get(HF_TOKEN_PATH).map(PathBuf::from).or_else(|| hf_home.map(|home| home.join("token")));
         let token = text(HF_TOKEN)
-            .or_else(|| token_file.and_then(|file| fs_err::read_to_string(file).ok()).map(|token| token.trim().to_owned()))
+            .or_else(|| {
+                token_file.and_then(|file| fs_err::read_to_string(file).ok()).map(|token| token.trim().to_owned())
+            })
             .filter(|token| !token.is_empty());
         let endpoint = text(HF_ENDPOINT).unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
@@ -156,7 +160,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_said_so() {
-        let wrong = HubEnv::from_lookup(|name| (name == "HF_ENDPOINT").then(|| "mirror.local".into()), Some("/h".into()));
+        let wrong =
+            HubEnv::from_lookup(|name| (name == "HF_ENDPOINT").then(|| "mirror.local".into()), Some("/h".into()));
         assert!(wrong.unwrap_err().to_string().contains("HF_ENDPOINT"));
         let nowhere = HubEnv::from_lookup(|_| None, None).unwrap_err().to_string();
         assert!(nowhere.contains("HF_HOME"), "{nowhere}");

@@ -30,11 +30,15 @@ pub enum HubError {
     FileNotFound { id: String, file: String },
     #[error("{id} has none of the files {wanted}; {advice}")]
     Lacks { id: String, wanted: String, advice: &'static str },
-    #[error("{endpoint} asks to wait {seconds} s before more requests (too many in a short time); try again then, or set HF_TOKEN for a higher limit")]
+    #[error(
+        "{endpoint} asks to wait {seconds} s before more requests (too many in a short time); try again then, or set HF_TOKEN for a higher limit"
+    )]
     RateLimited { endpoint: String, seconds: u64 },
     #[error("{url} answered {status}; try again later")]
     Server { url: String, status: u16 },
-    #[error("{url} could not be reached: {reason}; check the network, HTTPS_PROXY and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached")]
+    #[error(
+        "{url} could not be reached: {reason}; check the network, HTTPS_PROXY and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is cached"
+    )]
     Network { url: String, reason: String },
     #[error("{url} gave an answer that is not a hub's: {reason}; check HF_ENDPOINT")]
     Answer { url: String, reason: String },

@@ -64,7 +64,8 @@ pub fn model_files() -> Vec<Pattern> {
 /// What a sentence encoder consists of: the same with its pooling and length settings.
 pub fn encoder_files() -> Vec<Pattern> {
     let mut patterns = model_files();
-    let more = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"];
+    let more =
+        ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"];
     patterns.extend(more.map(|glob| Pattern::new(glob, Need::Optional)));
     patterns
 }
@@ -72,9 +73,7 @@ pub fn encoder_files() -> Vec<Pattern> {
 /// True for a name that stays inside the folder it is joined to, on every system.
 pub(crate) fn is_safe(name: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.ends_with([' ', '.']);
-    name.len() <= 400
-        && !name.chars().any(|c| c.is_control() || "\\:*?\"<>|".contains(c))
-        && name.split('/').all(plain)
+    name.len() <= 400 && !name.chars().any(|c| c.is_control() || "\\:*?\"<>|".contains(c)) && name.split('/').all(plain)
 }
 
 /// The names that match, in order. One whole file goes before shards of the same weights.
@@ -152,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_missing_shard_is_seen_without_the_listing() {
-        let all = ["config.json", "tokenizer.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+        let all =
+            ["config.json", "tokenizer.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
         assert_eq!(missing(&model_files(), &all), None);
         assert_eq!(missing(&model_files(), &all[..3]), Some("shard 2 of 2".to_owned()));
         assert_eq!(missing(&model_files(), &all[1..]), Some("config.json".to_owned()));
@@ -164,7 +164,9 @@ mod tests {
         for name in ["config.json", "1_Pooling/config.json", "a..b", "ä.json"] {
             assert!(is_safe(name), "{name}");
         }
-        for name in ["../x", "a/../x", "/etc/passwd", "a//b", "a\\..\\b", "C:x", "", ".", "a/.", "x\0y", "con. ", "a\nb"] {
+        for name in
+            ["../x", "a/../x", "/etc/passwd", "a//b", "a\\..\\b", "C:x", "", ".", "a/.", "x\0y", "con. ", "a\nb"]
+        {
             assert!(!is_safe(name), "{name}");
         }
     }

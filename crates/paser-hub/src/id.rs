@@ -58,7 +58,8 @@ impl FromStr for ModelId {
             if !part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
                 return Err(bad("only letters, digits, '.', '_' and '-' are allowed"));
             }
-            if part.starts_with(['.', '-']) || part.ends_with(['.', '-']) || part.contains("..") || part.contains("--") {
+            if part.starts_with(['.', '-']) || part.ends_with(['.', '-']) || part.contains("..") || part.contains("--")
+            {
                 return Err(bad("'.' and '-' stand neither at an end nor twice in a row"));
             }
         }
@@ -100,8 +101,25 @@ mod tests {
     #[test]
     fn what_could_leave_the_cache_folder_is_refused() {
         for bad in [
-            "", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/.b", "a/b--c", "a b/c", "a/b?x", "C:\\x", "a/b@", "a/b@..",
-            "a/b@x/../y", "a/b@/x", "a/b@x y", "a/b@.x", "a/b%2e",
+            "",
+            "/",
+            "a/",
+            "/b",
+            "a/b/c",
+            "../b",
+            "a/..",
+            "a/.b",
+            "a/b--c",
+            "a b/c",
+            "a/b?x",
+            "C:\\x",
+            "a/b@",
+            "a/b@..",
+            "a/b@x/../y",
+            "a/b@/x",
+            "a/b@x y",
+            "a/b@.x",
+            "a/b%2e",
         ] {
             let error = bad.parse::<ModelId>().unwrap_err();
             assert!(error.to_string().contains("org/name"), "{bad}: {error}");

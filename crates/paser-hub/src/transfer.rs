@@ -107,7 +107,8 @@ impl Transfer<'_> {
 
     fn lock(&self, name: &str) -> Result<std::fs::File, HubError> {
         let path = self.cache.lock_file(name);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?.into_parts().0;
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?.into_parts().0;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -169,7 +170,11 @@ impl Transfer<'_> {
             _ => {
                 // the server sends the whole file
                 *have = truncate(file, partial)?;
-                response.headers().get("content-length").and_then(|size| size.to_str().ok()).and_then(|size| size.parse().ok())
+                response
+                    .headers()
+                    .get("content-length")
+                    .and_then(|size| size.to_str().ok())
+                    .and_then(|size| size.parse().ok())
             }
         };
         let total = self.metadata.size.or(total);
@@ -196,9 +201,10 @@ impl Transfer<'_> {
             (self.progress)(*have);
         }
         match total {
-            Some(total) if *have < total => {
-                Err(HubError::Network { url: url(), reason: format!("the connection ended after {have} of {total} bytes") })
-            }
+            Some(total) if *have < total => Err(HubError::Network {
+                url: url(),
+                reason: format!("the connection ended after {have} of {total} bytes"),
+            }),
             Some(total) if *have > total => {
                 Err(HubError::Answer { url: url(), reason: format!("{have} bytes came where {total} were announced") })
             }

@@ -4,17 +4,32 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::dense::{BLOCK_ROWS, multiply_transposed, sum_in_order};
+use crate::dense::{BLOCK_ROWS, dot, multiply_transposed, sum_in_order};
 use crate::error::ManifoldError;
 use crate::progress::Progress;
 
-/// Independent starts. On real pools the inertia has many local minima (at K = 8 four starts end in three of them), and
-/// only labels near the lowest are the same from seed to seed.
-const STARTS: usize = 32;
+/// How hard the lowest inertia is looked for. On real pools it has many local minima (at K = 8 four starts end in three
+/// of them), and only labels near the lowest are the same from seed to seed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Independent starts.
+    starts: usize,
+    /// How many of them, the best after [`FIRST_ROUNDS`], go on to the end.
+    finalists: usize,
+}
 
-/// Rounds after which starts are compared, and how many of them go on.
+impl Effort {
+    /// For labels that are a result.
+    pub(crate) const FULL: Self = Self { starts: 32, finalists: 8 };
+    /// For labels of which hundreds are compared.
+    pub(crate) const CURVE: Self = Self { starts: 8, finalists: 3 };
+}
+
+/// Rounds after which starts are compared.
 const FIRST_ROUNDS: usize = 10;
-const FINALISTS: usize = 8;
+
+/// Squared distances up to this are rounding: the point lies on its centre.
+const ZERO_SQUARE: f64 = 1e-12;
 
 /// Rounds after which a finalist stops even if labels still change.
 const ROUNDS: usize = 100;
@@ -36,6 +51,7 @@ pub(crate) fn cluster(
     points: &[f64],
     width: usize,
     count: usize,
+    effort: Effort,
     seed: u64,
     progress: &Progress,
 ) -> Result<Vec<u32>, ManifoldError> {
@@ -43,10 +59,10 @@ pub(crate) fn cluster(
     if count <= 1 || n <= 1 {
         return Ok(vec![0; n]);
     }
-    let mut starts: Vec<Lloyd> = (0..STARTS)
+    let mut starts: Vec<Lloyd> = (0..effort.starts)
         .into_par_iter()
         .map(|start| {
-            let seed = seed.wrapping_mul(STARTS as u64).wrapping_add(start as u64);
+            let seed = seed.wrapping_mul(Effort::FULL.starts as u64).wrapping_add(start as u64);
             let mut lloyd = Lloyd::new(points, width, count, seed);
             lloyd.go_on(FIRST_ROUNDS, progress)?;
             Ok(lloyd)
@@ -55,7 +71,7 @@ pub(crate) fn cluster(
     progress.step(1, 2)?;
     // Stable sorts: of equal inertia the first start wins.
     starts.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
-    starts.truncate(FINALISTS);
+    starts.truncate(effort.finalists);
     starts.par_iter_mut().try_for_each(|lloyd| lloyd.go_on(ROUNDS, progress))?;
     starts.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
     progress.step(1, 1)?;
@@ -91,41 +107,62 @@ fn seeds(points: &[f64], width: usize, count: usize, random: &mut ChaCha8Rng) ->
     let n = points.len() / width;
     let row = |at: usize| &points[at * width..(at + 1) * width];
     let trials = 2 + (count as f64).ln() as usize;
-    let first = random.random_range(0..n);
-    let mut centres = row(first).to_vec();
+    let lengths: Vec<f64> = points.par_chunks(width).map(|point| dot(point, point)).collect();
+    let mut centres = row(random.random_range(0..n)).to_vec();
     let mut nearest = vec![f64::INFINITY; n];
-    let mut total = lowered(points, width, row(first), &mut nearest);
+    let mut squares = vec![0.0; n * trials];
+    let totals = lower(points, &lengths, &centres, width, &nearest, &mut squares[..n]);
+    nearest.copy_from_slice(&squares[..n]);
+    let mut total = totals[0];
     while centres.len() < count * width {
-        let mut best: Option<(f64, usize, Vec<f64>)> = None;
-        for _ in 0..trials {
-            let candidate = draw(&nearest, random.random::<f64>() * total);
-            let mut squares = nearest.clone();
-            let sum = lowered(points, width, row(candidate), &mut squares);
-            if best.as_ref().is_none_or(|(lowest, ..)| sum < *lowest) {
-                best = Some((sum, candidate, squares));
+        let candidates: Vec<usize> = (0..trials).map(|_| draw(&nearest, random.random::<f64>() * total)).collect();
+        let rows: Vec<f64> = candidates.iter().flat_map(|&at| row(at).iter().copied()).collect();
+        let totals = lower(points, &lengths, &rows, width, &nearest, &mut squares);
+        let mut best = 0;
+        for trial in 1..trials {
+            if totals[trial] < totals[best] {
+                best = trial;
             }
         }
-        if let Some((sum, chosen, squares)) = best {
-            centres.extend_from_slice(row(chosen));
-            (total, nearest) = (sum, squares);
+        centres.extend_from_slice(row(candidates[best]));
+        total = totals[best];
+        for (nearest, squares) in nearest.iter_mut().zip(squares.chunks_exact(trials)) {
+            *nearest = squares[best];
         }
     }
     centres
 }
 
-/// Lowers each square to the one to `centre`; returns their sum, added in fixed blocks.
-fn lowered(points: &[f64], width: usize, centre: &[f64], squares: &mut [f64]) -> f64 {
-    let parts: Vec<f64> = squares
-        .par_chunks_mut(BLOCK_ROWS)
+/// `squares[n, candidates]`: the square of each point to its nearest centre if the candidate were one, too; returns the
+/// sum for each candidate, added in fixed blocks.
+fn lower(
+    points: &[f64],
+    lengths: &[f64],
+    candidates: &[f64],
+    width: usize,
+    nearest: &[f64],
+    squares: &mut [f64],
+) -> Vec<f64> {
+    let count = candidates.len() / width;
+    let own: Vec<f64> = candidates.chunks_exact(width).map(|row| dot(row, row)).collect();
+    let parts = squares
+        .par_chunks_mut(BLOCK_ROWS * count)
         .zip(points.par_chunks(BLOCK_ROWS * width))
-        .map(|(squares, points)| {
-            for (square, point) in squares.iter_mut().zip(points.chunks_exact(width)) {
-                *square = square.min(point.iter().zip(centre).map(|(x, y)| (x - y) * (x - y)).sum());
+        .zip(nearest.par_chunks(BLOCK_ROWS).zip(lengths.par_chunks(BLOCK_ROWS)))
+        .map(|((squares, points), (nearest, lengths))| {
+            multiply_transposed(squares, points, candidates, width);
+            let mut sums = vec![0.0; count];
+            for (squares, (nearest, length)) in squares.chunks_exact_mut(count).zip(nearest.iter().zip(lengths)) {
+                for ((square, own), sum) in squares.iter_mut().zip(&own).zip(&mut sums) {
+                    let apart = length + own - 2.0 * *square;
+                    *square = if apart > ZERO_SQUARE { apart.min(*nearest) } else { 0.0 };
+                    *sum += *square;
+                }
             }
-            squares.iter().sum()
+            sums
         })
         .collect();
-    parts.iter().sum()
+    sum_in_order(parts, count)
 }
 
 /// The row at `left` of the running sum of squares; the last row that counts when rounding carries beyond the end.
@@ -265,7 +302,7 @@ fn fill_empty(
                 farthest = row;
             }
         }
-        if squares[farthest] <= 0.0 {
+        if squares[farthest] <= ZERO_SQUARE {
             return;
         }
         let from = labels[farthest] as usize;
@@ -290,7 +327,7 @@ mod tests {
 
     fn labels(points: &[f64], width: usize, count: usize) -> Vec<u32> {
         let reported = AtomicU64::new(0);
-        cluster(points, width, count, 3, &Progress::whole(&Silent, &reported)).expect("not cancelled")
+        cluster(points, width, count, Effort::FULL, 3, &Progress::whole(&Silent, &reported)).expect("not cancelled")
     }
 
     #[test]

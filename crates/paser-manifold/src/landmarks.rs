@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::dense::{cross_gram, multiply};
 use crate::diffusion::squared;
 use crate::error::ManifoldError;
-use crate::kmeans::{cluster, row_normalised};
+use crate::kmeans::{Effort, cluster, row_normalised};
 use crate::progress::Progress;
 use crate::symnmf::START_SHARE;
 
@@ -57,7 +57,7 @@ pub(crate) fn errors(
         .par_iter()
         .map(|&count| {
             let points = row_normalised(&source.vectors[..rows * source.pairs], source.pairs, count);
-            let labels = cluster(&points, count, count, seed, &progress.part(0.0, 0.0))?;
+            let labels = cluster(&points, count, count, Effort::CURVE, seed, &progress.part(0.0, 0.0))?;
             let error = factorise(&affinity, landmarks, &labels, count, norm, progress)?;
             progress.step(done.fetch_add(1, Ordering::Relaxed) + 1, counts.len())?;
             Ok(error)

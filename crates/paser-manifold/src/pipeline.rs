@@ -11,7 +11,7 @@ use crate::affinity::{Graph, build};
 use crate::components::gather;
 use crate::diffusion::{ManifoldAffinity, coordinates, manifold_affinity};
 use crate::error::ManifoldError;
-use crate::kmeans::{cluster, order_by_size, row_normalised};
+use crate::kmeans::{Effort, cluster, order_by_size, row_normalised};
 use crate::lanczos::{Eigenpairs, largest};
 use crate::landmarks::Source;
 use crate::layout::lay_out;
@@ -296,6 +296,7 @@ pub(crate) fn start_labels(
     embedding: &Embedding,
     count: usize,
     start: Start,
+    effort: Effort,
     seed: u64,
     progress: &Progress,
 ) -> Result<Vec<u32>, ManifoldError> {
@@ -303,11 +304,11 @@ pub(crate) fn start_labels(
     match start {
         Start::Manifold if embedding.dimensions > 0 => {
             let width = embedding.dimensions;
-            cluster(&row_normalised(&embedding.coordinates, width, width), width, count, seed, progress)
+            cluster(&row_normalised(&embedding.coordinates, width, width), width, count, effort, seed, progress)
         }
         _ => {
             let width = count.min(pairs);
-            cluster(&row_normalised(&embedding.pairs.vectors, pairs, width), width, count, seed, progress)
+            cluster(&row_normalised(&embedding.pairs.vectors, pairs, width), width, count, effort, seed, progress)
         }
     }
 }
@@ -335,7 +336,7 @@ fn cluster_graph(
 ) -> Result<Clustering, ManifoldError> {
     let n = embedding.graph.components.kept.len();
     let [start_part, factor_part] = progress.split([0.3, 0.7]);
-    let start = start_labels(embedding, count, params.start, params.seed, &start_part)?;
+    let start = start_labels(embedding, count, params.start, Effort::FULL, params.seed, &start_part)?;
     clock.lap("start labels");
     if count <= 1 {
         return Ok(Clustering {

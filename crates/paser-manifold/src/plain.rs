@@ -7,7 +7,7 @@ use paser_protocol::Monitor;
 
 use crate::components::gather;
 use crate::error::ManifoldError;
-use crate::kmeans::cluster;
+use crate::kmeans::{Effort, cluster};
 use crate::pipeline::Rows;
 use crate::progress::Progress;
 
@@ -33,7 +33,7 @@ pub fn kmeans_labels(
     let reported = AtomicU64::new(0);
     let progress = Progress::whole(monitor, &reported);
     let points: Vec<f64> = gather(rows.vectors, width, &inside).into_iter().map(f64::from).collect();
-    let found = cluster(&points, width, clusters, seed, &progress)?;
+    let found = cluster(&points, width, clusters, Effort::CURVE, seed, &progress)?;
 
     let mut sums = vec![0.0; clusters * width];
     let mut sizes = vec![0.0; clusters];

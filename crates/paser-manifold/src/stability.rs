@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::components::gather;
 use crate::error::ManifoldError;
+use crate::kmeans::Effort;
 use crate::neighbours::{Neighbours, nearest};
 use crate::params::{ClusterCount, ManifoldParams};
 use crate::pipeline::{Clock, embed, start_labels};
@@ -123,7 +124,7 @@ fn label_half(
         .par_iter()
         .map(|&count| {
             let quiet = labelling.part(0.0, 0.0);
-            let found = start_labels(&embedding, count, params.start, params.seed, &quiet)?;
+            let found = start_labels(&embedding, count, params.start, Effort::CURVE, params.seed, &quiet)?;
             let mut labels = vec![0; vectors.len() / width];
             for (&row, label) in components.kept.iter().zip(&found) {
                 labels[row as usize] = *label;

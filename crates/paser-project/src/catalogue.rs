@@ -202,18 +202,20 @@ impl Catalogue {
 
     /// Records what a stage made last.
     pub fn record_stage(&self, record: &StageRecord) -> Result<(), ProjectError> {
-        self.told(self.connection.execute(
-            "INSERT INTO stages(stage, key, inputs, seconds, peak_memory_bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+        self.told(
+            self.connection.execute(
+                "INSERT INTO stages(stage, key, inputs, seconds, peak_memory_bytes) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT(stage) DO UPDATE SET key = excluded.key, inputs = excluded.inputs,
              seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes",
-            params![
-                record.stage,
-                record.key,
-                to_json(&record.inputs),
-                record.seconds,
-                record.peak_memory_bytes as i64,
-            ],
-        ))?;
+                params![
+                    record.stage,
+                    record.key,
+                    to_json(&record.inputs),
+                    record.seconds,
+                    record.peak_memory_bytes as i64,
+                ],
+            ),
+        )?;
         Ok(())
     }
 
@@ -311,10 +313,10 @@ impl Catalogue {
     }
 
     pub fn set_stamped(&self, path: &str, stamp: &str, value: &str) -> Result<(), ProjectError> {
-        self.told(self.connection.execute(
-            "INSERT OR REPLACE INTO stamps(path, stamp, value) VALUES (?1, ?2, ?3)",
-            [path, stamp, value],
-        ))?;
+        self.told(
+            self.connection
+                .execute("INSERT OR REPLACE INTO stamps(path, stamp, value) VALUES (?1, ?2, ?3)", [path, stamp, value]),
+        )?;
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.sync_all()?;
         drop(file);
         fs_err::rename(&temporary, path)?;
-        sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))
+        sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new(".")))
     })();
     if outcome.is_err() {
         // The write's own error is the one to tell.

@@ -49,19 +49,19 @@ pub fn score_tokens(
     check_item(item, vocabulary)?;
     check_vocabulary(dense, pruned, vocabulary)?;
     let fed = [&item.ids[..item.ids.len() - 1]];
-    let first = item.prompt_tokens as usize - 1;
+    let from = [item.prompt_tokens as usize - 1];
     let read = |model: &Decoder| -> Result<Logits, ScoreError> {
         let mut logits = Logits::default();
-        logits.fill(model, &model.hidden_rows(&fed)?, first..first + item.response_tokens as usize);
+        let (hidden, rows) = model.hidden_tails(&fed, &from, &|| false)?;
+        logits.fill(model, &hidden, rows[0].clone());
         Ok(logits)
     };
     let (dense, pruned) = (read(dense)?, read(pruned)?);
     let mut kernel = Kernel::new();
     let token = |(number, &id): (usize, &u32)| {
         let (dense, pruned) = (dense.row(number, vocabulary), pruned.row(number, vocabulary));
-        let measures = kernel
-            .measure(dense, pruned, id)
-            .ok_or(ScoreError::NotFinite { row: item.row, token: number as u32 })?;
+        let measures =
+            kernel.measure(dense, pruned, id).ok_or(ScoreError::NotFinite { row: item.row, token: number as u32 })?;
         Ok(TokenScore {
             id,
             jsd: measures.jsd,

@@ -66,12 +66,13 @@ pub fn select(
     params.check()?;
     pool.check()?;
     curation.check(pool)?;
-    if monitor.cancelled() {
-        return Err(SelectError::Cancelled);
-    }
+    let go_on = || if monitor.cancelled() { Err(SelectError::Cancelled) } else { Ok(()) };
+    go_on()?;
     let frame = strategies::frame(pool, curation, params)?;
+    go_on()?;
     let budget = params.budget.resolve(pool.selectable_samples());
     let choice = strategies::plan(&frame, params, budget, monitor)?;
+    go_on()?;
     let uses_graph = choice.plan.strictness.is_some();
     if uses_graph && pool.concepts.len() != pool.len() {
         return Err(SelectError::NoConcepts { strategy: params.strategy.name() });

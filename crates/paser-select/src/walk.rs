@@ -272,7 +272,7 @@ impl Walker<'_> {
 
     fn step(&mut self) -> Result<(), SelectError> {
         self.steps += 1;
-        if self.steps % 256 == 0 {
+        if self.steps.is_multiple_of(256) {
             if self.monitor.cancelled() {
                 return Err(SelectError::Cancelled);
             }

@@ -68,10 +68,12 @@ pub fn quotas(clusters: &[ClusterWeight], weight: Weight, budget: u64) -> Result
         return Err(SelectError::MorePinsThanBudget { pinned, budget });
     };
     let mut weights: Vec<f64> = clusters.iter().map(|cluster| cluster.weight(weight)).collect();
-    let equal_weights = !weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0);
+    let counts =
+        |weights: &[f64]| weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0);
+    let equal_weights = eligible > 0 && !counts(&weights);
     if equal_weights {
         weights = clusters.iter().map(|cluster| cluster.emphasis).collect();
-        if !weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0) {
+        if !counts(&weights) {
             weights.fill(1.0);
         }
     }

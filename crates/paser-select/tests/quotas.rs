@@ -63,6 +63,8 @@ fn without_any_damage_all_clusters_count_the_same_and_it_is_said() {
         quotas(&[ClusterWeight { emphasis: 0.0, ..cluster(0.5, 10) }, cluster(0.1, 10)], Weight::Cds, 14).unwrap();
     assert_eq!((amounts(&spread), spread.equal_weights), (vec![4, 10], false));
     assert_eq!(quotas(&[], Weight::Cds, 10).unwrap().total, 0);
+    let only_pins = quotas(&[ClusterWeight { pinned: 3, ..cluster(0.0, 0) }], Weight::Cds, 10).unwrap();
+    assert_eq!((amounts(&only_pins), only_pins.equal_weights), (vec![3], false));
 }
 
 fn clusters() -> impl Strategy<Value = Vec<ClusterWeight>> {

@@ -123,7 +123,7 @@ fn plot<'a>(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnc
 }
 
 fn axis(hints: AxisHints<'static>, look: &Look) -> AxisHints<'static> {
-    hints.tick_label_font(crate::theme::mono_small()).tick_label_color(look.text_3).label_spacing(24.0..=40.0)
+    hints.tick_label_font(crate::theme::mono_small()).tick_label_color(look.text_3).label_spacing(14.0..=22.0)
 }
 
 fn series(ks: &[u32], values: &[f64]) -> Vec<PlotPoint> {

@@ -11,10 +11,13 @@ use crate::exit::usage;
 use crate::output::{Output, Table, duration, figure, thousands};
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser compare my-recovery paser-20 random-20")]
+#[command(
+    override_usage = "paser compare [OPTIONS] [DIR] <A> <B>...",
+    after_help = "Example:\n  paser compare my-recovery paser-20 random-20"
+)]
 pub struct CompareArgs {
-    /// Folder of the project (the current one if left out), then two or more selections.
-    #[arg(value_name = "[DIR] A B", required = true, num_args = 2..)]
+    /// Folder of the project (the current one if left out), then the names of two or more selections.
+    #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 }
 

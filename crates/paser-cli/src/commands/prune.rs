@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use paser_data::{Encoding, HoldOut, ReadOptions, Template, Tokenizer, encode_sample, hash_order, read_pool};
 use paser_model::Checkpoint;
 use paser_protocol::Report;
@@ -15,14 +15,6 @@ use crate::models::{self, Kind};
 use crate::output::{Output, duration, thousands};
 use crate::progress::Progress;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum MethodName {
-    /// The smallest weights of each matrix.
-    Magnitude,
-    /// Weights times the size of their inputs, within each output row.
-    Wanda,
-}
-
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  paser prune llama --method wanda --pattern 2:4 --calibration pool.jsonl --out llama-wanda-2-4"
@@ -32,8 +24,9 @@ pub struct PruneArgs {
     /// The dense model: a folder or a hub id.
     #[arg(value_name = "MODEL")]
     model: String,
-    #[arg(long, value_enum, value_name = "METHOD")]
-    method: MethodName,
+    /// How weights are ranked: by size, or by size times the inputs they meet (wanda).
+    #[arg(long, value_name = "METHOD", value_parser = ["magnitude", "wanda"])]
+    method: String,
     /// Share of the weights that become zero, such as 0.5.
     #[arg(long, value_name = "SHARE")]
     sparsity: Option<f64>,
@@ -69,10 +62,7 @@ pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
         (None, Some(share)) => Pattern::Unstructured(share),
         (None, None) => return Err(usage("how much is to be pruned is missing", "Give --sparsity or --pattern.")),
     };
-    let method = match args.method {
-        MethodName::Magnitude => Method::Magnitude,
-        MethodName::Wanda => Method::Wanda,
-    };
+    let method = if args.method == "wanda" { Method::Wanda } else { Method::Magnitude };
     let params = PruneParams { method, pattern };
     params.check().or_tell()?;
     if method == Method::Wanda && args.calibration.is_none() {

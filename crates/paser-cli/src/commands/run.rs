@@ -19,7 +19,9 @@ pub enum Until {
     Manifold,
     Score,
     Select,
+    #[value(hide = true)]
     Recover,
+    #[value(hide = true)]
     Evaluate,
 }
 

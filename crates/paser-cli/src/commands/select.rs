@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use paser_engine::Session;
 use paser_protocol::{
     Budget, ConceptRule, Damage, Guard, Refill, Report, SelectionPlan, SelectionView, Strategy, Weight,
@@ -18,8 +19,8 @@ pub struct SelectArgs {
     /// Folder of the project; the current one if left out.
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// One of paser, paser-guarded, random, full, ... (a wrong name lists them all).
-    #[arg(long, value_name = "NAME")]
+    /// How samples are chosen.
+    #[arg(long, value_name = "NAME", value_parser = strategies())]
     strategy: Strategy,
     /// 20% of the samples, 1000 samples, or 2M-tokens.
     #[arg(long, value_name = "BUDGET")]
@@ -48,6 +49,11 @@ pub struct SelectArgs {
     /// Name of the selection.
     #[arg(long, value_name = "NAME")]
     name: String,
+}
+
+/// The names of all strategies, for help and completion.
+fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    PossibleValuesParser::new(Strategy::ALL.map(Strategy::name)).try_map(|name| name.parse::<Strategy>())
 }
 
 pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use paser_data::{HoldOut, Pool, ReadOptions, Roles, Sample, hex, read_pool};
-use paser_project::{Arrays, Inputs, SampleRecord, recipe::{HoldOutRule, Recipe}};
+use paser_project::{
+    Arrays, Inputs, SampleRecord,
+    recipe::{HoldOutRule, Recipe},
+};
 
 use super::{Bench, Made, artefact, json, record};
 use crate::{

@@ -92,7 +92,9 @@ impl ManifoldPlan {
             };
             let checked = params.check().map_err(Told::told)?;
             let manifold = bench
-                .work("neighbours, manifold, clusters", "steps", |monitor| paser_manifold::run(&rows, &checked, monitor))
+                .work("neighbours, manifold, clusters", "steps", |monitor| {
+                    paser_manifold::run(&rows, &checked, monitor)
+                })
                 .map_err(Told::told)?;
             Ok(made(manifold, checked.params(), label, vectors.dimensions))
         })?;

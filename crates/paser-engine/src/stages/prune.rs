@@ -61,7 +61,9 @@ pub(crate) fn bring_up(bench: &Bench<'_>, recipe: &Recipe, dense_dir: &Path, out
         Vec::new()
     };
     let unit = if params.method == Method::Wanda { "tokens" } else { "weights" };
-    bench.work("pruning", unit, |monitor| prune(&checkpoint, &calibration, &params, out, monitor)).map_err(Told::told)?;
+    bench
+        .work("pruning", unit, |monitor| prune(&checkpoint, &calibration, &params, out, monitor))
+        .map_err(Told::told)?;
     Ok(())
 }
 
@@ -83,7 +85,10 @@ fn calibration(bench: &Bench<'_>, recipe: &Recipe, dense_dir: &Path, context: us
         }
     }
     if sequences.is_empty() {
-        return Err(unusable("No sample of the pool can be used to calibrate the pruning.", "Raise template.max_tokens."));
+        return Err(unusable(
+            "No sample of the pool can be used to calibrate the pruning.",
+            "Raise template.max_tokens.",
+        ));
     }
     Ok(sequences)
 }

@@ -17,7 +17,7 @@ use paser_score::{Item, SampleScore, ScoreParams, score};
 use super::{Bench, Made, artefact, import, json, prune, record};
 use crate::{
     job::{self, Shards},
-    loaded::{SCORED, SCORE_COLUMNS, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
+    loaded::{SCORE_COLUMNS, SCORED, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
     session::{Session, lock},
     sources::{self, Kind, Known, ModelFacts},
     trouble::{Outcome, Told, failed, unusable},

@@ -25,10 +25,9 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
         if current.is_some_and(|current| current.key == inputs.key()) {
             continue;
         }
-        let selected =
-            bench.work(&format!("selecting {}", named.name), "samples", |monitor| {
-                session.select_with(&named.plan, bench, monitor)
-            })?;
+        let selected = bench.work(&format!("selecting {}", named.name), "samples", |monitor| {
+            session.select_with(&named.plan, bench, monitor)
+        })?;
         session.store_selection(&named.name, &selected, true)?;
         all_cached = false;
     }

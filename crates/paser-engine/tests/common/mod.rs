@@ -38,7 +38,17 @@ impl Dice {
 }
 
 const THINGS: [&str; 12] = [
-    "river", "lantern", "harbour", "violin", "orchard", "compass", "glacier", "teapot", "meadow", "telescope", "bakery",
+    "river",
+    "lantern",
+    "harbour",
+    "violin",
+    "orchard",
+    "compass",
+    "glacier",
+    "teapot",
+    "meadow",
+    "telescope",
+    "bakery",
     "castle",
 ];
 const PLACES: [&str; 8] = ["north", "south", "village", "coast", "valley", "city", "island", "forest"];
@@ -50,7 +60,7 @@ pub fn row(id: usize, dice: &mut Dice) -> String {
     let place = PLACES[dice.below(PLACES.len())];
     let (a, b) = (dice.below(90) + 10, dice.below(90) + 10);
     let (capability, instruction, input, output) = match id % 5 {
-        0 => ("arithmetic", format!("Add the numbers {a} and {b}."), String::new(), (a + b).to_string()),
+        0 => ("arithmetic", format!("Task {id}: add the numbers {a} and {b}."), String::new(), (a + b).to_string()),
         1 => (
             "rewriting",
             format!("Rewrite the sentence politely, item {id}."),
@@ -59,7 +69,7 @@ pub fn row(id: usize, dice: &mut Dice) -> String {
         ),
         2 => (
             "facts",
-            format!("Which {thing} stands in the {place} quarter number {b}?"),
+            format!("Which {thing} stands in the {place} quarter number {id}?"),
             String::new(),
             format!("The old {thing} beside the {other}."),
         ),
@@ -97,7 +107,8 @@ pub fn write_pool(path: &Path, rows: &[String]) {
 
 /// GPT-2's spelling of bytes.
 fn byte_letters() -> Vec<char> {
-    let printable = |byte: u32| (33..=126).contains(&byte) || (161..=172).contains(&byte) || (174..=255).contains(&byte);
+    let printable =
+        |byte: u32| (33..=126).contains(&byte) || (161..=172).contains(&byte) || (174..=255).contains(&byte);
     let mut next = 256;
     (0..256)
         .map(|byte| {

@@ -99,7 +99,8 @@ fn a_model_arrives_in_the_layout_that_python_reads() {
     assert_whole(&snapshot);
     assert_eq!(std::fs::read_to_string(home.model().join("refs/main")).unwrap(), COMMIT);
     let blobs = home.model().join("blobs");
-    let mut names: Vec<_> = std::fs::read_dir(&blobs).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(&blobs).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     let mut expected: Vec<_> = files()[..3].iter().map(|(name, body)| etag(name, body)).collect();
     expected.sort();
@@ -182,8 +183,11 @@ fn an_earlier_run_is_continued_and_a_damaged_one_started_again() {
         std::fs::write(format!("{}.incomplete", home.blob().display()), half).unwrap();
         assert_whole(&home.fetch().unwrap());
         let requests = server.requests();
-        let ranges: Vec<&str> =
-            requests.iter().filter(|request| is_download(request)).map(|request| request.header("range").unwrap()).collect();
+        let ranges: Vec<&str> = requests
+            .iter()
+            .filter(|request| is_download(request))
+            .map(|request| request.header("range").unwrap())
+            .collect();
         assert_eq!(ranges, expected, "damaged: {damaged}");
     }
 }
@@ -335,7 +339,8 @@ fn file_names_that_leave_the_cache_are_refused() {
 
 #[test]
 fn a_repository_without_safetensors_says_what_it_has() {
-    let server = Server::start(&[("config.json", vec![]), ("tokenizer.json", vec![]), ("pytorch_model.bin", vec![])], |_| None);
+    let server =
+        Server::start(&[("config.json", vec![]), ("tokenizer.json", vec![]), ("pytorch_model.bin", vec![])], |_| None);
     let message = Home::new(&server).fetch().unwrap_err().to_string();
     assert!(message.contains("pickle"), "{message}");
 }

@@ -57,7 +57,8 @@ pub struct Server {
 impl Server {
     /// A hub with one repository of the given files, `.safetensors` stored as large files.
     pub fn start(files: &[(&str, Vec<u8>)], fault: impl FnMut(&Request) -> Option<Reply> + Send + 'static) -> Self {
-        let files: BTreeMap<String, Vec<u8>> = files.iter().map(|(name, body)| ((*name).to_owned(), body.clone())).collect();
+        let files: BTreeMap<String, Vec<u8>> =
+            files.iter().map(|(name, body)| ((*name).to_owned(), body.clone())).collect();
         let fault: Arc<Mutex<Fault>> = Arc::new(Mutex::new(Box::new(fault)));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -75,30 +75,38 @@ impl Decoder {
     /// As [`Self::hidden`].
     pub fn hidden_rows(&self, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
         let batch = Batch::new(&self.spec, sequences)?;
-        Ok(self.forward(&batch, embed(&self.embedding, self.spec.hidden, sequences)))
+        self.forward(&batch, embed(&self.embedding, self.spec.hidden, sequences), &|| false)
     }
 
     /// The final-norm hidden states of the last positions of each sequence only: of sequence i the positions from
     /// `from[i]` on. Row major [rows, hidden], with the rows of each sequence. Beginnings that sequences share are
     /// computed once, and the last layer only where it is asked for; values are those of [`Self::hidden_rows`] up to
-    /// rounding.
+    /// rounding. `stop` is asked before every layer.
     ///
     /// # Errors
-    /// As [`Self::hidden`].
+    /// As [`Self::hidden`]; [`ModelError::Cancelled`] once `stop` says so.
     ///
     /// # Panics
     /// When `from` and `sequences` differ in length.
-    pub fn hidden_tails(&self, sequences: &[&[u32]], from: &[usize]) -> Result<(Vec<f32>, Vec<Range<usize>>), ModelError> {
+    pub fn hidden_tails(
+        &self,
+        sequences: &[&[u32]],
+        from: &[usize],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(Vec<f32>, Vec<Range<usize>>), ModelError> {
         assert_eq!(sequences.len(), from.len(), "one start for each sequence");
         let (batch, ids, places) = Batch::sharing(&self.spec, sequences, from)?;
-        Ok((self.forward(&batch, embed(&self.embedding, self.spec.hidden, &[&ids])), places))
+        Ok((self.forward(&batch, embed(&self.embedding, self.spec.hidden, &[&ids]), stop)?, places))
     }
 
     /// Final-norm hidden states of the batch's wanted rows; `x` is the residual stream before the first layer.
-    fn forward(&self, batch: &Batch, mut x: Vec<f32>) -> Vec<f32> {
+    fn forward(&self, batch: &Batch, mut x: Vec<f32>, stop: &dyn Fn() -> bool) -> Result<Vec<f32>, ModelError> {
         let mut scratch = Scratch::default();
         let mut rope: Option<(usize, RopeTable)> = None;
         for (layer, block) in self.blocks.iter().enumerate() {
+            if stop() {
+                return Err(ModelError::Cancelled);
+            }
             let width = block.spec().head_dim;
             let table = match rope.take() {
                 Some((of, table)) if of == width => table,
@@ -113,7 +121,7 @@ impl Decoder {
         }
         let mut out = vec![0.0; x.len()];
         kernels::rms_norm(&x, &self.final_norm, self.spec.norm_eps, &mut out);
-        out
+        Ok(out)
     }
 
     /// Logits f32 [n, vocab] of hidden states f32 [n, hidden].

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use paser_model::{Checkpoint, Decoder, RopeScaling};
+use paser_model::{Checkpoint, Decoder, ModelError, RopeScaling};
 use safetensors::SafeTensors;
 
 use crate::support::shared;
@@ -83,6 +83,29 @@ fn mixed_lengths_give_what_single_runs_give() {
             assert!(largest_difference(real, &alone) < 1e-5, "{family}, row {row}");
             assert!(rest.iter().all(|value| *value == 0.0), "{family}: padding is zero");
         }
+    }
+}
+
+#[test]
+fn shared_beginnings_and_tails_give_what_whole_sequences_give() {
+    for family in FAMILIES {
+        let Some((checkpoint, expected)) = open(family, false) else { return };
+        let decoder = Decoder::load(&checkpoint).unwrap();
+        let width = decoder.spec().hidden;
+        let (ids, other) = (&expected.ids[0], &expected.ids[1]);
+        let spliced = [&ids[..15], &other[15..22]].concat();
+        let sequences: Vec<&[u32]> = vec![ids, &spliced, other, &ids[..17], ids, &[], &other[..1]];
+        for from in [[20, 15, 3, 16, 24, 0, 0], [0; 7], [12, 12, 12, 12, 12, 0, 1]] {
+            let (tails, places) = decoder.hidden_tails(&sequences, &from, &|| false).unwrap();
+            assert_eq!(tails.len(), places.iter().map(|rows| rows.len()).sum::<usize>() * width);
+            for ((sequence, from), rows) in sequences.iter().zip(from).zip(places) {
+                let whole = decoder.hidden_rows(&[sequence]).unwrap();
+                assert_eq!(rows.len(), sequence.len() - from);
+                let difference = largest_difference(&tails[rows.start * width..rows.end * width], &whole[from * width..]);
+                assert!(difference < 1e-5, "{family}, from {from}: off by {difference}");
+            }
+        }
+        assert!(matches!(decoder.hidden_tails(&sequences, &[0; 7], &|| true), Err(ModelError::Cancelled)));
     }
 }
 

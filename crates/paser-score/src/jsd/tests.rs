@@ -86,7 +86,8 @@ fn rows() -> impl Strategy<Value = (Vec<f32>, Vec<f32>, usize)> {
         )
             .prop_map(|(cells, unrelated, target)| {
                 let dense: Vec<f32> = cells.iter().map(|cell| cell.0).collect();
-                let pruned = cells.iter().map(|cell| if cell.3 < unrelated { cell.2 } else { cell.0 + cell.1 }).collect();
+                let pruned =
+                    cells.iter().map(|cell| if cell.3 < unrelated { cell.2 } else { cell.0 + cell.1 }).collect();
                 (dense, pruned, target)
             })
     })

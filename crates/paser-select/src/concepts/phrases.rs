@@ -66,8 +66,10 @@ fn singular(word: &str) -> String {
         "veggies",
         "zombies",
     ];
-    let is_plural = word.len() > 3
-        && word.ends_with('s')
+    // Decades ("1980s") and names with digits are no plurals.
+    let is_plural = word.ends_with('s')
+        && word.chars().count() > 3
+        && word.chars().all(char::is_alphabetic)
         && !["ss", "us", "is"].iter().any(|ending| word.ends_with(ending))
         && !unchanged.contains(&word);
     if !is_plural {
@@ -104,6 +106,7 @@ mod tests {
             ("class", "class"),
             ("gas", "gas"),
             ("news", "news"),
+            ("1980s", "1980s"),
             ("na\u{ef}ves", "na\u{ef}ve"),
         ] {
             assert_eq!(singular(plural), singular_form);

@@ -24,7 +24,7 @@ use crate::walk::Plan;
 macro_rules! strategies {
     ($($variant:ident $name:literal $about:literal;)+) => {
         /// A rule of choice. Reads and writes as its kebab-case name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
         pub enum Strategy {
             $(#[doc = $about] $variant,)+

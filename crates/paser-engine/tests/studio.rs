@@ -1,0 +1,112 @@
+//! The protocol's requests against one open project, as a window sends them.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::World;
+use paser_engine::{Studio, StudioOptions};
+use paser_protocol::{
+    ClusterChoice, Edit, Event, Failure, Reply, Request, SelectionPlan, SourceKind, Stage, StageState,
+};
+
+fn studio(world: &World) -> Studio {
+    Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2 })
+}
+
+fn project(studio: &Studio) -> paser_protocol::ProjectView {
+    match studio.handle(Request::Project).unwrap() {
+        Reply::Project(view) => *view,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits for the end of a run and counts what it told of itself.
+fn finish(events: &std::sync::mpsc::Receiver<Event>) -> (usize, Option<paser_protocol::Report>) {
+    let (mut jobs, end) = (0, Instant::now() + Duration::from_secs(120));
+    while Instant::now() < end {
+        match events.recv_timeout(Duration::from_secs(1)) {
+            Ok(Event::Job { .. }) => jobs += 1,
+            Ok(Event::Finished { report, .. }) => return (jobs, report),
+            _ => {}
+        }
+    }
+    panic!("the run did not end");
+}
+
+#[test]
+fn a_window_makes_runs_edits_and_reopens_a_project() {
+    let world = World::new(400);
+    let studio = studio(&world);
+    let events = studio.subscribe();
+    assert_eq!(studio.handle(Request::Project).unwrap_err().failure, Failure::Usage);
+    let draft = world.draft("p");
+    for (source, path) in [(SourceKind::Pool, &draft.pool), (SourceKind::Model, &draft.dense)] {
+        let Reply::Probed(remarks) = studio.handle(Request::Probe { source, path: path.clone() }).unwrap() else {
+            panic!()
+        };
+        assert_eq!(remarks[0].level, "ok", "{remarks:?}");
+    }
+    let missing = Request::Probe { source: SourceKind::Pool, path: "no/such/file.json".to_owned() };
+    let Reply::Probed(remarks) = studio.handle(missing).unwrap() else { panic!() };
+    assert_eq!(remarks[0].level, "error");
+    let Reply::Estimate(estimate) = studio.handle(Request::Estimate { draft: draft.clone() }).unwrap() else {
+        panic!()
+    };
+    assert_eq!(estimate.stages.len(), 5);
+    assert!(estimate.stages.iter().all(|(_, low, high)| *low > 0.0 && high > low), "{estimate:?}");
+
+    studio.handle(Request::CreateProject { draft, run: false }).unwrap();
+    assert!(project(&studio).stages.iter().all(|stage| stage.estimate.is_some()));
+    studio.handle(Request::ChooseClusters { choice: ClusterChoice::Fixed(4) }).unwrap();
+    let (jobs, report) = finish(&events);
+    assert!(report.is_none() && jobs >= 5, "{jobs} {report:?}");
+    let view = project(&studio);
+    assert!(view.recipe.contains("clusters = 4"));
+    assert!(view.stages.iter().all(|stage| matches!(stage.state, StageState::Done { .. })), "{:?}", view.stages);
+
+    let plan = SelectionPlan::default();
+    let Reply::Selection(selection) = studio.handle(Request::Select { plan: plan.clone() }).unwrap() else { panic!() };
+    assert_eq!(studio.column(&selection.reason_column).unwrap().len(), 400);
+    let edit = Edit::Pin { rows: vec![5], reason: "kept".to_owned() };
+    let Reply::Curation(curation) = studio.handle(Request::Curate { edit }).unwrap() else { panic!() };
+    assert_eq!(curation.pinned, [5]);
+    assert!(curation.undo.is_some());
+    let revision = project(&studio).revision;
+    let Reply::Curation(curation) = studio.handle(Request::Undo).unwrap() else { panic!() };
+    assert!(curation.pinned.is_empty() && curation.redo.is_some());
+    assert!(project(&studio).revision > revision);
+    studio.handle(Request::Freeze { name: "mine".to_owned() }).unwrap();
+    assert!(project(&studio).selections.iter().any(|selection| selection.name.as_deref() == Some("mine")));
+    studio.handle(Request::Discard { name: "mine".to_owned() }).unwrap();
+    studio.handle(Request::CloseProject).unwrap();
+
+    let Reply::Hello(hello) = studio.handle(Request::Hello).unwrap() else { panic!() };
+    assert_eq!(hello.recent.len(), 1);
+    assert!(!hello.open);
+    studio.handle(Request::OpenProject { path: hello.recent[0].path.clone() }).unwrap();
+    assert_eq!(project(&studio).plan, plan);
+}
+
+#[test]
+fn a_run_is_cancelled_within_a_second_and_goes_on_later() {
+    let world = World::new(3000);
+    let studio = studio(&world);
+    let events = studio.subscribe();
+    studio.handle(Request::CreateProject { draft: world.draft("p"), run: false }).unwrap();
+    world.edit("p", "clusters = \"automatic\"", "clusters = 4");
+    studio.handle(Request::Run { until: Stage::Select }).unwrap();
+    assert!(studio.handle(Request::Run { until: Stage::Select }).is_err(), "one run at a time");
+    while !matches!(events.recv().unwrap(), Event::Job { job } if job.stage == Stage::Manifold) {}
+    // Questions are answered meanwhile.
+    assert_eq!(project(&studio).pool.samples, 3000);
+    let asked = Instant::now();
+    studio.handle(Request::Cancel).unwrap();
+    let (_, report) = finish(&events);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(report.unwrap().failure, Failure::Cancelled);
+    studio.handle(Request::Run { until: Stage::Manifold }).unwrap();
+    assert!(finish(&events).1.is_none());
+    assert!(!project(&studio).clusters.is_empty());
+}
