@@ -87,6 +87,7 @@ pub fn open(root: &Path, events: Sink<'_>, cancel: &AtomicBool) -> Outcome<Sessi
             let session = make(root)?;
             let options = RunOptions::default();
             session.run(Stage::Import, &options, events, cancel)?;
+            session.read_noise();
             if let Err(report) = session.unpack_recorded(paser_demo::assets::RECORDED) {
                 events(Event::Notice { text: format!("{} It is computed now.", report.what) });
             }
@@ -106,8 +107,11 @@ pub fn compute(root: &Path, events: Sink<'_>, cancel: &AtomicBool) -> Outcome<(S
         fs_err::remove_dir_all(root).map_err(Told::told)?;
     }
     let session = make(root)?;
-    let summary = session.run(Stage::Select, &RunOptions::default(), events, cancel)?;
+    let options = RunOptions::default();
+    session.run(Stage::Import, &options, events, cancel)?;
+    // Before the selections are made, because their reports are stored with them.
     session.read_noise();
+    let summary = session.run(Stage::Select, &options, events, cancel)?;
     Ok((session, summary))
 }
 

@@ -1,9 +1,11 @@
 //! The project as one offline HTML file: map, damage bars and ledger as SVG and tables, no script, nothing fetched.
 //! It needs nothing but what a face sees: the project's view, two columns and the selection.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
-use paser_protocol::{ClusterView, ProjectView, ReasonCode, SelectionView};
+use paser_protocol::{ClusterView, ProjectView, ReasonCode, SelectionView, decode_f32, decode_u32};
+
+use crate::{session::Session, trouble::Outcome};
 
 /// The palette of the light theme (`ui/src/theme/tokens.toml`): the first twelve clusters by size.
 const CLUSTERS: [&str; 12] = [
@@ -18,6 +20,28 @@ table{border-collapse:collapse;width:100%}th{font-size:11px;font-weight:400;colo
 td{text-align:right;border-top:1px solid #dde0e5;font-family:'JetBrains Mono',ui-monospace,monospace;font-size:12px;padding:3px 6px}\
 th{padding:3px 6px}td:first-child,th:first-child{text-align:left;font-family:inherit}svg{display:block;max-width:100%}\
 .dot{display:inline-block;width:9px;height:9px;border-radius:2px;margin-right:6px}";
+
+impl Session {
+    /// The project as it stands, with the selection of its current plan where scores allow one.
+    ///
+    /// # Errors
+    /// An artefact that cannot be read; a selection that cannot be made.
+    pub fn report_html(&self) -> Outcome<String> {
+        let view = self.view();
+        let bytes = |name: &str| match view.columns.iter().find(|column| column.name == name) {
+            Some(column) => self.column(&column.key),
+            None => Ok(Arc::default()),
+        };
+        let (positions, clusters) = (decode_f32(&bytes("map")?), decode_u32(&bytes("cluster")?));
+        let scored = view.clusters.iter().any(|cluster| cluster.scored > 0);
+        let selection = if scored { Some(self.select(&view.plan)?) } else { None };
+        let reasons = match &selection {
+            Some(selection) => self.column(&selection.reason_column)?,
+            None => Arc::default(),
+        };
+        Ok(html(&view, &positions, &clusters, selection.as_ref(), &reasons))
+    }
+}
 
 /// Writes the report. `positions` are x, y per sample; `clusters` its cluster; `reasons` one `ReasonCode` byte each.
 /// Columns of the wrong length are left out of the map.

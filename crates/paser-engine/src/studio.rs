@@ -51,6 +51,8 @@ struct Shared {
 /// A run at work.
 struct Run {
     cancel: Arc<AtomicBool>,
+    /// Set before the end is told, so that who hears of it can start the next one.
+    over: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -257,24 +259,26 @@ impl Studio {
     ) -> Outcome<()> {
         let session = self.session()?;
         let mut running = lock(&self.shared.run);
-        if running.as_ref().is_some_and(|run| !run.thread.is_finished()) {
+        if running.as_ref().is_some_and(|run| !run.over.load(Ordering::Acquire)) {
             return Err(usage("A run is at work already.", "Wait for it, or cancel it."));
         }
         let cancel = Arc::new(AtomicBool::new(false));
-        let (shared, flag) = (self.shared.clone(), cancel.clone());
+        let over = Arc::new(AtomicBool::new(false));
+        let (shared, flag, ended) = (self.shared.clone(), cancel.clone(), over.clone());
         let body = move || {
             let started = Instant::now();
             let sink = |event: Event| shared.send(&event);
             let outcome = work(&session, &sink, &flag);
             recents::remember(&shared.state, &session.view());
             let report: Option<Report> = outcome.err();
+            ended.store(true, Ordering::Release);
             shared.send(&Event::Finished { report, seconds: started.elapsed().as_secs_f64() });
         };
         let thread = thread::Builder::new()
             .name("run".to_owned())
             .spawn(body)
             .map_err(|error| failed(format!("no thread for the run: {error}"), "Close other programs."))?;
-        *running = Some(Run { cancel, thread });
+        *running = Some(Run { cancel, over, thread });
         Ok(())
     }
 

@@ -92,7 +92,9 @@ fn each_change_runs_exactly_what_depends_on_it() {
         };
         let found = computed(&run(&session, Select).unwrap());
         assert_eq!(found, expected, "{what}");
-        assert_eq!(stale, expected, "{what}: as the window tells it");
+        // Before a new import nobody knows whether the samples will be the same.
+        let told = if expected.contains(&Import) { &Stage::ALL[..] } else { expected };
+        assert_eq!(stale, told, "{what}: as the window tells it");
         assert_eq!(computed(&run(&session, Select).unwrap()), [], "{what}: a second time");
     };
     check("nothing", &[]);

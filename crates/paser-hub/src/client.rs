@@ -1,7 +1,7 @@
 //! Requests to the hub: repository listing, file metadata, ranges of files. Owns redirects (the token goes to the hub's
 //! own origin and nowhere else), waiting and retrying, cancelling while a request hangs, and the words for each status.
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -228,11 +228,14 @@ impl<'a> Client<'a> {
 
     /// Runs `work` elsewhere and waits for it, so that a hanging server does not keep a cancel waiting.
     pub(crate) fn watch<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HubError> {
-        let (sender, receiver) = channel();
-        thread::spawn(move || {
+        let (sender, receiver) = sync_channel(1);
+        let work = move || {
             // nobody listens any more after a cancel
             let _ = sender.send(work());
-        });
+        };
+        let refused =
+            |error: std::io::Error| HubError::Network { url: self.env.endpoint.clone(), reason: error.to_string() };
+        thread::Builder::new().name("hub-request".to_owned()).spawn(work).map_err(refused)?;
         loop {
             match receiver.recv_timeout(Duration::from_millis(50)) {
                 Ok(value) => return Ok(value),

@@ -50,7 +50,8 @@ pub enum HubError {
     DiskFull { path: PathBuf, needed: u64 },
     #[error("{id} lists a file named '{name}', which would leave the cache folder; nothing was downloaded")]
     UnsafeName { id: String, name: String },
-    #[error("{}: {source}", path.display())]
+    /// The source's own words name the file.
+    #[error("{source}")]
     Io { path: PathBuf, source: std::io::Error },
     #[error("the download was cancelled; it goes on where it stopped")]
     Cancelled,

@@ -9,7 +9,7 @@ use hf_hub::{Repo, RepoType};
 use crate::HubError;
 
 /// A model on the hub at a branch, tag or commit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelId {
     name: String,
     revision: String,

@@ -116,7 +116,11 @@ impl Transfer<'_> {
                 Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
                 // a file system without locks
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(file),
-                Err(TryLockError::Error(source)) => return Err(HubError::Io { path, source }),
+                Err(TryLockError::Error(error)) => {
+                    let source =
+                        std::io::Error::new(error.kind(), format!("could not lock {}: {error}", path.display()));
+                    return Err(HubError::Io { path, source });
+                }
             }
         }
     }
@@ -178,7 +182,8 @@ impl Transfer<'_> {
             }
         };
         let total = self.metadata.size.or(total);
-        let pieces = read_elsewhere(response.into_body().into_with_config().limit(u64::MAX).reader());
+        let body = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let pieces = read_elsewhere(body).map_err(io(partial))?;
         loop {
             let piece = match pieces.recv_timeout(Duration::from_millis(50)) {
                 Ok(Ok(piece)) => piece,
@@ -248,9 +253,9 @@ fn truncate(file: &File, path: &Path) -> Result<u64, HubError> {
 }
 
 /// Pieces of a body, read on a thread of their own: a silent server then delays no cancel.
-fn read_elsewhere(mut body: impl Read + Send + 'static) -> Receiver<std::io::Result<Vec<u8>>> {
+fn read_elsewhere(mut body: impl Read + Send + 'static) -> std::io::Result<Receiver<std::io::Result<Vec<u8>>>> {
     let (sender, receiver) = sync_channel(8);
-    thread::spawn(move || {
+    let work = move || {
         loop {
             let mut piece = vec![0; PIECE];
             let piece = match body.read(&mut piece) {
@@ -266,8 +271,9 @@ fn read_elsewhere(mut body: impl Read + Send + 'static) -> Receiver<std::io::Res
                 return;
             }
         }
-    });
-    receiver
+    };
+    thread::Builder::new().name("hub-download".to_owned()).spawn(work)?;
+    Ok(receiver)
 }
 
 /// `bytes 5-9/10` as (5, Some(10)).

@@ -2,28 +2,34 @@
 //! each step and the peak memory (`method.md` section 6).
 //!
 //!     PASER_VECTORS=vectors.safetensors cargo run -p paser-manifold --example quality -- nomap 8 seed=1 8 automatic
+//!     cargo run -p paser-manifold --example quality -- tfidf=pool.jsonl 9 12
 
 #[path = "../tests/common/mix.rs"]
 mod mix;
 
 use paser_manifold::{
-    ClusterCount, Manifold, ManifoldError, ManifoldParams, Rows, adjusted_rand_index, normalized_mutual_information,
-    run,
+    ClusterCount, Manifold, ManifoldError, ManifoldParams, Rows, TfidfParams, adjusted_rand_index,
+    normalized_mutual_information, run, tfidf_vectors,
 };
 use paser_protocol::Silent;
 
 fn main() -> Result<(), String> {
-    let mix = mix::load()?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mix = match words.iter().find_map(|word| word.strip_prefix("tfidf=")) {
+        Some(path) => tfidf(path)?,
+        None => mix::load()?,
+    };
     let mut seed = 0;
     let mut map = true;
     let mut counts = Vec::new();
-    for word in std::env::args().skip(1) {
+    for word in words.iter().filter(|word| !word.starts_with("tfidf=")) {
         match word.as_str() {
             "automatic" => counts.push((ClusterCount::Automatic, seed)),
             "nomap" => map = false,
             _ => match word.strip_prefix("seed=") {
                 Some(value) => seed = value.parse().map_err(|_| format!("seed `{value}` is not a number"))?,
-                None => counts.push((ClusterCount::Fixed(word.parse().map_err(|_| format!("`{word}` is not a number"))?), seed)),
+                None => counts
+                    .push((ClusterCount::Fixed(word.parse().map_err(|_| format!("`{word}` is not a number"))?), seed)),
             },
         }
     }
@@ -34,10 +40,30 @@ fn main() -> Result<(), String> {
         let found = cluster(&mix, params).map_err(|error| error.to_string())?;
         print(&mix, &found, start.elapsed().as_secs_f64());
         let first = first.get_or_insert_with(|| found.labels_before_merge.clone());
-        println!("agreement with the first run before merging {:.3}\n", adjusted_rand_index(first, &found.labels_before_merge));
+        println!(
+            "agreement with the first run before merging {:.3}\n",
+            adjusted_rand_index(first, &found.labels_before_merge)
+        );
     }
     println!("peak memory {}", peak_memory());
     Ok(())
+}
+
+/// The pool of a file with TF-IDF vectors.
+fn tfidf(path: &str) -> Result<mix::Mix, String> {
+    let mut mix = mix::read(path.as_ref())?;
+    let start = std::time::Instant::now();
+    let found = tfidf_vectors(&mix.texts, &TfidfParams::default(), &Silent).map_err(|error| error.to_string())?;
+    println!(
+        "{} texts, {} terms, {} dimensions, {} texts without terms: {:.2} s",
+        mix.texts.len(),
+        found.terms,
+        found.dimensions,
+        found.without_terms.len(),
+        start.elapsed().as_secs_f64()
+    );
+    (mix.vectors, mix.dimensions) = (found.vectors, found.dimensions);
+    Ok(mix)
 }
 
 fn cluster(mix: &mix::Mix, params: ManifoldParams) -> Result<Manifold, ManifoldError> {
@@ -47,10 +73,9 @@ fn cluster(mix: &mix::Mix, params: ManifoldParams) -> Result<Manifold, ManifoldE
 }
 
 fn print(mix: &mix::Mix, found: &Manifold, seconds: f64) {
-    for (when, count, labels) in [
-        ("before", found.count_before_merge, &found.labels_before_merge),
-        ("after ", found.count, &found.clusters),
-    ] {
+    for (when, count, labels) in
+        [("before", found.count_before_merge, &found.labels_before_merge), ("after ", found.count, &found.clusters)]
+    {
         println!(
             "{when} merging: K {count:3}  NMI {:.3}  ARI {:.3}  ARI of sources {:.3}",
             normalized_mutual_information(labels, &mix.capability),
@@ -76,7 +101,10 @@ fn print(mix: &mix::Mix, found: &Manifold, seconds: f64) {
         quality.start_agreement,
     );
     if let Some(curve) = &found.curve {
-        println!("chosen {} coarse {} fine {:?} unclear {:?} elbow {:?}", curve.chosen, curve.coarse, curve.fine, curve.unclear, curve.elbow);
+        println!(
+            "chosen {} coarse {} fine {:?} unclear {:?} elbow {:?}",
+            curve.chosen, curve.coarse, curve.fine, curve.unclear, curve.elbow
+        );
         for (i, count) in curve.clusters.iter().enumerate() {
             println!(
                 "  K {count:3}  score {:.3}  prediction strength {:.3}  NMF error {:.4}",
@@ -93,6 +121,8 @@ fn print(mix: &mix::Mix, found: &Manifold, seconds: f64) {
 fn peak_memory() -> String {
     fs_err::read_to_string("/proc/self/status")
         .ok()
-        .and_then(|status| status.lines().find_map(|line| line.strip_prefix("VmHWM:").map(|rest| rest.trim().to_owned())))
+        .and_then(|status| {
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:").map(|rest| rest.trim().to_owned()))
+        })
         .unwrap_or_else(|| "unknown".into())
 }

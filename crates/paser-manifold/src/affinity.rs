@@ -73,8 +73,7 @@ pub(crate) fn build(
         .map(|&row| if neighbours.count == 0 { 0.0 } else { neighbours.of(row as usize).1[place] })
         .collect();
     let (bandwidths, floor_share) = floored(raw);
-    let mut weights =
-        distances.map(|i, j, d| (-(d * d) / (bandwidths[i] * bandwidths[j])).exp().max(LEAST_WEIGHT));
+    let mut weights = distances.map(|i, j, d| (-(d * d) / (bandwidths[i] * bandwidths[j])).exp().max(LEAST_WEIGHT));
     let mut densities = Vec::new();
     if alpha > 0.0 {
         densities = weights.row_sums().iter().map(|q| q.powf(-alpha)).collect::<Vec<f64>>();

@@ -71,6 +71,7 @@ pub(crate) fn manifold_affinity(
 
 /// `|z_i - z_j|^2`.
 pub(crate) fn squared(coordinates: &[f64], dimensions: usize, i: usize, j: usize) -> f64 {
-    let (a, b) = (&coordinates[i * dimensions..(i + 1) * dimensions], &coordinates[j * dimensions..(j + 1) * dimensions]);
+    let (a, b) =
+        (&coordinates[i * dimensions..(i + 1) * dimensions], &coordinates[j * dimensions..(j + 1) * dimensions]);
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
 }

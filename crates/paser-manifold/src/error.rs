@@ -41,6 +41,8 @@ pub enum ManifoldError {
     )]
     NotConverged { residual: f64, products: usize },
     /// Texts from which no term can be taken.
-    #[error("no word or mark occurs in two of the {texts} texts, so TF-IDF vectors cannot be made; use a sentence encoder")]
+    #[error(
+        "no word or mark occurs in two of the {texts} texts, so TF-IDF vectors cannot be made; use a sentence encoder"
+    )]
     NoTerms { texts: usize },
 }

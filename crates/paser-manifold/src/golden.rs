@@ -158,9 +158,8 @@ fn tfidf_spans_the_directions_of_scikit_learn() {
         assert!(found.without_terms.is_empty());
         close(&found.singular_values, &singular, tolerances.0 * singular[0], "singular value");
         let row = |i: usize| &found.vectors[i * singular.len()..(i + 1) * singular.len()];
-        let cosines: Vec<f64> = (0..20)
-            .map(|i| row(i).iter().zip(row(0)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum())
-            .collect();
+        let cosines: Vec<f64> =
+            (0..20).map(|i| row(i).iter().zip(row(0)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()).collect();
         close(&cosines, &numbers(&case["cosines_of_row_0"]), tolerances.1, "cosine");
     }
 }

@@ -218,8 +218,7 @@ impl<'a> Lloyd<'a> {
             let mut sums = totals(self.points, width, count, &self.labels);
             let mut sizes: Vec<f64> = sums[count * width..].to_vec();
             fill_empty(self.points, width, &mut sums, &mut sizes, &mut self.labels, &mut self.squares);
-            for (centre, (sum, size)) in
-                self.centres.chunks_exact_mut(width).zip(sums.chunks_exact(width).zip(&sizes))
+            for (centre, (sum, size)) in self.centres.chunks_exact_mut(width).zip(sums.chunks_exact(width).zip(&sizes))
             {
                 if *size > 0.0 {
                     for (centre, sum) in centre.iter_mut().zip(sum) {
@@ -334,13 +333,25 @@ mod tests {
     fn separate_groups_are_found_and_numbered_by_size() {
         let points: Vec<f64> = (0..90)
             .flat_map(|i| {
-                let centre = if i % 9 == 0 { 5.0 } else if i % 3 == 0 { -5.0 } else { 0.0 };
+                let centre = if i % 9 == 0 {
+                    5.0
+                } else if i % 3 == 0 {
+                    -5.0
+                } else {
+                    0.0
+                };
                 [centre + (i % 7) as f64 * 0.01, centre * 2.0]
             })
             .collect();
         let found = labels(&points, 2, 3);
         for (i, &label) in found.iter().enumerate() {
-            let expected = if i % 9 == 0 { 2 } else if i % 3 == 0 { 1 } else { 0 };
+            let expected = if i % 9 == 0 {
+                2
+            } else if i % 3 == 0 {
+                1
+            } else {
+                0
+            };
             assert_eq!(label, expected, "point {i}");
         }
     }

@@ -24,7 +24,7 @@ const SCALING: f32 = 0.9;
 
 /// Standard deviation of the starting positions, and how far out they may lie.
 const START_SPREAD: f64 = 4.0;
-const START_REACH: f64 = 12.0;
+const START_REACH: f64 = 8.0;
 
 /// A point's place and its Adam moments.
 #[derive(Clone, Copy, Default)]
@@ -99,10 +99,10 @@ fn force(places: &[[f32; 2]], i: usize, neighbours: &[u32], pulls: &[f32], seed:
         }
     }
     let weight = REPULSION * total / PUSHES as f32;
-    let mut state = mix(seed ^ mix((round as u64) << 32 | i as u64));
+    let mut state = mix(seed ^ mix(((round as u64) << 32) | i as u64));
     for _ in 0..PUSHES {
         state = mix(state);
-        let j = (u128::from(state) * places.len() as u128 >> 64) as usize;
+        let j = ((u128::from(state) * places.len() as u128) >> 64) as usize;
         if j == i {
             continue;
         }

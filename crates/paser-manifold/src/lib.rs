@@ -3,6 +3,7 @@
 //! Every result depends on the rows, their order and the seed alone, never on the number of threads.
 
 mod affinity;
+mod assemble;
 mod components;
 mod dense;
 mod diffusion;

@@ -92,9 +92,8 @@ pub(crate) fn merge_small(
 
 fn nearest_centroid(from: usize, living: &[usize], sums: &[f64], sizes: &[usize], width: usize) -> usize {
     let centroid = |label: usize, column: usize| sums[label * width + column] / sizes[label] as f64;
-    let distance = |other: usize| {
-        (0..width).map(|column| (centroid(from, column) - centroid(other, column)).powi(2)).sum::<f64>()
-    };
+    let distance =
+        |other: usize| (0..width).map(|column| (centroid(from, column) - centroid(other, column)).powi(2)).sum::<f64>();
     living
         .iter()
         .copied()
@@ -109,7 +108,17 @@ mod tests {
 
     /// 100 + 80 + 5 rows in chains; the five hang on the middle chain.
     fn chain() -> (Vec<u32>, SparseRows) {
-        let labels: Vec<u32> = (0..185).map(|row| if row < 100 { 0 } else if row < 180 { 1 } else { 2 }).collect();
+        let labels: Vec<u32> = (0..185)
+            .map(|row| {
+                if row < 100 {
+                    0
+                } else if row < 180 {
+                    1
+                } else {
+                    2
+                }
+            })
+            .collect();
         let mut edges: Vec<(u32, u32, f64)> = (1..185).map(|row| (row - 1, row, 1.0)).collect();
         edges.push((0, 184, 0.1));
         (labels, SparseRows::from_edges(185, &edges))

@@ -233,14 +233,7 @@ pub(crate) fn nearest(
 }
 
 /// The `count` best of each candidate list by f64 distance.
-fn rerank(
-    queries: &[f32],
-    base: &[f32],
-    dimensions: usize,
-    lists: &[Best],
-    count: usize,
-    height: usize,
-) -> Neighbours {
+fn rerank(queries: &[f32], base: &[f32], dimensions: usize, lists: &[Best], count: usize, height: usize) -> Neighbours {
     let ranked: Vec<(Vec<u32>, Vec<f64>)> = lists
         .par_iter()
         .enumerate()
@@ -319,4 +312,100 @@ pub(crate) fn recall(
         })
         .collect::<Result<_, ManifoldError>>()?;
     Ok((hits.iter().sum::<usize>() as f64 / (sample * found.count) as f64, sample))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use paser_protocol::Silent;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Unit rows on a coarse grid, so that equal rows and equal distances happen.
+    fn rows() -> impl Strategy<Value = Vec<f32>> {
+        let row = prop::collection::vec(-2i8..3, 3).prop_filter("a direction", |row| row.iter().any(|&x| x != 0));
+        prop::collection::vec(row, 2..60).prop_map(|rows| {
+            rows.iter()
+                .flat_map(|row| {
+                    let length = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+                    row.iter().map(move |&x| (f64::from(x) / length) as f32)
+                })
+                .collect()
+        })
+    }
+
+    /// All rows by rising f64 distance to a query, equal distances by rising row.
+    fn sorted(query: &[f32], base: &[f32], skip: Option<usize>) -> Vec<(f64, u32)> {
+        let mut all: Vec<(f64, u32)> = base
+            .chunks_exact(3)
+            .enumerate()
+            .filter(|(row, _)| Some(*row) != skip)
+            .map(|(row, other)| (squared_distance(query, other), row as u32))
+            .collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn distances_are_those_of_a_full_sort(rows in rows(), count in 2usize..9) {
+            let reported = AtomicU64::new(0);
+            let progress = Progress::whole(&Silent, &reported);
+            // With every other row as a candidate f32 ties cannot hide a row.
+            let found = exact(&rows, 3, 60, count, &progress).expect("not cancelled");
+            let crossed = nearest(&rows, &rows, 3, count, &progress).expect("not cancelled");
+            for (query, row) in rows.chunks_exact(3).enumerate() {
+                let expected = sorted(row, &rows, Some(query));
+                for (place, (&other, &distance)) in found.of(query).0.iter().zip(found.of(query).1).enumerate() {
+                    prop_assert_eq!(other, expected[place].1);
+                    prop_assert_eq!(distance, expected[place].0.sqrt());
+                }
+                let expected = sorted(row, &rows, None);
+                for (place, distance) in crossed.of(query).1.iter().enumerate() {
+                    prop_assert!((distance - expected[place].0.sqrt()).abs() < 1e-3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn equal_scores_keep_the_lower_rows_in_any_order_of_offers() {
+        for offers in [[7, 3, 5, 9], [3, 5, 7, 9], [9, 7, 5, 3]] {
+            let mut best = Best::new(1, 3);
+            for row in offers {
+                best.offer(0, 0.5, row);
+            }
+            best.offer(0, 0.75, 8);
+            assert_eq!(best.rows, [8, 3, 5], "{offers:?}");
+            assert_eq!(best.bars, [0.5]);
+        }
+    }
+
+    #[test]
+    fn more_rows_than_a_tile_find_their_planted_partner() {
+        // Rows on a circle: the nearest two of each are its neighbours on it.
+        let n = 3 * TILE + 17;
+        let rows: Vec<f32> = (0..n)
+            .flat_map(|i| {
+                // A stride that is prime to n scatters neighbours over all tiles.
+                let angle = (i * 7 % n) as f64 / n as f64 * std::f64::consts::TAU;
+                [angle.cos() as f32, angle.sin() as f32]
+            })
+            .collect();
+        let reported = AtomicU64::new(0);
+        let progress = Progress::whole(&Silent, &reported);
+        let found = exact(&rows, 2, 6, 2, &progress).expect("not cancelled");
+        for i in 0..n {
+            let mut own: Vec<usize> = found.of(i).0.iter().map(|&row| row as usize * 7 % n).collect();
+            own.sort_unstable();
+            let mut expected = [(i * 7 + 1) % n, (i * 7 + n - 1) % n];
+            expected.sort_unstable();
+            assert_eq!(own, expected, "row {i}");
+        }
+        assert_eq!(recall(&rows, 2, &found, 100, &progress).expect("not cancelled"), (1.0, 100));
+    }
 }

@@ -131,37 +131,37 @@ impl Checked {
     }
 }
 
-fn require(holds: bool, name: &'static str, value: impl ToString, allowed: &'static str) -> Result<(), ManifoldError> {
+fn require(holds: bool, name: &'static str, value: &dyn ToString, allowed: &'static str) -> Result<(), ManifoldError> {
     if holds { Ok(()) } else { Err(ManifoldError::Parameter { name, value: value.to_string(), allowed }) }
 }
 
 impl ManifoldParams {
     /// Checks every range; the error names the first parameter that is off and what it may be.
     pub fn check(self) -> Result<Checked, ManifoldError> {
-        require((2..=100).contains(&self.neighbours), "neighbours", self.neighbours, "2 to 100")?;
+        require((2..=100).contains(&self.neighbours), "neighbours", &self.neighbours, "2 to 100")?;
         require(
             (self.neighbours..=250).contains(&self.candidates),
             "candidates",
-            self.candidates,
+            &self.candidates,
             "at least `neighbours` and at most 250",
         )?;
         require(
             (1..=self.neighbours).contains(&self.bandwidth_neighbour),
             "bandwidth_neighbour",
-            self.bandwidth_neighbour,
+            &self.bandwidth_neighbour,
             "1 to `neighbours`",
         )?;
-        require((0.0..=1.0).contains(&self.alpha), "alpha", self.alpha, "0 to 1")?;
-        require((1..=200).contains(&self.dimensions), "dimensions", self.dimensions, "1 to 200")?;
-        require((0.0..=100.0).contains(&self.time), "time", self.time, "0 to 100")?;
+        require((0.0..=1.0).contains(&self.alpha), "alpha", &self.alpha, "0 to 1")?;
+        require((1..=200).contains(&self.dimensions), "dimensions", &self.dimensions, "1 to 200")?;
+        require((0.0..=100.0).contains(&self.time), "time", &self.time, "0 to 100")?;
         if let ClusterCount::Fixed(count) = self.clusters {
-            require((1..=200).contains(&count), "clusters", count, "1 to 200")?;
+            require((1..=200).contains(&count), "clusters", &count, "1 to 200")?;
         }
         if let Some(largest) = self.k_max {
-            require((4..=200).contains(&largest), "k_max", largest, "4 to 200")?;
+            require((4..=200).contains(&largest), "k_max", &largest, "4 to 200")?;
         }
-        require(self.curve_rows >= 240, "curve_rows", self.curve_rows, "at least 240")?;
-        require((1..=20).contains(&self.half_splits), "half_splits", self.half_splits, "1 to 20")?;
+        require(self.curve_rows >= 240, "curve_rows", &self.curve_rows, "at least 240")?;
+        require((1..=20).contains(&self.half_splits), "half_splits", &self.half_splits, "1 to 20")?;
         Ok(Checked(self))
     }
 }

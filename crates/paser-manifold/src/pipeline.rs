@@ -7,7 +7,9 @@ use std::time::Instant;
 use paser_protocol::Monitor;
 use rayon::prelude::*;
 
+use crate::EXACT_ROW_LIMIT;
 use crate::affinity::{Graph, build};
+use crate::assemble::{Pool, assemble};
 use crate::components::gather;
 use crate::diffusion::{ManifoldAffinity, coordinates, manifold_affinity};
 use crate::error::ManifoldError;
@@ -16,15 +18,13 @@ use crate::lanczos::{Eigenpairs, largest};
 use crate::landmarks::Source;
 use crate::layout::lay_out;
 use crate::merge::merge_small;
-use crate::neighbours::{Neighbours, exact, nearest, recall};
+use crate::neighbours::{Neighbours, exact, recall};
 use crate::params::{Checked, ClusterCount, ManifoldParams, Start};
-use crate::placement::{extend, far_bar, vote, weighted, weights};
 use crate::progress::Progress;
 use crate::quality::adjusted_rand_index;
-use crate::result::{Manifold, Merge, Placement, Quality, StabilityCurve, Timing};
+use crate::result::{Manifold, Merge, Timing};
 use crate::stability::stability_curve;
 use crate::symnmf::factorise;
-use crate::EXACT_ROW_LIMIT;
 
 /// Pools under this many rows get no stability curve.
 const LEAST_CURVE_ROWS: usize = 240;
@@ -37,9 +37,6 @@ const MOST_CLUSTERS: usize = 40;
 
 /// Eigenpairs beyond the largest number of clusters.
 const SPARE_PAIRS: usize = 5;
-
-/// Nearest graph rows that place a held-out row.
-const VOTERS: usize = 15;
 
 /// Rows on which the recall is measured, and its bar.
 const RECALL_ROWS: usize = 1000;
@@ -91,7 +88,16 @@ pub fn run(rows: &Rows, params: &Checked, monitor: &dyn Monitor) -> Result<Manif
     };
     let asked = curve.as_ref().map_or(limits.fixed, |curve| curve.chosen);
 
-    let embedding = embed(&vectors, rows.dimensions, params, asked.max(limits.most), params.seed, &neighbour_part, &eigen_part, &mut clock)?;
+    let embedding = embed(
+        &vectors,
+        rows.dimensions,
+        params,
+        asked.max(limits.most),
+        params.seed,
+        &neighbour_part,
+        &eigen_part,
+        &mut clock,
+    )?;
     let (measured, recall_rows) =
         recall(&vectors, rows.dimensions, &embedding.neighbours, RECALL_ROWS, &eigen_part.part(0.9, 1.0))?;
     clock.lap("recall");
@@ -110,7 +116,8 @@ pub fn run(rows: &Rows, params: &Checked, monitor: &dyn Monitor) -> Result<Manif
     let count = asked.min(embedding.graph.components.kept.len());
     let clustering = cluster_graph(&embedding, count, params, &cluster_part, &mut clock)?;
     let map = if params.map {
-        let map = lay_out(&embedding.graph.weights, &embedding.coordinates, embedding.dimensions, params.seed, &map_part)?;
+        let map =
+            lay_out(&embedding.graph.weights, &embedding.coordinates, embedding.dimensions, params.seed, &map_part)?;
         clock.lap("map");
         map
     } else {
@@ -216,7 +223,7 @@ impl Limits {
     }
 }
 
-/// Expected cost of each step, in arbitrary units fitted to measurements.
+/// Expected cost of each step, in seconds on two cores, fitted to measurements.
 struct Costs {
     steps: [f64; 7],
 }
@@ -227,11 +234,11 @@ impl Costs {
         let n = rows as f64;
         let curve = limits.curve.map_or(0.0, |_| {
             let n = n.min(params.curve_rows as f64);
-            params.half_splits as f64 * (2.0 * search(n / 2.0) + 1e-3 * n)
+            params.half_splits as f64 * (2.0 * search(n / 2.0) + 4.5e-4 * n)
         });
         let landmark = if limits.curve.is_some() { 1.5e-3 * n.min(2000.0) } else { 0.0 };
-        let map = if params.map { 2.5e-4 * n } else { 0.0 };
-        Self { steps: [curve, search(n), 1.5e-4 * n, landmark, 8e-5 * n, map, 1e-5 * n] }
+        let map = if params.map { 1e-4 * n } else { 0.0 };
+        Self { steps: [curve, search(n), 8e-5 * n, landmark, 8e-5 * n, map, 1e-5 * n] }
     }
 }
 
@@ -242,7 +249,7 @@ pub(crate) struct Embedding {
     pub(crate) pairs: Eigenpairs,
     pub(crate) coordinates: Vec<f64>,
     pub(crate) dimensions: usize,
-    affinity: ManifoldAffinity,
+    pub(crate) affinity: ManifoldAffinity,
 }
 
 impl Embedding {
@@ -314,17 +321,17 @@ pub(crate) fn start_labels(
 }
 
 /// Labels, memberships and merges of the graph rows.
-struct Clustering {
-    labels: Vec<u32>,
-    count_before: usize,
+pub(crate) struct Clustering {
+    pub(crate) labels: Vec<u32>,
+    pub(crate) count_before: usize,
     /// `[graph rows, count_before]`, rows summing to 1.
-    membership: Vec<f64>,
-    cluster_of_label: Vec<u32>,
-    count: usize,
-    merges: Vec<Merge>,
-    steps: usize,
-    error: f64,
-    start_agreement: f64,
+    pub(crate) membership: Vec<f64>,
+    pub(crate) cluster_of_label: Vec<u32>,
+    pub(crate) count: usize,
+    pub(crate) merges: Vec<Merge>,
+    pub(crate) steps: usize,
+    pub(crate) error: f64,
+    pub(crate) start_agreement: f64,
 }
 
 fn cluster_graph(
@@ -389,139 +396,4 @@ fn cluster_graph(
         error: factor.error,
         start_agreement,
     })
-}
-
-/// The caller's rows and the part of them that was searched.
-struct Pool<'a> {
-    rows: &'a Rows<'a>,
-    inside: &'a [u32],
-    held_out: &'a [u32],
-    vectors: &'a [f32],
-}
-
-/// Puts the results of the graph rows at the caller's rows and places all others.
-fn assemble(
-    pool: &Pool,
-    embedding: &Embedding,
-    clustering: Clustering,
-    map: &[[f32; 2]],
-    curve: Option<StabilityCurve>,
-    params: &ManifoldParams,
-    progress: &Progress,
-) -> Result<Manifold, ManifoldError> {
-    let n = pool.rows.order.len();
-    let (width, count, before) = (embedding.dimensions, clustering.count, clustering.count_before);
-    let components = &embedding.graph.components;
-    let mut out = Manifold {
-        labels_before_merge: vec![0; n],
-        clusters: vec![0; n],
-        count_before_merge: before,
-        count,
-        cluster_of_label: clustering.cluster_of_label,
-        membership_before_merge: vec![0.0; n * before],
-        membership: vec![0.0; n * count],
-        dimensions: width,
-        coordinates: vec![0.0; n * width],
-        map: if params.map { vec![[0.0; 2]; n] } else { Vec::new() },
-        placement: vec![Placement::Graph; n],
-        far: vec![false; n],
-        eigenvalues: embedding.pairs.values.clone(),
-        merges: clustering.merges,
-        quality: Quality {
-            graph_rows: components.kept.len(),
-            recall: 1.0,
-            recall_rows: 0,
-            components: components.count,
-            linked_components: components.linked,
-            link_edges: components.links.len(),
-            left_out_components: components.left_out_components,
-            left_out_rows: components.left_out.len(),
-            edges: embedding.graph.weights.columns.len() / 2,
-            floor_share: embedding.graph.floor_share,
-            residuals: embedding.pairs.residuals.clone(),
-            orthogonality: embedding.pairs.orthogonality,
-            products: embedding.pairs.products,
-            nmf_steps: clustering.steps,
-            nmf_error: clustering.error,
-            start_agreement: clustering.start_agreement,
-            sizes_before_merge: vec![0; before],
-            sizes: vec![0; count],
-        },
-        curve,
-        timings: Vec::new(),
-    };
-    let put = |out: &mut Manifold, row: u32, label: u32, membership: &[f64], z: &[f64], place: Option<[f32; 2]>| {
-        let row = row as usize;
-        let cluster = out.cluster_of_label[label as usize];
-        out.labels_before_merge[row] = label;
-        out.clusters[row] = cluster;
-        out.quality.sizes_before_merge[label as usize] += 1;
-        out.quality.sizes[cluster as usize] += 1;
-        let mut merged = vec![0.0; count];
-        for (label, &share) in membership.iter().enumerate() {
-            out.membership_before_merge[row * before + label] = share as f32;
-            merged[out.cluster_of_label[label] as usize] += share;
-        }
-        for (column, share) in merged.iter().enumerate() {
-            out.membership[row * count + column] = *share as f32;
-        }
-        for (column, value) in z.iter().enumerate() {
-            out.coordinates[row * width + column] = *value as f32;
-        }
-        if let Some(place) = place {
-            out.map[row] = place;
-        }
-    };
-    for (vertex, &position) in components.kept.iter().enumerate() {
-        put(
-            &mut out,
-            pool.inside[position as usize],
-            clustering.labels[vertex],
-            &clustering.membership[vertex * before..(vertex + 1) * before],
-            &embedding.coordinates[vertex * width..(vertex + 1) * width],
-            map.get(vertex).copied(),
-        );
-    }
-
-    let outside: Vec<(u32, Placement)> = components
-        .left_out
-        .iter()
-        .map(|&position| (pool.inside[position as usize], Placement::SmallComponent))
-        .chain(pool.held_out.iter().map(|&row| (row, Placement::HeldOut)))
-        .collect();
-    if outside.is_empty() {
-        return Ok(out);
-    }
-    let queries: Vec<u32> = outside.iter().map(|entry| entry.0).collect();
-    let base = gather(pool.vectors, pool.rows.dimensions, &components.kept);
-    let found =
-        nearest(&gather(pool.rows.vectors, pool.rows.dimensions, &queries), &base, pool.rows.dimensions, VOTERS, progress)?;
-    let weights =
-        weights(&found, &embedding.graph.bandwidths, &embedding.graph.densities, params.bandwidth_neighbour);
-    let eigenvalues = &embedding.pairs.values[1..=width];
-    let placed = extend(&found, &weights, &embedding.coordinates, width, eigenvalues);
-    let flat: Vec<f64> = map.iter().flatten().map(|&x| f64::from(x)).collect();
-    let places = if params.map { weighted(&found, &weights, &flat, 2) } else { Vec::new() };
-    let own: Vec<f64> = components
-        .kept
-        .iter()
-        .filter(|_| embedding.neighbours.count > 0)
-        .map(|&position| embedding.neighbours.of(position as usize).1[0])
-        .collect();
-    let bar = far_bar(&own);
-    for (query, &(row, placement)) in outside.iter().enumerate() {
-        let (rows, distances) = found.of(query);
-        let voters = if placement == Placement::HeldOut { VOTERS } else { 1 };
-        let (label, _) = vote(rows, &clustering.labels, &out.cluster_of_label, voters);
-        let voters = &rows[..voters.min(rows.len())];
-        let mut membership = vec![0.0; before];
-        for &voter in voters {
-            membership[clustering.labels[voter as usize] as usize] += 1.0 / voters.len() as f64;
-        }
-        let place = places.get(query * 2..query * 2 + 2).map(|place| [place[0] as f32, place[1] as f32]);
-        put(&mut out, row, label, &membership, &placed[query * width..(query + 1) * width], place);
-        out.placement[row as usize] = placement;
-        out.far[row as usize] = distances[0] > bar;
-    }
-    Ok(out)
 }

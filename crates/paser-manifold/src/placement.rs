@@ -81,8 +81,7 @@ pub(crate) fn weighted(found: &Neighbours, weights: &[f64], values: &[f64], widt
 /// the lower), and in it the label of most of them.
 pub(crate) fn vote(rows: &[u32], labels: &[u32], cluster_of_label: &[u32], voters: usize) -> (u32, u32) {
     let rows = &rows[..voters.min(rows.len())];
-    let clusters: Vec<u32> =
-        rows.iter().map(|&row| cluster_of_label[labels[row as usize] as usize]).collect();
+    let clusters: Vec<u32> = rows.iter().map(|&row| cluster_of_label[labels[row as usize] as usize]).collect();
     let cluster = majority(&clusters);
     let inside: Vec<u32> = rows
         .iter()

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn held_out_rows_take_no_part_and_join_the_nearest_centre() {
-        let vectors: Vec<f32> = [[1.0_f32, 0.0], [0.99, 0.14], [0.98, 0.2], [0.0, 1.0], [0.14, 0.99], [0.2, 0.98]].concat();
+        let vectors: Vec<f32> =
+            [[1.0_f32, 0.0], [0.99, 0.14], [0.98, 0.2], [0.0, 1.0], [0.14, 0.99], [0.2, 0.98]].concat();
         let held_out = [false, false, false, false, false, true];
         let rows = Rows { vectors: &vectors, dimensions: 2, order: &[3, 1, 5, 0, 2, 4], held_out: &held_out };
         let labels = kmeans_labels(&rows, 2, 0, &Silent).unwrap();

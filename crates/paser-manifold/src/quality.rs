@@ -51,9 +51,8 @@ pub fn adjusted_rand_index(a: &[u32], b: &[u32]) -> f64 {
 pub fn normalized_mutual_information(a: &[u32], b: &[u32]) -> f64 {
     let table = contingency(a, b);
     let rows = table.rows as f64;
-    let entropy = |sizes: &[u64]| -> f64 {
-        sizes.iter().map(|&size| size as f64 / rows).map(|share| -share * share.ln()).sum()
-    };
+    let entropy =
+        |sizes: &[u64]| -> f64 { sizes.iter().map(|&size| size as f64 / rows).map(|share| -share * share.ln()).sum() };
     let mean = f64::midpoint(entropy(&table.left), entropy(&table.right));
     if mean == 0.0 {
         return 1.0;
@@ -80,14 +79,14 @@ pub fn prediction_strength(own: &[u32], predicted: &[u32]) -> f64 {
         .iter()
         .enumerate()
         .filter(|(_, size)| **size > 1)
-        .map(|(i, size)| {
-            table.counts[i * columns..(i + 1) * columns].iter().map(pairs).sum::<f64>() / pairs(size)
-        })
+        .map(|(i, size)| table.counts[i * columns..(i + 1) * columns].iter().map(pairs).sum::<f64>() / pairs(size))
         .fold(1.0, f64::min)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -104,6 +103,22 @@ mod tests {
         assert_eq!(normalized_mutual_information(&[0; 4], &[3; 4]), 1.0);
         assert_eq!(adjusted_rand_index(&[0; 4], &[0, 1, 2, 3]), 0.0);
         assert_eq!(adjusted_rand_index(&[], &[]), 1.0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn agreement_is_symmetric_and_blind_to_names(rows in prop::collection::vec((0u32..5, 0u32..6), 1..80)) {
+            let (a, b): (Vec<u32>, Vec<u32>) = rows.into_iter().unzip();
+            let renamed: Vec<u32> = a.iter().map(|label| 40 - 7 * label).collect();
+            for measure in [adjusted_rand_index, normalized_mutual_information] {
+                prop_assert!((measure(&a, &b) - measure(&b, &a)).abs() < 1e-12);
+                prop_assert!((measure(&a, &b) - measure(&renamed, &b)).abs() < 1e-12);
+                prop_assert!(measure(&a, &b) <= 1.0 + 1e-12);
+                prop_assert!((measure(&a, &renamed) - 1.0).abs() < 1e-12);
+            }
+        }
     }
 
     #[test]

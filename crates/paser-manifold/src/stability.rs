@@ -166,8 +166,8 @@ fn choose(counts: &[usize], score: &[f64], wish: ClusterCount) -> Choice {
         counts.iter().zip(score).filter(|(_, score)| **score >= best - EQUAL).map(|(&count, _)| count).collect();
     let coarse = equal.first().copied().unwrap_or(LEAST);
     let fine = counts.iter().zip(score).filter(|(_, score)| **score >= FINE_SCORE).map(|(&count, _)| count).next_back();
-    let unclear = (fine.is_none() || equal.len() > MOST_EQUAL)
-        .then(|| (coarse, equal.last().copied().unwrap_or(coarse)));
+    let unclear =
+        (fine.is_none() || equal.len() > MOST_EQUAL).then(|| (coarse, equal.last().copied().unwrap_or(coarse)));
     let chosen = match wish {
         ClusterCount::Fixed(count) => count,
         ClusterCount::Coarse => coarse,

@@ -134,12 +134,7 @@ pub(crate) struct Left {
 }
 
 /// The `wanted` largest singular values of `matrix` and its rows in their space.
-pub(crate) fn truncated(
-    matrix: &Terms,
-    wanted: usize,
-    seed: u64,
-    progress: &Progress,
-) -> Result<Left, ManifoldError> {
+pub(crate) fn truncated(matrix: &Terms, wanted: usize, seed: u64, progress: &Progress) -> Result<Left, ManifoldError> {
     let n = matrix.rows();
     let (values, mut vectors) = if n <= EXACT_ROWS.max(wanted + SPARE) {
         let (values, vectors) = symmetric_eigen(&matrix.gram(), n);
@@ -150,10 +145,7 @@ pub(crate) fn truncated(
         subspace(matrix, wanted, seed, progress)?
     };
     let width = values.len();
-    let rank = values
-        .iter()
-        .take_while(|&&value| value > 0.0 && value.sqrt() > RANK_SHARE * values[0].sqrt())
-        .count();
+    let rank = values.iter().take_while(|&&value| value > 0.0 && value.sqrt() > RANK_SHARE * values[0].sqrt()).count();
     fix_signs(&mut vectors, width);
     let singular: Vec<f64> = values[..rank].iter().map(|value| value.sqrt()).collect();
     let scaled = vectors

@@ -57,8 +57,7 @@ pub(crate) fn factorise(
         let gram = cross_gram(&h, count, &h, count);
         if steps.is_multiple_of(LOOK_EVERY) {
             // |A - H H^T|^2 = |A|^2 - 2 <H, A H> + |H^T H|^2
-            let now =
-                (norm - 2.0 * inner(&h, &image) + gram.iter().map(|x| x * x).sum::<f64>()).max(0.0) / norm;
+            let now = (norm - 2.0 * inner(&h, &image) + gram.iter().map(|x| x * x).sum::<f64>()).max(0.0) / norm;
             let new_labels = argmax(&h, count);
             let changed = labels.iter().zip(&new_labels).filter(|(old, new)| old != new).count();
             let settled = error - now < 1e-4 * error && (changed as f64) < 0.001 * n as f64;

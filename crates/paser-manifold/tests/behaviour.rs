@@ -236,8 +236,6 @@ fn a_held_out_copy_stands_where_its_original_stands() {
     let (mut vectors, _) = groups(&[200, 200], 0.5, 10);
     let copy = vectors[33 * WIDTH..34 * WIDTH].to_vec();
     vectors.extend(copy);
-    let mut far = vec![0.0; WIDTH];
-    far[0] = 1.0;
     let opposite: Vec<f32> = vectors[..WIDTH].iter().map(|x| -x).collect();
     vectors.extend(&opposite);
     let mut held_out = none(&vectors);
@@ -325,7 +323,8 @@ fn a_stop_is_obeyed_at_any_share_and_progress_only_rises() {
 
 #[test]
 fn parameters_read_and_write_as_a_recipe_says_them() {
-    let params: ManifoldParams = serde_json::from_str(r#"{"clusters": 12, "start": "manifold", "alpha": 0.5}"#).unwrap();
+    let params: ManifoldParams =
+        serde_json::from_str(r#"{"clusters": 12, "start": "manifold", "alpha": 0.5}"#).unwrap();
     assert_eq!(params.clusters, ClusterCount::Fixed(12));
     let text = serde_json::to_string(&ManifoldParams::default()).unwrap();
     assert!(text.contains(r#""clusters":"automatic""#), "{text}");

@@ -11,7 +11,8 @@ use paser_protocol::Silent;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |place: usize, otherwise: usize| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let number =
+        |place: usize, otherwise: usize| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     match (arguments.first().map(String::as_str), arguments.get(1)) {
         (Some("decoder"), Some(dir)) => decoder(Path::new(dir), number(2, 150), number(3, 14))?,
         (Some("encoder"), Some(dir)) => {
@@ -28,7 +29,8 @@ fn decoder(dir: &Path, length: usize, sequences: usize) -> Result<(), ModelError
     let checkpoint = Checkpoint::open(dir)?;
     let decoder = Decoder::load(&checkpoint)?;
     let vocab = decoder.spec().vocab as u32;
-    let ids: Vec<Vec<u32>> = (0..sequences).map(|s| (0..length).map(|t| (s * 7919 + t * 104_729) as u32 % vocab).collect()).collect();
+    let ids: Vec<Vec<u32>> =
+        (0..sequences).map(|s| (0..length).map(|t| (s * 7919 + t * 104_729) as u32 % vocab).collect()).collect();
     let batch: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
     for threads in [1, 2] {
         for with_head in [false, true] {
@@ -36,7 +38,9 @@ fn decoder(dir: &Path, length: usize, sequences: usize) -> Result<(), ModelError
             for _ in 0..3 {
                 let started = Instant::now();
                 std::thread::scope(|scope| {
-                    let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&decoder, &batch, with_head, CALLS / threads))).collect();
+                    let workers: Vec<_> = (0..threads)
+                        .map(|_| scope.spawn(|| work(&decoder, &batch, with_head, CALLS / threads)))
+                        .collect();
                     workers.into_iter().all(|worker| worker.join().is_ok_and(|result| result.is_ok()))
                 });
                 best = best.min(started.elapsed().as_secs_f64());

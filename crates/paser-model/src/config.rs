@@ -13,6 +13,8 @@ use crate::{Contradiction, ModelError};
 pub(crate) struct Config {
     pub path: PathBuf,
     pub family: Family,
+    /// Whether `hidden_act` is stated; a stated one is "silu".
+    pub activation_stated: bool,
     pub hidden: Option<usize>,
     pub layers: Option<usize>,
     pub heads: Option<usize>,
@@ -59,11 +61,15 @@ impl Config {
         if let Some(activation) = keys.text("hidden_act")?
             && activation != "silu"
         {
-            return Err(keys.unsupported(format!("hidden_act is {activation:?}; {} models are run with \"silu\" only.", family.label())));
+            return Err(keys.unsupported(format!(
+                "hidden_act is {activation:?}; {} models are run with \"silu\" only.",
+                family.label()
+            )));
         }
         let (rope_base, rope_scaling) = keys.rope()?;
         let mut config = Self {
             family,
+            activation_stated: keys.present("hidden_act").is_some(),
             hidden: keys.count("hidden_size")?,
             layers: keys.count("num_hidden_layers")?,
             heads: keys.count("num_attention_heads")?,
@@ -121,7 +127,9 @@ pub(crate) fn read_object(dir: &Path, file: &str, advice: &str) -> Result<Map<St
     match serde_json::from_slice::<Value>(&bytes) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(ModelError::Config { path, reason: "a JSON object is expected".to_owned() }),
-        Err(error) => Err(ModelError::Config { path, reason: format!("not JSON: {error}. Download or copy the file again.") }),
+        Err(error) => {
+            Err(ModelError::Config { path, reason: format!("not JSON: {error}. Download or copy the file again.") })
+        }
     }
 }
 
@@ -174,9 +182,7 @@ impl Keys<'_> {
     }
 
     fn text(&self, key: &str) -> Result<Option<&str>, ModelError> {
-        self.present(key)
-            .map(|value| value.as_str().ok_or_else(|| self.wrong(key, value, "a text")))
-            .transpose()
+        self.present(key).map(|value| value.as_str().ok_or_else(|| self.wrong(key, value, "a text"))).transpose()
     }
 
     fn object(&self, key: &str) -> Result<Option<Keys<'_>>, ModelError> {
@@ -195,10 +201,9 @@ impl Keys<'_> {
         let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
         match self.present(key) {
             None => Ok(Vec::new()),
-            Some(Value::Array(list)) => list
-                .iter()
-                .map(|value| id(value).ok_or_else(|| self.wrong(key, value, "a token id")))
-                .collect(),
+            Some(Value::Array(list)) => {
+                list.iter().map(|value| id(value).ok_or_else(|| self.wrong(key, value, "a token id"))).collect()
+            }
             // Some conversions write -1 for "none".
             Some(value) if value.as_i64() == Some(-1) => Ok(Vec::new()),
             Some(value) => id(value).map(|id| vec![id]).ok_or_else(|| self.wrong(key, value, "a token id")),
@@ -229,7 +234,10 @@ impl Keys<'_> {
             )));
         };
         if let Some(other) = architectures.iter().find(|name| *name != class) {
-            return Err(self.unsupported(format!("the architecture is {other}; a {} model is run as {class} only.", family.label())));
+            return Err(self.unsupported(format!(
+                "the architecture is {other}; a {} model is run as {class} only.",
+                family.label()
+            )));
         }
         Ok(*family)
     }
@@ -253,7 +261,9 @@ impl Keys<'_> {
             });
         }
         if self.positive("partial_rotary_factor")?.is_some_and(|factor| factor != 1.0) {
-            return Err(self.unsupported("partial_rotary_factor is not 1; only full rotary embeddings are run.".to_owned()));
+            return Err(
+                self.unsupported("partial_rotary_factor is not 1; only full rotary embeddings are run.".to_owned())
+            );
         }
         let scaling = match (&new, &old) {
             (Some(keys), _) | (None, Some(keys)) => Some(keys.scaling(self)?),
@@ -264,12 +274,19 @@ impl Keys<'_> {
 
     /// Reads a rope dictionary; `outer` is the whole configuration, where transformers also looks for the context.
     fn scaling(&self, outer: &Keys<'_>) -> Result<RopeScaling, ModelError> {
+        if let Some((layer, _)) = self.map.iter().find(|(_, value)| value.is_object()) {
+            return Err(
+                self.unsupported(format!("rope parameters differ by kind of layer ({layer}); one set for all is run."))
+            );
+        }
         let kind = match self.text("rope_type")? {
             Some(kind) => kind,
             None => self.text("type")?.unwrap_or("default"),
         };
         if self.positive("partial_rotary_factor")?.is_some_and(|factor| factor != 1.0) {
-            return Err(self.unsupported("partial_rotary_factor is not 1; only full rotary embeddings are run.".to_owned()));
+            return Err(
+                self.unsupported("partial_rotary_factor is not 1; only full rotary embeddings are run.".to_owned())
+            );
         }
         let need = |key: &str| {
             self.positive(key)?.ok_or_else(|| ModelError::Config {

@@ -48,7 +48,9 @@ pub enum ModelError {
     #[error("sequence {sequence} has {length} tokens; the model's context holds {context}. Cut it first.")]
     TooLong { sequence: usize, length: usize, context: usize },
     /// A token id outside the vocabulary.
-    #[error("sequence {sequence} holds token id {id}; the model's vocabulary has {vocab} entries. The tokenizer belongs to another model.")]
+    #[error(
+        "sequence {sequence} holds token id {id}; the model's vocabulary has {vocab} entries. The tokenizer belongs to another model."
+    )]
     TokenOutOfRange { sequence: usize, id: u32, vocab: usize },
     /// The tokenizer could not be read or failed on a text.
     #[error("{}: {reason}", path.display())]

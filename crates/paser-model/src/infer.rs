@@ -56,6 +56,9 @@ impl Reader<'_> {
         self.agree_in_layers("num_key_value_heads", config.kv_heads, &layers, |layer| layer.kv_heads);
         self.agree_in_layers("intermediate_size", config.ffn, &layers, |layer| layer.ffn);
         self.check_biases(&layers);
+        if !config.activation_stated {
+            self.assume("hidden_act", "silu", "default");
+        }
         let context = match config.context {
             Some(context) => context,
             None => self.assume("max_position_embeddings", default_context(config.family), "default"),
@@ -88,20 +91,31 @@ impl Reader<'_> {
         })
     }
 
-    fn layer(&mut self, layer: usize, hidden: usize, head_dim: usize, window: Option<usize>) -> Result<LayerSpec, ModelError> {
+    fn layer(
+        &mut self,
+        layer: usize,
+        hidden: usize,
+        head_dim: usize,
+        window: Option<usize>,
+    ) -> Result<LayerSpec, ModelError> {
         let heads = self.heads(layer, Projection::Q, hidden, head_dim)?;
         let kv_heads = self.heads(layer, Projection::K, hidden, head_dim)?;
         let gate = projection_name(layer, Projection::Gate);
         let [ffn, _] = self.matrix(&gate)?;
         if heads % kv_heads != 0 {
             let name = projection_name(layer, Projection::K);
-            return Err(self.shape(&name, format!("a number of heads that divides the {heads} query heads of width {head_dim}")));
+            return Err(self
+                .shape(&name, format!("a number of heads that divides the {heads} query heads of width {head_dim}")));
         }
         let norm = |kind: &str| layer_part(layer, &format!("self_attn.{kind}_norm.weight"));
         let qk_norm = self.shards.info(&norm("q")).is_some();
         if qk_norm != (self.config.family == Family::Qwen3) {
             let name = norm("q");
-            return Err(if qk_norm { self.unknown(1, name) } else { ModelError::MissingTensor { path: self.shards.dir().to_owned(), tensor: name } });
+            return Err(if qk_norm {
+                self.unknown(1, name)
+            } else {
+                ModelError::MissingTensor { path: self.shards.dir().to_owned(), tensor: name }
+            });
         }
         let has_bias = |projection: Projection| self.shards.info(&bias_name(layer, projection)).is_some();
         let spec = LayerSpec {
@@ -135,7 +149,13 @@ impl Reader<'_> {
         Ok(spec)
     }
 
-    fn heads(&mut self, layer: usize, projection: Projection, hidden: usize, head_dim: usize) -> Result<usize, ModelError> {
+    fn heads(
+        &mut self,
+        layer: usize,
+        projection: Projection,
+        hidden: usize,
+        head_dim: usize,
+    ) -> Result<usize, ModelError> {
         let name = projection_name(layer, projection);
         let [rows, columns] = self.matrix(&name)?;
         if rows == 0 || rows % head_dim != 0 || columns != hidden {
@@ -147,7 +167,8 @@ impl Reader<'_> {
     /// Shapes alone cannot tell 24 heads of 128 from 48 of 64: a stated width, a q norm's length, or hidden / heads.
     fn head_dim(&mut self, hidden: usize) -> Result<usize, ModelError> {
         let config = self.config;
-        let norm = self.shards.info(&layer_part(0, "self_attn.q_norm.weight")).and_then(|info| info.shape.first().copied());
+        let norm =
+            self.shards.info(&layer_part(0, "self_attn.q_norm.weight")).and_then(|info| info.shape.first().copied());
         let width = match (config.head_dim, norm, config.heads) {
             (Some(stated), None, _) => stated,
             (stated, Some(length), _) => {
@@ -159,7 +180,9 @@ impl Reader<'_> {
                 if !hidden.is_multiple_of(heads) {
                     return Err(ModelError::Config {
                         path: config.path.clone(),
-                        reason: format!("head_dim is absent and hidden_size {hidden} is not a multiple of num_attention_heads {heads}"),
+                        reason: format!(
+                            "head_dim is absent and hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
+                        ),
                     });
                 }
                 self.assume("head_dim", hidden / heads, "hidden_size / num_attention_heads, as")
@@ -173,7 +196,10 @@ impl Reader<'_> {
         };
         let width = self.dividing(width)?;
         if width % 2 != 0 {
-            return Err(ModelError::Config { path: config.path.clone(), reason: format!("head_dim is {width}; rotary embeddings need an even width") });
+            return Err(ModelError::Config {
+                path: config.path.clone(),
+                reason: format!("head_dim is {width}; rotary embeddings need an even width"),
+            });
         }
         Ok(width)
     }
@@ -185,7 +211,11 @@ impl Reader<'_> {
         if rows % width == 0 {
             return Ok(width);
         }
-        self.differ("head_dim", &width.to_string(), &format!("no divisor of the {rows} rows of {}", projection_name(0, Projection::Q)));
+        self.differ(
+            "head_dim",
+            &width.to_string(),
+            &format!("no divisor of the {rows} rows of {}", projection_name(0, Projection::Q)),
+        );
         let heads = self.config.heads.filter(|heads| rows % heads == 0).unwrap_or(1);
         let contradicts = ModelError::Contradicts { path: self.config.path.clone(), fields: self.differences.clone() };
         let [keys, _] = self.matrix(&projection_name(0, Projection::K))?;
@@ -197,6 +227,9 @@ impl Reader<'_> {
     fn windows(&mut self, layers: usize) -> Result<Vec<Option<usize>>, ModelError> {
         let config = self.config;
         let qwen = matches!(config.family, Family::Qwen2 | Family::Qwen3);
+        if qwen && config.use_sliding_window.is_none() && config.sliding_window.flatten().is_some() {
+            self.assume("use_sliding_window", false, "default");
+        }
         let window = match config.family {
             Family::Llama => None,
             Family::Mistral => match config.sliding_window {
@@ -216,7 +249,9 @@ impl Reader<'_> {
             if kinds.len() != layers {
                 self.agree("layer_types (entries)", Some(kinds.len()), layers);
             }
-            return Ok((0..layers).map(|layer| window.filter(|_| kinds.get(layer).copied().unwrap_or(false))).collect());
+            return Ok((0..layers)
+                .map(|layer| window.filter(|_| kinds.get(layer).copied().unwrap_or(false)))
+                .collect());
         }
         let first = match config.max_window_layers {
             Some(first) => first,
@@ -272,19 +307,22 @@ impl Reader<'_> {
             .collect();
         let count = numbers.len();
         match numbers.iter().enumerate().find(|(expected, number)| expected != *number) {
-            Some((expected, _)) => {
-                Err(ModelError::MissingTensor { path: self.shards.dir().to_owned(), tensor: projection_name(expected, Projection::Q) })
-            }
-            None if count == 0 => {
-                Err(ModelError::MissingTensor { path: self.shards.dir().to_owned(), tensor: projection_name(0, Projection::Q) })
-            }
+            Some((expected, _)) => Err(ModelError::MissingTensor {
+                path: self.shards.dir().to_owned(),
+                tensor: projection_name(expected, Projection::Q),
+            }),
+            None if count == 0 => Err(ModelError::MissingTensor {
+                path: self.shards.dir().to_owned(),
+                tensor: projection_name(0, Projection::Q),
+            }),
             None => Ok(count),
         }
     }
 
     /// Rotary caches that old conversions stored are recomputed; anything else that was not asked for is an error.
     fn refuse_unknown(&self) -> Result<(), ModelError> {
-        let mut unknown = self.shards.names().filter(|name| !self.used.contains(*name) && !name.ends_with(".rotary_emb.inv_freq"));
+        let mut unknown =
+            self.shards.names().filter(|name| !self.used.contains(*name) && !name.ends_with(".rotary_emb.inv_freq"));
         match unknown.next() {
             None => Ok(()),
             Some(first) => Err(self.unknown(1 + unknown.count(), first.to_owned())),
@@ -292,7 +330,12 @@ impl Reader<'_> {
     }
 
     fn unknown(&self, count: usize, first: String) -> ModelError {
-        ModelError::UnknownTensors { path: self.shards.dir().to_owned(), family: self.config.family.label().to_owned(), count, first }
+        ModelError::UnknownTensors {
+            path: self.shards.dir().to_owned(),
+            family: self.config.family.label().to_owned(),
+            count,
+            first,
+        }
     }
 
     fn info(&mut self, name: &str) -> Result<&TensorInfo, ModelError> {
@@ -329,7 +372,11 @@ impl Reader<'_> {
     }
 
     fn differ(&mut self, field: &str, config: &str, tensors: &str) {
-        self.differences.push(Contradiction { field: field.to_owned(), config: config.to_owned(), tensors: tensors.to_owned() });
+        self.differences.push(Contradiction {
+            field: field.to_owned(),
+            config: config.to_owned(),
+            tensors: tensors.to_owned(),
+        });
     }
 
     fn agree(&mut self, field: &str, stated: Option<usize>, found: usize) {
@@ -348,11 +395,15 @@ impl Reader<'_> {
         found: impl Fn(&LayerSpec) -> T,
     ) {
         let Some(stated) = stated else { return };
-        let other: Vec<(usize, T)> = layers.iter().map(found).enumerate().filter(|&(_, value)| value != stated).collect();
+        let other: Vec<(usize, T)> =
+            layers.iter().map(found).enumerate().filter(|&(_, value)| value != stated).collect();
         let Some(&(layer, value)) = other.first() else { return };
         let everywhere = other.len() == layers.len() && other.iter().all(|&(_, other)| other == value);
-        let tensors =
-            if everywhere { value.to_string() } else { format!("{value} in layer {layer} ({} of {} layers differ)", other.len(), layers.len()) };
+        let tensors = if everywhere {
+            value.to_string()
+        } else {
+            format!("{value} in layer {layer} ({} of {} layers differ)", other.len(), layers.len())
+        };
         self.differ(field, &stated.to_string(), &tensors);
     }
 }

@@ -19,11 +19,10 @@ thread_local! {
 pub fn on_one_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, ModelError> {
     POOL.with(|cell| {
         if cell.get().is_none() {
-            let pool = ThreadPoolBuilder::new()
-                .num_threads(1)
-                .thread_name(|_| "paser-one".to_owned())
-                .build()
-                .map_err(|error| ModelError::Io { path: "worker thread".into(), source: std::io::Error::other(error) })?;
+            let pool =
+                ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "paser-one".to_owned()).build().map_err(
+                    |error| ModelError::Io { path: "worker thread".into(), source: std::io::Error::other(error) },
+                )?;
             // Nobody else can have filled this thread's cell meanwhile.
             let _ = cell.set(pool);
         }

@@ -14,7 +14,9 @@ pub enum PruneError {
     #[error("{}: the folder is not empty. Give a new folder; nothing is overwritten.", .0.display())]
     OutputNotEmpty(PathBuf),
     /// A matrix cannot be cut into groups.
-    #[error("{tensor}: rows of {columns} weights are no whole number of groups of {group}. Use an unstructured share or another pattern.")]
+    #[error(
+        "{tensor}: rows of {columns} weights are no whole number of groups of {group}. Use an unstructured share or another pattern."
+    )]
     Groups { tensor: String, columns: usize, group: usize },
     /// Wanda looks at activations and got no text.
     #[error("Wanda needs calibration text: give at least one sequence with at least one token.")]

@@ -45,11 +45,14 @@ impl Folder {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let name = destination.file_name().ok_or_else(|| PruneError::Params(format!("{} is no name for a folder", destination.display())))?;
+        let name = destination
+            .file_name()
+            .ok_or_else(|| PruneError::Params(format!("{} is no name for a folder", destination.display())))?;
         fs_err::create_dir_all(parent).map_err(PruneError::io(parent))?;
         let temporary = parent.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
         fs_err::create_dir(&temporary).map_err(PruneError::io(&temporary))?;
-        let mut folder = Self { temporary, destination: destination.to_owned(), weights: BTreeMap::new(), finished: false };
+        let mut folder =
+            Self { temporary, destination: destination.to_owned(), weights: BTreeMap::new(), finished: false };
         for file in checkpoint.weight_files() {
             let copy = folder.copy_file(file)?;
             folder.weights.insert(file.to_owned(), copy);
@@ -68,8 +71,7 @@ impl Folder {
     fn copy_file(&self, from: &Path) -> Result<File, PruneError> {
         let to = self.temporary.join(from.file_name().unwrap_or_default());
         let mut source = File::open(from).map_err(PruneError::io(from))?;
-        let mut target =
-            OpenOptions::new().write(true).create_new(true).open(&to).map_err(PruneError::io(&to))?;
+        let mut target = OpenOptions::new().write(true).create_new(true).open(&to).map_err(PruneError::io(&to))?;
         std::io::copy(&mut source, &mut target).map_err(PruneError::io(&to))?;
         Ok(target)
     }

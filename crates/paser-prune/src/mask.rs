@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn norms_change_the_order() {
-        assert_eq!(by_row(&[1.0, 2.0, 3.0, 4.0], &[9.0, 1.0, 1.0, 0.1], Pattern::Unstructured(0.5)), [false, true, false, true]);
+        assert_eq!(
+            by_row(&[1.0, 2.0, 3.0, 4.0], &[9.0, 1.0, 1.0, 0.1], Pattern::Unstructured(0.5)),
+            [false, true, false, true]
+        );
     }
 
     proptest! {

@@ -51,12 +51,14 @@ impl PruneParams {
     /// [`PruneError::Params`] with the range.
     pub fn check(&self) -> Result<PrunePlan, PruneError> {
         match self.pattern {
-            Pattern::Unstructured(share) if !(share > 0.0 && share < 1.0) => {
-                Err(PruneError::Params(format!("the sparsity is {share}; a share above 0 and below 1 is expected, such as 0.5")))
-            }
-            Pattern::NofM(kept, group) if kept == 0 || kept >= group || group > MAX_GROUP => Err(PruneError::Params(format!(
-                "the pattern is {kept}:{group}; N:M keeps N of M weights, with 0 < N < M and M at most {MAX_GROUP}, such as 2:4"
+            Pattern::Unstructured(share) if !(share > 0.0 && share < 1.0) => Err(PruneError::Params(format!(
+                "the sparsity is {share}; a share above 0 and below 1 is expected, such as 0.5"
             ))),
+            Pattern::NofM(kept, group) if kept == 0 || kept >= group || group > MAX_GROUP => {
+                Err(PruneError::Params(format!(
+                    "the pattern is {kept}:{group}; N:M keeps N of M weights, with 0 < N < M and M at most {MAX_GROUP}, such as 2:4"
+                )))
+            }
             _ => Ok(PrunePlan { method: self.method, pattern: self.pattern }),
         }
     }
@@ -89,10 +91,14 @@ impl FromStr for Pattern {
     /// Reads `0.5` or `2:4`.
     fn from_str(text: &str) -> Result<Self, PruneError> {
         let parsed = match text.split_once(':') {
-            Some((kept, group)) => kept.trim().parse().ok().zip(group.trim().parse().ok()).map(|(kept, group)| Self::NofM(kept, group)),
+            Some((kept, group)) => {
+                kept.trim().parse().ok().zip(group.trim().parse().ok()).map(|(kept, group)| Self::NofM(kept, group))
+            }
             None => text.trim().parse().ok().map(Self::Unstructured),
         };
-        parsed.ok_or_else(|| PruneError::Params(format!("{text:?} is neither a share such as 0.5 nor a pattern such as 2:4")))
+        parsed.ok_or_else(|| {
+            PruneError::Params(format!("{text:?} is neither a share such as 0.5 nor a pattern such as 2:4"))
+        })
     }
 }
 

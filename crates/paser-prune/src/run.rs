@@ -102,7 +102,12 @@ pub fn prune(
             let stream = Calibration::new(checkpoint, calibration)?;
             let tokens = stream.tokens;
             let mut folder = Folder::copy(checkpoint, out)?;
-            (wanda(checkpoint, stream, plan, &mut folder, monitor)?, Some(calibration_hash(calibration)), tokens, folder)
+            (
+                wanda(checkpoint, stream, plan, &mut folder, monitor)?,
+                Some(calibration_hash(calibration)),
+                tokens,
+                folder,
+            )
         }
     };
     let in_matrices: u64 = layers.iter().flat_map(|layer| &layer.matrices).map(|matrix| matrix.zeros).sum();
@@ -124,7 +129,8 @@ pub fn prune(
         zeros: report.zeros,
         version: env!("CARGO_PKG_VERSION"),
     };
-    let note = serde_json::to_string_pretty(&note).map_err(|error| PruneError::Io { path: out.to_owned(), source: error.into() })?;
+    let note = serde_json::to_string_pretty(&note)
+        .map_err(|error| PruneError::Io { path: out.to_owned(), source: error.into() })?;
     folder.finish(&(note + "\n"))?;
     Ok(report)
 }
@@ -143,9 +149,15 @@ fn check_groups(checkpoint: &Checkpoint, pattern: Pattern) -> Result<(), PruneEr
     Ok(())
 }
 
-fn magnitude(checkpoint: &Checkpoint, plan: PrunePlan, folder: &mut Folder, monitor: &dyn Monitor) -> Result<Vec<LayerZeros>, PruneError> {
+fn magnitude(
+    checkpoint: &Checkpoint,
+    plan: PrunePlan,
+    folder: &mut Folder,
+    monitor: &dyn Monitor,
+) -> Result<Vec<LayerZeros>, PruneError> {
     let spec = checkpoint.spec();
-    let total = spec.layers.iter().flat_map(|layer| Projection::ALL.map(|projection| layer.shape(projection, spec.hidden)));
+    let total =
+        spec.layers.iter().flat_map(|layer| Projection::ALL.map(|projection| layer.shape(projection, spec.hidden)));
     let total: u64 = total.map(|(rows, columns)| (rows * columns) as u64).sum();
     let done = AtomicU64::new(0);
     let mut layers = Vec::new();
@@ -213,7 +225,12 @@ fn zeros(weights: &[f32], mask: &[bool]) -> u64 {
     weights.iter().zip(mask).filter(|(weight, gone)| **gone || **weight == 0.0).count() as u64
 }
 
-fn store(checkpoint: &Checkpoint, layer: usize, masks: Vec<(Projection, u64, Vec<bool>)>, folder: &mut Folder) -> Result<LayerZeros, PruneError> {
+fn store(
+    checkpoint: &Checkpoint,
+    layer: usize,
+    masks: Vec<(Projection, u64, Vec<bool>)>,
+    folder: &mut Folder,
+) -> Result<LayerZeros, PruneError> {
     let mut matrices = Vec::new();
     for (projection, zeros, mask) in masks {
         folder.zero(checkpoint, &projection_name(layer, projection), &mask)?;
@@ -227,7 +244,9 @@ fn zeros_elsewhere(checkpoint: &Checkpoint) -> Result<u64, PruneError> {
     let spec = checkpoint.spec();
     let mut zeros = 0;
     for name in checkpoint.tensor_names() {
-        let matrix = name.strip_suffix(".weight").is_some_and(|module| Projection::ALL.iter().any(|p| module.ends_with(p.module())));
+        let matrix = name
+            .strip_suffix(".weight")
+            .is_some_and(|module| Projection::ALL.iter().any(|p| module.ends_with(p.module())));
         let not_a_parameter = name.ends_with(".inv_freq") || (spec.tied && name == "lm_head.weight");
         if !matrix && !not_a_parameter {
             zeros += checkpoint.values(name)?.iter().filter(|value| **value == 0.0).count() as u64;

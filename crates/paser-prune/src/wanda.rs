@@ -67,7 +67,12 @@ impl<'a> Calibration<'a> {
     }
 
     /// Measures the inputs of a layer's projections; the stream stays where it is.
-    pub(crate) fn measure(&self, block: &Block, monitor: &dyn Monitor, progress: &(dyn Fn(u64) + Sync)) -> Result<InputNorms, PruneError> {
+    pub(crate) fn measure(
+        &self,
+        block: &Block,
+        monitor: &dyn Monitor,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<InputNorms, PruneError> {
         let sums = self
             .pieces
             .par_iter()
@@ -79,7 +84,9 @@ impl<'a> Calibration<'a> {
                 let widths = [self.model.hidden, spec.heads * spec.head_dim, self.model.hidden, spec.ffn];
                 let mut squares = widths.map(|width| vec![0.0_f64; width]);
                 let mut rows = piece.rows.clone();
-                block.forward(self.model, &piece.batch, &mut rows, &mut |site, inputs| add_squares(inputs, &mut squares[index(site)]));
+                block.forward(self.model, &piece.batch, &mut rows, &mut |site, inputs| {
+                    add_squares(inputs, &mut squares[index(site)]);
+                });
                 progress(piece.batch.rows() as u64);
                 Ok(squares)
             })
@@ -100,7 +107,12 @@ impl<'a> Calibration<'a> {
     }
 
     /// Sends the stream through the (now pruned) layer.
-    pub(crate) fn advance(&mut self, block: &Block, monitor: &dyn Monitor, progress: &(dyn Fn(u64) + Sync)) -> Result<(), PruneError> {
+    pub(crate) fn advance(
+        &mut self,
+        block: &Block,
+        monitor: &dyn Monitor,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), PruneError> {
         let model = self.model;
         self.pieces.par_iter_mut().try_for_each(|piece| {
             if monitor.cancelled() {

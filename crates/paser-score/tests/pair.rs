@@ -54,7 +54,7 @@ fn samples() -> Option<Vec<Sample>> {
     let tokenizer = Tokenizer::from_file(shared.join("models/mix-llama-5m/tokenizer.json")).unwrap();
     let encode = |text: &str, special: bool| tokenizer.encode(text, special).unwrap().get_ids().to_vec();
     let lines = |path: PathBuf| -> Vec<Value> {
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = fs_err::read_to_string(path).unwrap();
         text.split('\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let pool: HashMap<u64, Value> = lines(shared.join("data/recovery_mix.jsonl"))

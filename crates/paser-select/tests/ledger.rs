@@ -53,7 +53,8 @@ fn eligible(pool: &PoolColumns, curation: &Curation, params: &SelectParams) -> V
     (0..pool.len())
         .map(|row| {
             let marked = curation.pinned.contains(&(row as u32)) || curation.excluded.contains(&(row as u32));
-            !pool.held_out[row] && !marked && pool.scores[row].is_some() && !(guarded(params) && above[row])
+            let fenced_off = guarded(params) && above[row];
+            !pool.held_out[row] && !marked && pool.scores[row].is_some() && !fenced_off
         })
         .collect()
 }
@@ -224,8 +225,8 @@ fn check_spent(
         let eligible = eligible(pool, curation, params);
         let left = selection.budget - selection.selected;
         prop_assert!(selection.unit == Unit::Tokens || left == 0);
-        for row in 0..pool.len() {
-            if eligible[row] && !selection.reasons[row].selected() && params.strategy != Strategy::Manual {
+        for (row, eligible) in eligible.into_iter().enumerate() {
+            if eligible && !selection.reasons[row].selected() && params.strategy != Strategy::Manual {
                 prop_assert!(
                     cost(pool, params, row as u32) > left
                         || params.strategy == Strategy::RandomLengthMatched && left == 0,
@@ -296,7 +297,7 @@ proptest! {
         let (Ok(one), Ok(two)) = (select(&first, &curation, &params, &Silent), select(&second, &mapped, &params, &Silent)) else {
             return Ok(());
         };
-        prop_assert_eq!(one.rows.iter().map(|row| map(*row)).collect::<Vec<_>>(), two.rows.clone());
+        prop_assert_eq!(one.rows.iter().map(|row| map(*row)).collect::<Vec<_>>(), &two.rows[..]);
         prop_assert_eq!(&one.ledger, &two.ledger);
         prop_assert_eq!((one.acceptance_rate, one.mean_response_tokens, one.above_fence), (two.acceptance_rate, two.mean_response_tokens, two.above_fence));
         for (row, reason) in one.reasons.iter().enumerate() {

@@ -12,8 +12,9 @@ use paser_select::{
 };
 use support::{Sample, params, pool, sample, score};
 
-fn concepts(list: &[u32], sample: Sample) -> Sample {
-    Sample { concepts: list.to_vec(), ..sample }
+fn concepts(list: &[u32], mut sample: Sample) -> Sample {
+    sample.concepts = list.to_vec();
+    sample
 }
 
 #[test]
@@ -351,7 +352,7 @@ fn bad_columns_are_named() {
     let mut bad = good.clone();
     bad.clusters[0] = 3;
     assert!(run(&bad).contains("cluster 3 of sample `s0`"));
-    let mut bad = good.clone();
+    let mut bad = good;
     bad.concepts.clear();
     assert!(run(&bad).contains("extract the concepts first"));
 }

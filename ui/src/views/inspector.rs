@@ -188,27 +188,55 @@ fn pair(ui: &mut Ui, state: &mut AppState, blocking: &Blocking) {
     }
 }
 
+/// Label, short words and decimals of the numbers that stand first.
+const FIRST: [(&str, &str, usize); 5] = [
+    ("damage (JSD)", "jsd", 3),
+    ("efficiency (IES)", "ies", 4),
+    ("dense loss", "loss dense", 2),
+    ("pruned loss", "loss pruned", 2),
+    ("same most likely token", "top-1 same", 0),
+];
+
+/// Three decimals, whatever was sent; texts and counts as they are.
+fn shown_value(value: &str, places: usize) -> String {
+    match value.parse::<f64>() {
+        Ok(number) if value.contains('.') => format::decimal(number, places),
+        Ok(number) if number.fract() == 0.0 && number.abs() >= 1_000.0 => format::decimal(number, 0),
+        _ => value.to_owned(),
+    }
+}
+
 fn values(ui: &mut Ui, sample: &SampleView) {
     let look = look(ui);
     ui.add_space(4.0);
-    let words = |value: &str, unit: &str| {
-        let words = Words::of(look).num(value);
-        if unit.is_empty() { words } else { words.part(format!(" {unit}"), crate::theme::small(), look.text_3) }
+    let value_of = |label: &str| sample.values.iter().find(|(other, ..)| other == label).map(|(_, value, _)| value);
+    let mut first: Vec<(&str, Words)> = FIRST
+        .iter()
+        .filter_map(|(label, short, places)| {
+            value_of(label).map(|value| (*short, Words::of(look).num(shown_value(value, *places))))
+        })
+        .collect();
+    if let (Some(prompt), Some(response)) = (value_of("prompt tokens"), value_of("response tokens")) {
+        first.push(("tokens", Words::of(look).num(format!("{prompt} + {response}"))));
+    }
+    pairs(ui, &first);
+    let known = |label: &str| {
+        FIRST.iter().any(|(first, ..)| *first == label) || matches!(label, "prompt tokens" | "response tokens")
     };
-    let entries: Vec<(&str, Words)> =
-        sample.values.iter().map(|(label, value, unit)| (label.as_str(), words(value, unit))).collect();
-    let narrow = entries.iter().all(|(label, value)| label.len() + value.text().len() < 20);
-    if narrow {
-        pairs(ui, &entries);
-    } else {
-        for (label, value) in entries {
-            let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 19.0), egui::Sense::hover());
-            let name = Words::of(look).t3(label).paint(ui, rect.left_center(), egui::Align2::LEFT_CENTER, rect.width() * 0.6);
-            let room = rect.right() - name.right() - 8.0;
-            let spoken = format!("{label} {}", value.text());
-            value.paint(ui, rect.right_center(), egui::Align2::RIGHT_CENTER, room);
-            widgets::say(ui, rect, spoken);
+    let rest: Vec<_> = sample.values.iter().filter(|(label, ..)| !known(label)).collect();
+    if !rest.is_empty() && !first.is_empty() {
+        ui.add_space(6.0);
+    }
+    for (label, value, unit) in rest {
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 18.0), egui::Sense::hover());
+        let name = Words::of(look).t3(label).paint(ui, rect.left_center(), egui::Align2::LEFT_CENTER, rect.width() * 0.62);
+        let mut words = Words::of(look).num2(shown_value(value, 3));
+        if !unit.is_empty() {
+            words = words.part(format!(" {unit}"), crate::theme::small(), look.text_3);
         }
+        let spoken = format!("{label} {}", words.text());
+        words.paint(ui, rect.right_center(), egui::Align2::RIGHT_CENTER, rect.right() - name.right() - 8.0);
+        widgets::say(ui, rect, spoken);
     }
     let mut place = format!("line {} of the pool file", format::count(sample.line));
     if sample.multiplicity > 1 {

@@ -72,10 +72,11 @@ fn foot(state: &mut AppState, row: u32, look: &'static crate::theme::Look) -> Wo
     foot
 }
 
-/// The first column that counts tokens.
+/// Response tokens, else the first column that counts tokens.
 pub fn tokens_of(state: &mut AppState, row: u32) -> Option<u64> {
     let columns = &state.project.as_ref()?.columns;
-    let name = columns.iter().find(|column| column.unit == "tokens")?.name.clone();
+    let counts = || columns.iter().filter(|column| column.unit == "tokens");
+    let name = counts().find(|column| column.name == "response_tokens").or_else(|| counts().next())?.name.clone();
     let value = state.numbers(&name)?.get(row as usize).copied()?;
     value.is_finite().then_some(value as u64)
 }

@@ -105,7 +105,11 @@ fn colours(
                 ColumnKind::Number { minimum, maximum } => {
                     let values = state.data.numbers(&info.key)?;
                     let width = (maximum - minimum).max(f32::MIN_POSITIVE);
-                    ramp(&values, &|value| look.sequential((value - minimum) / width))
+                    if is_damage(&name) {
+                        ramp(&values, &|value| look.damage(value / scale))
+                    } else {
+                        ramp(&values, &|value| look.sequential((value - minimum) / width))
+                    }
                 }
                 ColumnKind::Category { .. } => {
                     let values = state.data.indices(&info.key)?;
@@ -116,6 +120,11 @@ fn colours(
             }
         }
     })
+}
+
+/// Divergences wear the damage ramp and its scale, in every view.
+fn is_damage(name: &str) -> bool {
+    name.starts_with("jsd")
 }
 
 /// Can a column be a colour?
@@ -171,6 +180,10 @@ pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState) {
         ColourBy::Column(name) => {
             let Some(info) = state.column_info(&name).cloned() else { return };
             match info.kind {
+                ColumnKind::Number { .. } if is_damage(&name) => {
+                    let top = format!("{}+", trimmed(state.damage_scale()));
+                    ramp_line(ui, line, &format!("{}, nats", info.label), look.damage_stops(), "0", &top);
+                }
                 ColumnKind::Number { minimum, maximum } => {
                     let unit = if info.unit.is_empty() { String::new() } else { format!(", {}", info.unit) };
                     let words = format!("{}{unit}", info.label);

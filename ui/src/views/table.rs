@@ -148,17 +148,19 @@ fn shown_columns(state: &AppState, width: f32) -> Vec<Shown> {
     }
     let numbers = columns.iter().filter(|c| matches!(c.kind, ColumnKind::Number { .. }));
     let room = ((width - 60.0 - 200.0 - 86.0) / 74.0).max(0.0) as usize;
-    let order = ["tokens", "response_tokens", "loss_dense", "loss_pruned", "jsd", "ies"];
+    let order = ["response_tokens", "loss_dense", "loss_pruned", "jsd", "ies"];
     let rank = |name: &str| order.iter().position(|known| *known == name).unwrap_or(order.len());
     // Which ones fit is decided by worth, where they stand by habit.
-    let worth = ["jsd", "ies", "response_tokens", "tokens", "loss_pruned", "loss_dense"];
+    let worth = ["jsd", "ies", "response_tokens", "loss_pruned", "loss_dense"];
     let mut best: Vec<_> = numbers.collect();
     best.sort_by_key(|c| worth.iter().position(|known| *known == c.name).unwrap_or(worth.len()));
-    best.truncate(room.min(if wide { 8 } else { 3 }));
+    best.retain(|c| worth.contains(&c.name.as_str()));
+    best.truncate(room);
     best.sort_by_key(|c| rank(&c.name));
     for info in best {
-        let width = if info.name == "jsd" { 76.0 } else { (info.label.len() as f32 * 6.4 + 26.0).clamp(64.0, 110.0) };
-        shown.push(Shown { info: Some(info.clone()), name: info.name.clone(), head: info.label.clone(), width, right: true });
+        let head = short(info);
+        let width = if info.name == "jsd" { 76.0 } else { (head.len() as f32 * 6.4 + 26.0).clamp(64.0, 110.0) };
+        shown.push(Shown { info: Some(info.clone()), name: info.name.clone(), head, width, right: true });
     }
     shown.push(Shown { info: None, name: "status".to_owned(), head: "status".to_owned(), width: 92.0, right: false });
     shown
@@ -438,6 +440,19 @@ fn value(ui: &mut Ui, cell: Rect, state: &mut AppState, row: u32, column: &Shown
         }
         ColumnKind::Codes | ColumnKind::Positions => {}
     }
+}
+
+/// The head of a column: the field's short words for what everybody knows, else its label.
+fn short(info: &ColumnInfo) -> String {
+    match info.name.as_str() {
+        "jsd" => "jsd",
+        "ies" => "ies",
+        "response_tokens" => "tokens",
+        "loss_dense" => "loss, dense",
+        "loss_pruned" => "loss, pruned",
+        _ => return info.label.clone(),
+    }
+    .to_owned()
 }
 
 /// Decimals of a column, by its unit.

@@ -8,6 +8,7 @@ use paser_protocol::{Guard, Report, SelectionPlan, Stage};
 use serde_json::json;
 
 use super::run;
+use crate::exit::OrTell as _;
 use crate::interrupt;
 use crate::output::{Output, Table, thousands};
 use crate::project::{self, Follower};
@@ -21,6 +22,9 @@ pub struct DemoArgs {
     /// Compute everything anew beside it, and compare with the recorded run.
     #[arg(long)]
     fresh: bool,
+    /// Also write the project as one offline HTML file: map, damage bars and ledger.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report> {
@@ -58,6 +62,10 @@ pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report
     }
     output.line(&json!({ "event": "noise", "noise": noise }));
     output.say(format!("the demo project is in {}", session.root().display()));
+    if let Some(report) = &args.report {
+        fs_err::write(report, session.report_html()?).or_tell()?;
+        output.say(format!("the report is in {}", report.display()));
+    }
     run::tell(&session, &summary, output);
     Ok(())
 }

@@ -73,7 +73,7 @@ fn is_download(request: &Request) -> bool {
 
 fn assert_whole(snapshot: &Path) {
     for (name, body) in &files()[..3] {
-        assert!(std::fs::read(snapshot.join(name)).unwrap() == *body, "{name} differs");
+        assert!(fs_err::read(snapshot.join(name)).unwrap() == *body, "{name} differs");
     }
     assert!(!snapshot.join("pytorch_model.bin").exists(), "only wanted files are downloaded");
 }
@@ -97,17 +97,17 @@ fn a_model_arrives_in_the_layout_that_python_reads() {
     let snapshot = home.fetch().unwrap();
     assert_eq!(snapshot, home.model().join("snapshots").join(COMMIT));
     assert_whole(&snapshot);
-    assert_eq!(std::fs::read_to_string(home.model().join("refs/main")).unwrap(), COMMIT);
+    assert_eq!(fs_err::read_to_string(home.model().join("refs/main")).unwrap(), COMMIT);
     let blobs = home.model().join("blobs");
     let mut names: Vec<_> =
-        std::fs::read_dir(&blobs).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        fs_err::read_dir(&blobs).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     let mut expected: Vec<_> = files()[..3].iter().map(|(name, body)| etag(name, body)).collect();
     expected.sort();
     assert_eq!(names, expected);
     #[cfg(unix)]
     assert_eq!(
-        std::fs::read_link(snapshot.join(WEIGHTS)).unwrap(),
+        fs_err::read_link(snapshot.join(WEIGHTS)).unwrap(),
         Path::new("../../blobs").join(sha256(&weights())),
         "pointers are relative, as Python writes them"
     );
@@ -138,7 +138,7 @@ fn offline_with_nothing_or_half_cached_says_what_is_missing() {
     assert!(server.requests().is_empty());
     home.env.offline = false;
     let snapshot = home.fetch().unwrap();
-    std::fs::remove_file(home.blob()).unwrap();
+    fs_err::remove_file(home.blob()).unwrap();
     home.env.offline = true;
     let message = home.fetch().unwrap_err().to_string();
     assert!(message.contains(WEIGHTS), "a dangling pointer is no file: {message}");
@@ -177,10 +177,10 @@ fn an_earlier_run_is_continued_and_a_damaged_one_started_again() {
     for (damaged, expected) in [(false, vec!["bytes=700000-"]), (true, vec!["bytes=700000-", "bytes=0-"])] {
         let server = Server::start(&files(), |_| None);
         let home = Home::new(&server);
-        std::fs::create_dir_all(home.model().join("blobs")).unwrap();
+        fs_err::create_dir_all(home.model().join("blobs")).unwrap();
         let mut half = weights()[..700_000].to_vec();
         half[3] ^= u8::from(damaged);
-        std::fs::write(format!("{}.incomplete", home.blob().display()), half).unwrap();
+        fs_err::write(format!("{}.incomplete", home.blob().display()), half).unwrap();
         assert_whole(&home.fetch().unwrap());
         let requests = server.requests();
         let ranges: Vec<&str> = requests
@@ -198,8 +198,8 @@ fn a_server_without_ranges_sends_the_whole_file_again() {
         is_download(request).then(|| Reply { status: 200, body: weights(), ..Reply::default() })
     });
     let home = Home::new(&server);
-    std::fs::create_dir_all(home.model().join("blobs")).unwrap();
-    std::fs::write(format!("{}.incomplete", home.blob().display()), [1; 1000]).unwrap();
+    fs_err::create_dir_all(home.model().join("blobs")).unwrap();
+    fs_err::write(format!("{}.incomplete", home.blob().display()), [1; 1000]).unwrap();
     assert_whole(&home.fetch().unwrap());
 }
 
@@ -274,7 +274,7 @@ fn a_wrong_checksum_is_never_kept() {
         let error = home.fetch().unwrap_err();
         assert!(matches!(error, HubError::Checksum { .. }), "{error}");
         assert!(error.to_string().contains(file), "{error}");
-        let kept = std::fs::read_dir(home.model().join("blobs")).unwrap().map(|entry| entry.unwrap().file_name());
+        let kept = fs_err::read_dir(home.model().join("blobs")).unwrap().map(|entry| entry.unwrap().file_name());
         let wrong = etag(file, &files().iter().find(|entry| entry.0 == file).unwrap().1);
         assert!(kept.into_iter().all(|name| !name.to_string_lossy().starts_with(&wrong)));
         assert!(!home.model().join("refs/main").exists());
@@ -350,7 +350,7 @@ fn a_repository_without_safetensors_says_what_it_has() {
 fn a_full_disk_is_named_with_the_bytes_that_are_missing() {
     let server = Server::start(&files(), |_| None);
     let home = Home::new(&server);
-    std::fs::create_dir_all(home.model().join("blobs")).unwrap();
+    fs_err::create_dir_all(home.model().join("blobs")).unwrap();
     // every write to this device fails as on a full disk
     std::os::unix::fs::symlink("/dev/full", format!("{}.incomplete", home.blob().display())).unwrap();
     let message = home.fetch().unwrap_err().to_string();
@@ -373,7 +373,7 @@ fn certificates_that_cannot_be_read_are_named() {
     let path = home.folder.path().join("own.pem");
     home.env.certificates = Some(path.clone());
     assert!(home.fetch().unwrap_err().to_string().contains("SSL_CERT_FILE"));
-    std::fs::write(&path, "no certificate").unwrap();
+    fs_err::write(&path, "no certificate").unwrap();
     assert!(home.fetch().unwrap_err().to_string().contains("own.pem"));
 }
 
@@ -406,7 +406,7 @@ fn progress_counts_bytes_and_a_cancelled_download_goes_on_later() {
     let home = Home::new(&server);
     let early = Watch { stop_after: Some(600_000), ..Watch::default() };
     assert!(matches!(fetch_model(&id(), &model_files(), &home.env, &early), Err(HubError::Cancelled)));
-    let half = std::fs::metadata(format!("{}.incomplete", home.blob().display())).unwrap().len();
+    let half = fs_err::metadata(format!("{}.incomplete", home.blob().display())).unwrap().len();
     assert!(half >= 500_000 && half < 1_500_000, "{half}");
     let watch = Watch::default();
     assert_whole(&fetch_model(&id(), &model_files(), &home.env, &watch).unwrap());

@@ -64,18 +64,23 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let seen = requests.clone();
-        thread::spawn(move || {
+        let listen = move || {
             for stream in listener.incoming().flatten() {
                 let (files, fault, seen) = (files.clone(), fault.clone(), seen.clone());
-                thread::spawn(move || serve(stream, &files, &fault, &seen));
+                start("connection", move || serve(stream, &files, &fault, &seen));
             }
-        });
+        };
+        start("server", listen);
         Self { address, requests }
     }
 
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) {
+    thread::Builder::new().name(name.to_owned()).spawn(work).unwrap();
 }
 
 fn serve(stream: TcpStream, files: &BTreeMap<String, Vec<u8>>, fault: &Mutex<Fault>, seen: &Mutex<Vec<Request>>) {

@@ -13,8 +13,8 @@ use crate::infer::infer;
 use crate::{ModelError, ModelSpec};
 
 pub(crate) use hash::tensors_hash;
-pub use shards::TensorInfo;
 pub(crate) use shards::Shards;
+pub use shards::TensorInfo;
 
 /// A decoder's folder, opened: `config.json`, one or many safetensors files, perhaps a tokenizer.
 #[derive(Debug)]

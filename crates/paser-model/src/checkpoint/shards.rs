@@ -64,7 +64,11 @@ impl Shards {
             } else {
                 "Weights are read from safetensors; put model.safetensors or its shards with their index into the folder."
             };
-            return Err(ModelError::MissingFile { dir: dir.to_owned(), file: SINGLE.to_owned(), advice: advice.to_owned() });
+            return Err(ModelError::MissingFile {
+                dir: dir.to_owned(),
+                file: SINGLE.to_owned(),
+                advice: advice.to_owned(),
+            });
         }
         Ok(opened)
     }
@@ -80,7 +84,8 @@ impl Shards {
         // File name -> tensors that should be in it, in name order.
         let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (tensor, file) in weights {
-            let file = file.as_str().ok_or_else(|| broken(format!("{tensor} is mapped to {file}, not to a file name")))?;
+            let file =
+                file.as_str().ok_or_else(|| broken(format!("{tensor} is mapped to {file}, not to a file name")))?;
             if Path::new(file).file_name().and_then(|name| name.to_str()) != Some(file) {
                 return Err(broken(format!("{file:?} is not a plain file name")));
             }
@@ -112,7 +117,8 @@ impl Shards {
         #[expect(unsafe_code, reason = "memory-mapping needs it; weights are far larger than what should be copied")]
         // SAFETY: the map is read-only and private to this value. Somebody else writing to or cutting the file while
         // it is mapped is outside of what any program here does: checkpoints are written to a new folder and renamed.
-        let map = unsafe { Mmap::map(file.file()) }.map_err(|error| broken(format!("it cannot be mapped into memory: {error}")))?;
+        let map = unsafe { Mmap::map(file.file()) }
+            .map_err(|error| broken(format!("it cannot be mapped into memory: {error}")))?;
         let length = map
             .first_chunk::<8>()
             .map(|bytes| u64::from_le_bytes(*bytes))
@@ -121,13 +127,18 @@ impl Shards {
             return Err(broken(format!("its header claims {length} bytes")));
         }
         let begin = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
-        let (begin, header) = begin
-            .and_then(|begin| map.get(8..begin).map(|header| (begin, header)))
-            .ok_or_else(|| broken(format!("its header of {length} bytes does not fit into its {} bytes: it is cut off", map.len())))?;
-        let metadata: Metadata = serde_json::from_slice(header).map_err(|error| broken(format!("its header is invalid: {error}")))?;
+        let (begin, header) =
+            begin.and_then(|begin| map.get(8..begin).map(|header| (begin, header))).ok_or_else(|| {
+                broken(format!("its header of {length} bytes does not fit into its {} bytes: it is cut off", map.len()))
+            })?;
+        let metadata: Metadata =
+            serde_json::from_slice(header).map_err(|error| broken(format!("its header is invalid: {error}")))?;
         let data = map.len() - begin;
         if metadata.data_len() != data {
-            return Err(broken(format!("its header describes {} bytes of tensors, the file holds {data}", metadata.data_len())));
+            return Err(broken(format!(
+                "its header describes {} bytes of tensors, the file holds {data}",
+                metadata.data_len()
+            )));
         }
         let number = self.shards.len();
         for name in metadata.offset_keys() {
@@ -140,7 +151,8 @@ impl Shards {
                 end: begin + info.data_offsets.1,
             };
             if let Some(earlier) = self.tensors.insert(name.clone(), entry) {
-                let other = self.shards.get(earlier.shard).map(|shard| shard.path.display().to_string()).unwrap_or_default();
+                let other =
+                    self.shards.get(earlier.shard).map(|shard| shard.path.display().to_string()).unwrap_or_default();
                 return Err(broken(format!("the tensor {name} is also in {other}")));
             }
         }
@@ -179,7 +191,11 @@ impl Shards {
     }
 
     pub(crate) fn unsupported_dtype(&self, name: &str, info: &TensorInfo) -> ModelError {
-        ModelError::Dtype { path: self.path_of(info).to_owned(), tensor: name.to_owned(), dtype: info.dtype.to_string() }
+        ModelError::Dtype {
+            path: self.path_of(info).to_owned(),
+            tensor: name.to_owned(),
+            dtype: info.dtype.to_string(),
+        }
     }
 
     pub(crate) fn bytes(&self, name: &str) -> Result<&[u8], ModelError> {

@@ -23,6 +23,15 @@ pub(crate) struct Segment {
     pub wanted: Range<usize>,
 }
 
+/// Sequences laid out by [`Batch::sharing`].
+pub(crate) struct Shared {
+    pub batch: Batch,
+    /// Token ids of the batch's rows.
+    pub ids: Vec<u32>,
+    /// Of each sequence, its rows among the wanted rows of all segments.
+    pub places: Vec<Range<usize>>,
+}
+
 impl Batch {
     /// Checks every sequence against the model and lays them out in order, nothing shared, every row wanted.
     ///
@@ -38,13 +47,8 @@ impl Batch {
     }
 
     /// Lays sequences out so that shared beginnings stand once. Of sequence i the positions from `from[i]` on are
-    /// wanted; they are never part of a shared beginning. Gives the batch, the token ids of its rows, and for each
-    /// sequence its rows among the wanted rows of all segments.
-    pub(crate) fn sharing(
-        spec: &ModelSpec,
-        sequences: &[&[u32]],
-        from: &[usize],
-    ) -> Result<(Self, Vec<u32>, Vec<Range<usize>>), ModelError> {
+    /// wanted; they are never part of a shared beginning.
+    pub(crate) fn sharing(spec: &ModelSpec, sequences: &[&[u32]], from: &[usize]) -> Result<Shared, ModelError> {
         check(spec, sequences)?;
         let mut order: Vec<usize> = (0..sequences.len()).collect();
         order.sort_by_key(|&sequence| (sequences[sequence], sequence));
@@ -68,7 +72,7 @@ impl Batch {
                 wanted += asked;
             }
         }
-        Ok((batch, ids, places))
+        Ok(Shared { batch, ids, places })
     }
 
     fn push(&mut self, length: usize, prefix: Range<usize>, wanted: usize) -> Range<usize> {
@@ -160,7 +164,8 @@ mod tests {
 
     #[test]
     fn two_templates_share_within_themselves_rather_than_one_word_together() {
-        let sequences: [&[u32]; 5] = [&[1, 2, 3, 4, 9], &[1, 7, 7, 7, 5], &[1, 2, 3, 4, 8], &[1, 7, 7, 7, 6], &[1, 2, 3, 4, 7]];
+        let sequences: [&[u32]; 5] =
+            [&[1, 2, 3, 4, 9], &[1, 7, 7, 7, 5], &[1, 2, 3, 4, 8], &[1, 7, 7, 7, 6], &[1, 2, 3, 4, 7]];
         assert_eq!(shared(&sequences, &[4; 5]), [(vec![4, 2, 0], 4), (vec![1, 3], 4)]);
     }
 

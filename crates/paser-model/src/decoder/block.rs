@@ -83,7 +83,12 @@ impl Block {
         };
         let hidden = model.hidden;
         let stack = |projections: &[Projection]| -> Result<Linear, ModelError> {
-            let mut linear = Linear { weight: Vec::new(), bias: Vec::new(), outputs: 0, inputs: spec.shape(projections[0], hidden).1 };
+            let mut linear = Linear {
+                weight: Vec::new(),
+                bias: Vec::new(),
+                outputs: 0,
+                inputs: spec.shape(projections[0], hidden).1,
+            };
             for &projection in projections {
                 linear.outputs += spec.shape(projection, hidden).0;
                 linear.weight.extend(checkpoint.values(&projection_name(layer, projection))?);
@@ -100,7 +105,11 @@ impl Block {
             norm_eps: model.norm_eps,
             input_norm: part("input_layernorm.weight")?,
             feed_norm: part("post_attention_layernorm.weight")?,
-            head_norms: if spec.qk_norm { Some((part("self_attn.q_norm.weight")?, part("self_attn.k_norm.weight")?)) } else { None },
+            head_norms: if spec.qk_norm {
+                Some((part("self_attn.q_norm.weight")?, part("self_attn.k_norm.weight")?))
+            } else {
+                None
+            },
             qkv: stack(&[Projection::Q, Projection::K, Projection::V])?,
             o: stack(&[Projection::O])?,
             gate_up: stack(&[Projection::Gate, Projection::Up])?,
@@ -135,7 +144,14 @@ impl Block {
         self.run(batch, &rope, x, &mut Scratch::default(), observe);
     }
 
-    pub(crate) fn run(&self, batch: &Batch, rope: &RopeTable, x: &mut [f32], scratch: &mut Scratch, observe: &mut Observer<'_>) {
+    pub(crate) fn run(
+        &self,
+        batch: &Batch,
+        rope: &RopeTable,
+        x: &mut [f32],
+        scratch: &mut Scratch,
+        observe: &mut Observer<'_>,
+    ) {
         self.mix(batch, rope, x, |segment| segment.rows.clone(), scratch, observe);
         self.o.add_to(&scratch.heads, x);
         self.feed(x, scratch, observe);
@@ -144,7 +160,9 @@ impl Block {
     /// The last layer of a model: as [`Self::run`], but only the batch's wanted rows come out, one after the other.
     pub(crate) fn run_wanted(&self, batch: &Batch, rope: &RopeTable, x: &[f32], scratch: &mut Scratch) -> Vec<f32> {
         self.mix(batch, rope, x, |segment| segment.wanted.clone(), scratch, &mut |_, _| {});
-        let mut out = Vec::with_capacity(batch.segments().iter().map(|segment| segment.wanted.len()).sum::<usize>() * self.hidden);
+        let mut out = Vec::with_capacity(
+            batch.segments().iter().map(|segment| segment.wanted.len()).sum::<usize>() * self.hidden,
+        );
         for segment in batch.segments() {
             out.extend_from_slice(&x[segment.wanted.start * self.hidden..segment.wanted.end * self.hidden]);
         }
@@ -164,12 +182,15 @@ impl Block {
         scratch: &mut Scratch,
         observe: &mut Observer<'_>,
     ) {
-        let shape = AttentionShape { heads: self.spec.heads, kv_heads: self.spec.kv_heads, head_dim: self.spec.head_dim };
+        let shape =
+            AttentionShape { heads: self.spec.heads, kv_heads: self.spec.kv_heads, head_dim: self.spec.head_dim };
         let (rows, width) = (batch.rows(), shape.width());
         let out_width = shape.heads * shape.head_dim;
         scratch.normed.resize(rows * self.hidden, 0.0);
         scratch.qkv.resize(rows * width, 0.0);
-        scratch.heads.resize(batch.segments().iter().map(|segment| queries(segment).len()).sum::<usize>() * out_width, 0.0);
+        scratch
+            .heads
+            .resize(batch.segments().iter().map(|segment| queries(segment).len()).sum::<usize>() * out_width, 0.0);
         kernels::rms_norm(x, &self.input_norm, self.norm_eps, &mut scratch.normed);
         observe(Site::Attention, &scratch.normed);
         self.qkv.write(&scratch.normed, &mut scratch.qkv);
@@ -186,7 +207,9 @@ impl Block {
                 kernels::attention(shape, mask, &scratch.qkv[own], first, out, &mut scratch.scores);
             } else {
                 scratch.joined.clear();
-                scratch.joined.extend_from_slice(&scratch.qkv[segment.prefix.start * width..segment.prefix.end * width]);
+                scratch
+                    .joined
+                    .extend_from_slice(&scratch.qkv[segment.prefix.start * width..segment.prefix.end * width]);
                 scratch.joined.extend_from_slice(&scratch.qkv[own]);
                 kernels::attention(shape, mask, &scratch.joined, first, out, &mut scratch.scores);
             }

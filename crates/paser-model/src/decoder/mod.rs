@@ -14,8 +14,9 @@ use crate::kernels::{self, RopeTable};
 use crate::{ModelError, ModelSpec};
 
 pub use batch::Batch;
-pub use block::{Block, Observer, Site};
+use batch::Shared;
 use block::Scratch;
+pub use block::{Block, Observer, Site};
 
 /// A loaded model, shared freely between threads.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ impl Decoder {
     /// Tensors with NaN or infinity and dtypes other than F32, F16 and BF16, named.
     pub fn load(checkpoint: &Checkpoint) -> Result<Self, ModelError> {
         let spec = checkpoint.spec().clone();
-        let blocks = (0..spec.layers.len()).map(|layer| Block::load(checkpoint, layer)).collect::<Result<Vec<_>, _>>()?;
+        let blocks =
+            (0..spec.layers.len()).map(|layer| Block::load(checkpoint, layer)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             embedding: checkpoint.values(EMBEDDING)?,
             blocks,
@@ -95,7 +97,7 @@ impl Decoder {
         stop: &dyn Fn() -> bool,
     ) -> Result<(Vec<f32>, Vec<Range<usize>>), ModelError> {
         assert_eq!(sequences.len(), from.len(), "one start for each sequence");
-        let (batch, ids, places) = Batch::sharing(&self.spec, sequences, from)?;
+        let Shared { batch, ids, places } = Batch::sharing(&self.spec, sequences, from)?;
         Ok((self.forward(&batch, embed(&self.embedding, self.spec.hidden, &[&ids]), stop)?, places))
     }
 
@@ -131,7 +133,11 @@ impl Decoder {
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor, ModelError> {
         let (rows, width) = hidden.dims2()?;
         if width != self.spec.hidden {
-            return Err(candle_core::Error::Msg(format!("hidden states are {width} wide, the model's are {}", self.spec.hidden)).into());
+            return Err(candle_core::Error::Msg(format!(
+                "hidden states are {width} wide, the model's are {}",
+                self.spec.hidden
+            ))
+            .into());
         }
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
         let mut logits = vec![0.0; rows * self.spec.vocab];

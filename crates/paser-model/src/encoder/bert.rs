@@ -69,7 +69,10 @@ impl Weights<'_> {
     }
 
     fn norm(&self, name: &str, hidden: usize) -> Result<Norm, ModelError> {
-        Ok(Norm { weight: self.shaped(&format!("{name}.weight"), &[hidden])?, bias: self.shaped(&format!("{name}.bias"), &[hidden])? })
+        Ok(Norm {
+            weight: self.shaped(&format!("{name}.weight"), &[hidden])?,
+            bias: self.shaped(&format!("{name}.bias"), &[hidden])?,
+        })
     }
 
     fn linear(&self, names: &[String], inputs: usize, outputs: usize) -> Result<Linear, ModelError> {
@@ -88,20 +91,39 @@ impl Bert {
         let unsupported = |reason: String| ModelError::Unsupported { path: path.clone(), reason };
         let text = |key: &str| config.get(key).and_then(Value::as_str);
         if text("model_type") != Some("bert") {
-            return Err(unsupported(format!("model_type is {}; sentence encoders of type bert are run", text("model_type").unwrap_or("absent"))));
+            return Err(unsupported(format!(
+                "model_type is {}; sentence encoders of type bert are run",
+                text("model_type").unwrap_or("absent")
+            )));
         }
-        if text("hidden_act") != Some("gelu") || text("position_embedding_type").is_some_and(|kind| kind != "absolute") {
+        if text("hidden_act") != Some("gelu") || text("position_embedding_type").is_some_and(|kind| kind != "absolute")
+        {
             return Err(unsupported("only hidden_act gelu and absolute position embeddings are run".to_owned()));
         }
-        let absent = |key: &str| ModelError::Config { path: path.clone(), reason: format!("{key} is absent or not a positive number") };
+        let absent = |key: &str| ModelError::Config {
+            path: path.clone(),
+            reason: format!("{key} is absent or not a positive number"),
+        };
         let count = |key: &str| {
-            config.get(key).and_then(Value::as_u64).and_then(|value| usize::try_from(value).ok()).filter(|&value| value > 0).ok_or_else(|| absent(key))
+            config
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|value| usize::try_from(value).ok())
+                .filter(|&value| value > 0)
+                .ok_or_else(|| absent(key))
         };
         let (hidden, heads, feed) = (count("hidden_size")?, count("num_attention_heads")?, count("intermediate_size")?);
         if hidden % heads != 0 {
-            return Err(ModelError::Config { path, reason: format!("hidden_size {hidden} is not a multiple of num_attention_heads {heads}") });
+            return Err(ModelError::Config {
+                path,
+                reason: format!("hidden_size {hidden} is not a multiple of num_attention_heads {heads}"),
+            });
         }
-        let eps = config.get("layer_norm_eps").and_then(Value::as_f64).filter(|eps| *eps > 0.0).ok_or_else(|| absent("layer_norm_eps"))?;
+        let eps = config
+            .get("layer_norm_eps")
+            .and_then(Value::as_f64)
+            .filter(|eps| *eps > 0.0)
+            .ok_or_else(|| absent("layer_norm_eps"))?;
         let prefix = if shards.info("bert.embeddings.word_embeddings.weight").is_some() { "bert." } else { "" };
         let weights = Weights { shards, prefix };
         let mut places = weights.rows("embeddings.position_embeddings.weight", hidden)?;
@@ -168,7 +190,14 @@ impl Bert {
             for ids in sequences {
                 let end = first + ids.len();
                 let out = &mut heads[first * hidden..end * hidden];
-                kernels::attention(shape, Mask::Full, &qkv[first * shape.width()..end * shape.width()], 0, out, &mut scores);
+                kernels::attention(
+                    shape,
+                    Mask::Full,
+                    &qkv[first * shape.width()..end * shape.width()],
+                    0,
+                    out,
+                    &mut scores,
+                );
                 first = end;
             }
             layer.attention_out.add_to(&heads, &mut x);

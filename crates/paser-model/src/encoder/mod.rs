@@ -37,13 +37,15 @@ impl SentenceEncoder {
     /// # Errors
     /// Missing or damaged files; an architecture other than BERT; pooling other than the mean over tokens.
     pub fn load(dir: &Path) -> Result<Self, ModelError> {
-        let config = read_object(dir, "config.json", "Give the folder of a sentence encoder such as all-MiniLM-L6-v2.")?;
+        let config =
+            read_object(dir, "config.json", "Give the folder of a sentence encoder such as all-MiniLM-L6-v2.")?;
         check_modules(dir)?;
         let shards = Shards::open(dir)?;
         let bert = Bert::load(dir, &config, &shards)?;
         let limit = MAX_TOKENS.min(bert.positions()).min(stated_limit(dir)?.unwrap_or(MAX_TOKENS));
         let tokens = TextTokens::load(dir, limit)?;
-        let description = format!("{} mean pooling, unit length, {limit} tokens, tokenizer {}", bert.describe(), tokens.hash());
+        let description =
+            format!("{} mean pooling, unit length, {limit} tokens, tokenizer {}", bert.describe(), tokens.hash());
         let hash = tensors_hash(&description, &shards)?;
         Ok(Self { bert, tokens, hash })
     }
@@ -114,11 +116,15 @@ fn stated_limit(dir: &Path) -> Result<Option<usize>, ModelError> {
     if !dir.join(FILE).is_file() {
         return Ok(None);
     }
-    let limit = read_object(dir, FILE, "")?.get("max_seq_length").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let limit = read_object(dir, FILE, "")?
+        .get("max_seq_length")
+        .and_then(Value::as_u64)
+        .and_then(|limit| usize::try_from(limit).ok());
     match limit {
-        Some(limit) if limit < 3 => {
-            Err(ModelError::Config { path: dir.join(FILE), reason: format!("max_seq_length is {limit}; at least 3 is expected") })
-        }
+        Some(limit) if limit < 3 => Err(ModelError::Config {
+            path: dir.join(FILE),
+            reason: format!("max_seq_length is {limit}; at least 3 is expected"),
+        }),
         limit => Ok(limit),
     }
 }
@@ -129,13 +135,16 @@ fn check_modules(dir: &Path) -> Result<(), ModelError> {
     let modules = dir.join("modules.json");
     if modules.is_file() {
         let bytes = fs_err::read(&modules).map_err(ModelError::io(&modules))?;
-        let list: Vec<Map<String, Value>> =
-            serde_json::from_slice(&bytes).map_err(|error| ModelError::Config { path: modules, reason: format!("not a list of modules: {error}") })?;
+        let list: Vec<Map<String, Value>> = serde_json::from_slice(&bytes)
+            .map_err(|error| ModelError::Config { path: modules, reason: format!("not a list of modules: {error}") })?;
         for module in list {
             let kind = module.get("type").and_then(Value::as_str).unwrap_or_default();
             let name = kind.rsplit('.').next().unwrap_or_default();
             if !["Transformer", "Pooling", "Normalize"].contains(&name) {
-                return unsupported("modules.json", format!("the module {kind} is not computed; encoders of a transformer and mean pooling are"));
+                return unsupported(
+                    "modules.json",
+                    format!("the module {kind} is not computed; encoders of a transformer and mean pooling are"),
+                );
             }
         }
     }
@@ -148,7 +157,10 @@ fn check_modules(dir: &Path) -> Result<(), ModelError> {
         });
         let mean = pooling.get("pooling_mode_mean_tokens").and_then(Value::as_bool) != Some(false);
         if !named || others || !mean {
-            return unsupported(POOLING, "pooling is not the mean over tokens, the only kind that is computed".to_owned());
+            return unsupported(
+                POOLING,
+                "pooling is not the mean over tokens, the only kind that is computed".to_owned(),
+            );
         }
     }
     Ok(())

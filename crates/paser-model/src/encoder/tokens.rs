@@ -61,7 +61,10 @@ impl TextTokens {
     fn one(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let encoding = self.tokenizer.encode_fast(text, true).map_err(|error| {
             let start: String = text.chars().take(40).collect();
-            ModelError::Tokenizer { path: self.path.clone(), reason: format!("the text starting {start:?} cannot be tokenised: {error}") }
+            ModelError::Tokenizer {
+                path: self.path.clone(),
+                reason: format!("the text starting {start:?} cannot be tokenised: {error}"),
+            }
         })?;
         Ok(encoding.get_ids().to_vec())
     }

@@ -71,7 +71,11 @@ struct Differences(Vec<FieldDifference>);
 impl Differences {
     fn note<T: PartialEq + std::fmt::Debug>(&mut self, field: &str, first: &T, second: &T) {
         if first != second {
-            self.0.push(FieldDifference { field: field.to_owned(), first: format!("{first:?}"), second: format!("{second:?}") });
+            self.0.push(FieldDifference {
+                field: field.to_owned(),
+                first: format!("{first:?}"),
+                second: format!("{second:?}"),
+            });
         }
     }
 }
@@ -102,7 +106,9 @@ fn layers(left: &Report, right: &Report, first: &ModelSpec, second: &ModelSpec) 
             found.note("zeros", &left.zeros, &right.zeros);
             for (a, b) in left.projections.iter().zip(&right.projections) {
                 if a.pattern != b.pattern {
-                    let text = |pattern: Option<ZeroPattern>| pattern.map_or("none".to_owned(), |p| format!("{}:{}", p.kept, p.group));
+                    let text = |pattern: Option<ZeroPattern>| {
+                        pattern.map_or("none".to_owned(), |p| format!("{}:{}", p.kept, p.group))
+                    };
                     found.0.push(FieldDifference {
                         field: format!("pattern of {}", a.projection.module()),
                         first: text(a.pattern),
@@ -127,7 +133,8 @@ fn sizes(found: &mut Differences, first: &LayerSpec, second: &LayerSpec) {
 }
 
 fn tensors(first: &Checkpoint, second: &Checkpoint, monitor: &dyn Monitor) -> Result<TensorDifferences, ModelError> {
-    let mut found = TensorDifferences { equal: 0, changed: Vec::new(), only_first: Vec::new(), only_second: Vec::new() };
+    let mut found =
+        TensorDifferences { equal: 0, changed: Vec::new(), only_first: Vec::new(), only_second: Vec::new() };
     let names: BTreeSet<&str> = first.tensor_names().chain(second.tensor_names()).collect();
     for name in names {
         if monitor.cancelled() {
@@ -135,7 +142,9 @@ fn tensors(first: &Checkpoint, second: &Checkpoint, monitor: &dyn Monitor) -> Re
         }
         match (first.tensor_info(name), second.tensor_info(name)) {
             (Some(a), Some(b)) => {
-                let same = a.dtype == b.dtype && a.shape == b.shape && first.tensor_bytes(name)? == second.tensor_bytes(name)?;
+                let same = a.dtype == b.dtype
+                    && a.shape == b.shape
+                    && first.tensor_bytes(name)? == second.tensor_bytes(name)?;
                 if same {
                     found.equal += 1;
                 } else {

@@ -79,7 +79,9 @@ impl ZeroPattern {
     /// Whether every group of every row keeps the pattern. Rows must be a whole number of groups long.
     pub fn holds(self, weights: &[f32], columns: usize) -> bool {
         columns.is_multiple_of(self.group)
-            && weights.chunks_exact(self.group).all(|group| group.iter().filter(|weight| **weight != 0.0).count() <= self.kept)
+            && weights
+                .chunks_exact(self.group)
+                .all(|group| group.iter().filter(|weight| **weight != 0.0).count() <= self.kept)
     }
 
     /// The first known pattern that a matrix keeps; none for a matrix without zeros or with nothing but zeros.
@@ -121,9 +123,12 @@ pub fn inspect(checkpoint: &Checkpoint, monitor: &dyn Monitor) -> Result<Report,
                 projections.push(ProjectionReport { projection, rows, columns, zeros, pattern });
             }
             let prefix = format!("model.layers.{layer}.");
-            let matrices: Vec<String> = Projection::ALL.iter().map(|&projection| projection_name(layer, projection)).collect();
+            let matrices: Vec<String> =
+                Projection::ALL.iter().map(|&projection| projection_name(layer, projection)).collect();
             let mut zeros = projections.iter().map(|report| report.zeros).sum();
-            for name in checkpoint.tensor_names().filter(|name| name.starts_with(&prefix) && !name.ends_with("inv_freq")) {
+            for name in
+                checkpoint.tensor_names().filter(|name| name.starts_with(&prefix) && !name.ends_with("inv_freq"))
+            {
                 if !matrices.iter().any(|matrix| matrix == name) {
                     zeros += count(name)?.0;
                 }

@@ -58,7 +58,11 @@ pub fn tokenizer_agreement(first: Option<&Path>, second: Option<&Path>) -> Resul
     let same_ids = left_ids == right_ids;
     let ids_difference = (!same_ids).then(|| {
         let at = left_ids.iter().zip(&right_ids).take_while(|(a, b)| a == b).count();
-        format!("the probe text is cut differently from token {at} on ({} and {} tokens)", left_ids.len(), right_ids.len())
+        format!(
+            "the probe text is cut differently from token {at} on ({} and {} tokens)",
+            left_ids.len(),
+            right_ids.len()
+        )
     });
     let same_vocabulary = vocabulary_difference.is_none();
     Ok(TokenizerAgreement {
@@ -73,8 +77,10 @@ pub fn tokenizer_agreement(first: Option<&Path>, second: Option<&Path>) -> Resul
 
 fn open(path: &Path) -> Result<(Tokenizer, Vec<u8>), ModelError> {
     let bytes = fs_err::read(path).map_err(ModelError::io(path))?;
-    let mut tokenizer = Tokenizer::from_bytes(&bytes)
-        .map_err(|error| ModelError::Tokenizer { path: path.to_owned(), reason: format!("not a tokenizer: {error}") })?;
+    let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| ModelError::Tokenizer {
+        path: path.to_owned(),
+        reason: format!("not a tokenizer: {error}"),
+    })?;
     tokenizer.with_padding(None);
     tokenizer
         .with_truncation(None)
@@ -87,9 +93,10 @@ fn vocabulary(tokenizer: &Tokenizer) -> BTreeMap<String, u32> {
 }
 
 fn ids(tokenizer: &Tokenizer, path: &Path) -> Result<Vec<u32>, ModelError> {
-    let encoding = tokenizer
-        .encode_fast(PROBE, true)
-        .map_err(|error| ModelError::Tokenizer { path: path.to_owned(), reason: format!("the probe text cannot be tokenised: {error}") })?;
+    let encoding = tokenizer.encode_fast(PROBE, true).map_err(|error| ModelError::Tokenizer {
+        path: path.to_owned(),
+        reason: format!("the probe text cannot be tokenised: {error}"),
+    })?;
     Ok(encoding.get_ids().to_vec())
 }
 
@@ -101,5 +108,8 @@ fn vocabulary_difference(left: &BTreeMap<String, u32>, right: &BTreeMap<String, 
             None => format!("{word:?} (id {id}) is only in the first"),
         });
     }
-    right.iter().find(|(word, _)| !left.contains_key(*word)).map(|(word, id)| format!("{word:?} (id {id}) is only in the second"))
+    right
+        .iter()
+        .find(|(word, _)| !left.contains_key(*word))
+        .map(|(word, id)| format!("{word:?} (id {id}) is only in the second"))
 }

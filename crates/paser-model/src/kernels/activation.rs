@@ -71,6 +71,8 @@ mod tests {
         assert!(out[2].abs() < 1e-10);
         let mut x = [-10.0, 0.0, 1.0, 10.0];
         gelu(&mut x);
-        assert!(x[0].abs() < 1e-5 && x[1].abs() < 1e-7 && (x[2] - 0.841_344_7).abs() < 1e-6 && (x[3] - 10.0).abs() < 1e-5);
+        assert!(
+            x[0].abs() < 1e-5 && x[1].abs() < 1e-7 && (x[2] - 0.841_344_7).abs() < 1e-6 && (x[3] - 10.0).abs() < 1e-5
+        );
     }
 }

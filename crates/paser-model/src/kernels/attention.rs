@@ -57,7 +57,9 @@ pub(crate) fn attention(
         let count = BLOCK.min(tokens - first);
         let (key_first, key_end) = match mask {
             Mask::Full => (0, tokens),
-            Mask::Causal { window } => (first.saturating_sub(window.map_or(first, |window| window.saturating_sub(1))), first + count),
+            Mask::Causal { window } => {
+                (first.saturating_sub(window.map_or(first, |window| window.saturating_sub(1))), first + count)
+            }
         };
         let keys = key_end - key_first;
         scores.resize(count * keys, 0.0);
@@ -66,7 +68,14 @@ pub(crate) fn attention(
             let q = rows.submatrix(first, head * head_dim, count, head_dim);
             let k = rows.submatrix(key_first, (heads + kv_head) * head_dim, keys, head_dim);
             let v = rows.submatrix(key_first, (heads + kv_heads + kv_head) * head_dim, keys, head_dim);
-            matmul(MatMut::from_row_major_slice_mut(scores, count, keys), Accum::Replace, q, k.transpose(), scale, Par::Seq);
+            matmul(
+                MatMut::from_row_major_slice_mut(scores, count, keys),
+                Accum::Replace,
+                q,
+                k.transpose(),
+                scale,
+                Par::Seq,
+            );
             vectorised(
                 #[inline(always)]
                 || {
@@ -150,14 +159,19 @@ mod tests {
                 let weights: Vec<f64> = seen
                     .iter()
                     .map(|&j| {
-                        let dot: f64 = (0..head_dim).map(|c| at(i, head * head_dim + c) * at(j, (heads + kv) * head_dim + c)).sum();
+                        let dot: f64 = (0..head_dim)
+                            .map(|c| at(i, head * head_dim + c) * at(j, (heads + kv) * head_dim + c))
+                            .sum();
                         (dot / (head_dim as f64).sqrt()).exp()
                     })
                     .collect();
                 let total: f64 = weights.iter().sum();
                 for c in 0..head_dim {
-                    let value: f64 =
-                        seen.iter().zip(&weights).map(|(&j, weight)| weight * at(j, (heads + kv_heads + kv) * head_dim + c)).sum();
+                    let value: f64 = seen
+                        .iter()
+                        .zip(&weights)
+                        .map(|(&j, weight)| weight * at(j, (heads + kv_heads + kv) * head_dim + c))
+                        .sum();
                     out.push(value / total);
                 }
             }
@@ -170,7 +184,13 @@ mod tests {
         let shape = AttentionShape { heads: 6, kv_heads: 2, head_dim: 10 };
         for tokens in [1, 2, 17, 64, 65, 150] {
             let qkv: Vec<f32> = (0..tokens * shape.width()).map(|i| ((i * 7919) % 1013) as f32 / 400.0 - 1.2).collect();
-            for mask in [Mask::Full, Mask::Causal { window: None }, Mask::Causal { window: Some(1) }, Mask::Causal { window: Some(9) }, Mask::Causal { window: Some(100) }] {
+            for mask in [
+                Mask::Full,
+                Mask::Causal { window: None },
+                Mask::Causal { window: Some(1) },
+                Mask::Causal { window: Some(9) },
+                Mask::Causal { window: Some(100) },
+            ] {
                 let expected = plain(shape, mask, &qkv);
                 for start in [0, 1, tokens / 2, tokens] {
                     let mut out = vec![f32::NAN; (tokens - start) * 60];

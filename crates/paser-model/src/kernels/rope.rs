@@ -17,7 +17,8 @@ impl RopeTable {
     pub(crate) fn new(rope: &Rope, head_dim: usize, positions: usize) -> Self {
         let frequencies = frequencies(rope, head_dim);
         let half = frequencies.len();
-        let mut table = Self { half, cos: Vec::with_capacity(half * positions), sin: Vec::with_capacity(half * positions) };
+        let mut table =
+            Self { half, cos: Vec::with_capacity(half * positions), sin: Vec::with_capacity(half * positions) };
         for position in 0..positions {
             for &frequency in &frequencies {
                 // The angle is rounded to f32 where the reference rounds it; at position 4096 that is 1e-4 of a turn.

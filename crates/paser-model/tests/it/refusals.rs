@@ -43,6 +43,7 @@ fn unsupported_settings_are_refused() {
         ("rope_scaling", json!({"type": "yarn", "factor": 4.0}), "rope type is yarn"),
         ("rope_scaling", json!({"rope_type": "dynamic", "factor": 4.0}), "rope type is dynamic"),
         ("rope_scaling", json!({"rope_type": "linear"}), "needs factor"),
+        ("rope_parameters", json!({"full_attention": {"rope_theta": 1e4}}), "differ by kind of layer"),
         ("partial_rotary_factor", json!(0.5), "partial_rotary_factor"),
         ("num_attention_heads", json!("four"), "num_attention_heads is \"four\""),
         ("hidden_size", json!(0), "at least 1"),
@@ -93,7 +94,10 @@ fn one_odd_layer_is_named() {
         tiny.add(&format!("model.layers.1.mlp.{part}.weight"), &shape);
     }
     let text = message(&tiny);
-    assert!(text.contains("intermediate_size is 24") && text.contains("20 in layer 1 (1 of 2 layers differ)"), "{text}");
+    assert!(
+        text.contains("intermediate_size is 24") && text.contains("20 in layer 1 (1 of 2 layers differ)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -155,7 +159,11 @@ fn ids_and_lengths_are_checked() {
     let long = vec![1; 41];
     let error = decoder.hidden(&[&long]).unwrap_err();
     assert!(matches!(error, ModelError::TooLong { sequence: 0, length: 41, context: 40 }));
-    assert!(decoder.logits(&candle_core::Tensor::zeros((2, 5), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()).is_err());
+    assert!(
+        decoder
+            .logits(&candle_core::Tensor::zeros((2, 5), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap())
+            .is_err()
+    );
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl Tiny {
 
     /// Enters a tensor of pseudo-random values that depend on its name.
     pub fn add(&mut self, name: &str, shape: &[usize]) {
-        let mut state = name.bytes().fold(0x9e37_79b9_u32, |state, byte| state.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        let mut state =
+            name.bytes().fold(0x9e37_79b9_u32, |state, byte| state.wrapping_mul(31).wrapping_add(u32::from(byte)));
         let values = (0..shape.iter().product())
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -82,7 +83,8 @@ impl Tiny {
             fs_err::write(dir.join(shard), self.bytes(|name| file(name) == shard)).unwrap();
         }
         let map: BTreeMap<&str, &str> = self.tensors.keys().map(|name| (name.as_str(), file(name))).collect();
-        fs_err::write(dir.join("model.safetensors.index.json"), json!({"metadata": {}, "weight_map": map}).to_string()).unwrap();
+        fs_err::write(dir.join("model.safetensors.index.json"), json!({"metadata": {}, "weight_map": map}).to_string())
+            .unwrap();
     }
 
     pub fn bytes(&self, wanted: impl Fn(&str) -> bool) -> Vec<u8> {
@@ -90,9 +92,13 @@ impl Tiny {
             .tensors
             .iter()
             .filter(|(name, _)| wanted(name))
-            .map(|(name, (shape, values))| (name.clone(), shape.clone(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+            .map(|(name, (shape, values))| {
+                (name.clone(), shape.clone(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            })
             .collect();
-        let views = raw.iter().map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+        let views = raw
+            .iter()
+            .map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
         safetensors::serialize(views, None).unwrap()
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use paser_model::Checkpoint;
-use paser_prune::{Method, Pattern, PruneError, PruneParams, prune};
 use paser_protocol::{Monitor, Silent};
+use paser_prune::{Method, Pattern, PruneError, PruneParams, prune};
 use serde_json::Value;
 
 use crate::tiny::{sequences, tensors, write};
@@ -13,7 +13,8 @@ use crate::tiny::{sequences, tensors, write};
 const HALF: PruneParams = PruneParams { method: Method::Wanda, pattern: Pattern::Unstructured(0.5) };
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs_err::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> =
+        fs_err::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -32,13 +33,23 @@ fn configuration_tokenizer_and_licence_travel_and_the_note_says_how() {
     let checkpoint = Checkpoint::open(&dense).unwrap();
     let before = checkpoint.content_hash().unwrap();
     let report = prune(&checkpoint, &sequences(), &HALF, &out, &Silent).unwrap();
-    let expected =
-        ["LICENSE", "config.json", "model.safetensors.index.json", "one.safetensors", "paser-prune.json", "tokenizer.json", "two.safetensors"];
+    let expected = [
+        "LICENSE",
+        "config.json",
+        "model.safetensors.index.json",
+        "one.safetensors",
+        "paser-prune.json",
+        "tokenizer.json",
+        "two.safetensors",
+    ];
     assert_eq!(names(&out), expected);
     assert_eq!(names(out.parent().unwrap()), ["pruned"], "no temporary folder stays");
     assert_eq!(checkpoint.content_hash().unwrap(), before, "the dense model is as it was");
     let note: Value = serde_json::from_slice(&fs_err::read(out.join("paser-prune.json")).unwrap()).unwrap();
-    assert_eq!((note["method"].as_str(), note["pattern"].as_str(), note["dense"].as_str()), (Some("wanda"), Some("0.5"), Some(before.as_str())));
+    assert_eq!(
+        (note["method"].as_str(), note["pattern"].as_str(), note["dense"].as_str()),
+        (Some("wanda"), Some("0.5"), Some(before.as_str()))
+    );
     assert_eq!(note["zeros"].as_u64(), Some(report.zeros));
     assert_eq!(note["calibration_hash"].as_str(), report.calibration_hash.as_deref());
     let pruned = Checkpoint::open(&out).unwrap();
@@ -68,7 +79,10 @@ fn groups_must_fit_and_parameters_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let checkpoint = Checkpoint::open(&write(dir.path())).unwrap();
     let out = dir.path().join("pruned");
-    let with = |pattern| prune(&checkpoint, &sequences(), &PruneParams { method: Method::Magnitude, pattern }, &out, &Silent).unwrap_err();
+    let with = |pattern| {
+        prune(&checkpoint, &sequences(), &PruneParams { method: Method::Magnitude, pattern }, &out, &Silent)
+            .unwrap_err()
+    };
     assert!(with(Pattern::NofM(4, 16)).to_string().contains("mlp.down_proj"), "24 columns hold no whole groups of 16");
     assert!(matches!(with(Pattern::Unstructured(1.0)), PruneError::Params(_)));
     assert_eq!(names(dir.path()), ["dense"]);
@@ -94,7 +108,13 @@ fn a_stop_leaves_nothing_behind() {
     for method in [Method::Magnitude, Method::Wanda] {
         for looks in 0..6 {
             let params = PruneParams { method, ..HALF };
-            let result = prune(&checkpoint, &sequences(), &params, &dir.path().join("pruned"), &StopAt(AtomicUsize::new(0), looks));
+            let result = prune(
+                &checkpoint,
+                &sequences(),
+                &params,
+                &dir.path().join("pruned"),
+                &StopAt(AtomicUsize::new(0), looks),
+            );
             assert!(matches!(result, Err(PruneError::Cancelled)), "{method:?} at {looks}");
             assert_eq!(names(dir.path()), ["dense"]);
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use paser_model::Checkpoint;
 use paser_model::inspect::{ZeroPattern, inspect};
-use paser_prune::{Method, Pattern, PruneParams, prune};
 use paser_protocol::Silent;
+use paser_prune::{Method, Pattern, PruneParams, prune};
 
 fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("PASER_SHARED")
@@ -20,7 +20,10 @@ fn shared(path: &str) -> Option<PathBuf> {
 
 #[test]
 fn seventy_percent_is_reproduced_bit_for_bit() {
-    let (Some(dense), Some(expected)) = (shared("models/mix-llama-5m"), shared("models/mix-llama-5m-magnitude70")) else { return };
+    let (Some(dense), Some(expected)) = (shared("models/mix-llama-5m"), shared("models/mix-llama-5m-magnitude70"))
+    else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("pruned");
     let params = PruneParams { method: Method::Magnitude, pattern: Pattern::Unstructured(0.7) };

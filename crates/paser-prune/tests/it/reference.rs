@@ -35,8 +35,13 @@ fn layer(tensors: &Tensors, number: usize, x: &Matrix) -> (Vec<Matrix>, Matrix) 
     let get = |module: &str| matrix(tensors, &weight(number, module));
     let vector = |module: &str| get(module).concat();
     let normed: Matrix = x.iter().map(|row| norm(row, &vector("input_layernorm"))).collect();
-    let project = |module: &str, inputs: &Matrix| -> Matrix { inputs.iter().map(|row| apply(&get(module), row)).collect() };
-    let (q, k, v) = (project("self_attn.q_proj", &normed), project("self_attn.k_proj", &normed), project("self_attn.v_proj", &normed));
+    let project =
+        |module: &str, inputs: &Matrix| -> Matrix { inputs.iter().map(|row| apply(&get(module), row)).collect() };
+    let (q, k, v) = (
+        project("self_attn.q_proj", &normed),
+        project("self_attn.k_proj", &normed),
+        project("self_attn.v_proj", &normed),
+    );
     let heads: Matrix = (0..x.len())
         .map(|i| {
             (0..HEADS)
@@ -50,16 +55,21 @@ fn layer(tensors: &Tensors, number: usize, x: &Matrix) -> (Vec<Matrix>, Matrix) 
                         })
                         .collect();
                     let total: f64 = weights.iter().sum();
-                    (0..WIDTH).map(|c| weights.iter().enumerate().map(|(j, w)| w * v[j][kv * WIDTH + c]).sum::<f64>() / total).collect::<Vec<_>>()
+                    (0..WIDTH)
+                        .map(|c| weights.iter().enumerate().map(|(j, w)| w * v[j][kv * WIDTH + c]).sum::<f64>() / total)
+                        .collect::<Vec<_>>()
                 })
                 .collect()
         })
         .collect();
-    let add = |a: &Matrix, b: &Matrix| -> Matrix { a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b).collect()).collect() };
+    let add = |a: &Matrix, b: &Matrix| -> Matrix {
+        a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b).collect()).collect()
+    };
     let middle = add(x, &project("self_attn.o_proj", &heads));
     let feed: Matrix = middle.iter().map(|row| norm(row, &vector("post_attention_layernorm"))).collect();
     let (gate, up) = (project("mlp.gate_proj", &feed), project("mlp.up_proj", &feed));
-    let active: Matrix = (0..x.len()).map(|t| (0..FFN).map(|c| gate[t][c] / (1.0 + (-gate[t][c]).exp()) * up[t][c]).collect()).collect();
+    let active: Matrix =
+        (0..x.len()).map(|t| (0..FFN).map(|c| gate[t][c] / (1.0 + (-gate[t][c]).exp()) * up[t][c]).collect()).collect();
     let out = add(&middle, &project("mlp.down_proj", &active));
     (vec![normed.clone(), normed.clone(), normed, heads, feed.clone(), feed, active], out)
 }
@@ -67,7 +77,8 @@ fn layer(tensors: &Tensors, number: usize, x: &Matrix) -> (Vec<Matrix>, Matrix) 
 /// Prunes in place; `gone(scores of a row)` says which columns of a row go.
 pub fn wanda(tensors: &mut Tensors, sequences: &[Vec<u32>], gone: impl Fn(&[f64]) -> Vec<usize>) {
     let embedding = matrix(tensors, "model.embed_tokens.weight");
-    let mut streams: Vec<Matrix> = sequences.iter().map(|ids| ids.iter().map(|&id| embedding[id as usize].clone()).collect()).collect();
+    let mut streams: Vec<Matrix> =
+        sequences.iter().map(|ids| ids.iter().map(|&id| embedding[id as usize].clone()).collect()).collect();
     for number in 0..LAYERS {
         let inputs: Vec<Vec<Matrix>> = streams.iter().map(|x| layer(tensors, number, x).0).collect();
         for (place, (module, rows, columns)) in PROJECTIONS.into_iter().enumerate() {
@@ -76,7 +87,8 @@ pub fn wanda(tensors: &mut Tensors, sequences: &[Vec<u32>], gone: impl Fn(&[f64]
                 .collect();
             let values = &mut tensors.get_mut(&weight(number, module)).unwrap().1;
             for row in 0..rows {
-                let scores: Vec<f64> = (0..columns).map(|c| f64::from(values[row * columns + c].abs()) * norms[c]).collect();
+                let scores: Vec<f64> =
+                    (0..columns).map(|c| f64::from(values[row * columns + c].abs()) * norms[c]).collect();
                 for column in gone(&scores) {
                     values[row * columns + column] = 0.0;
                 }

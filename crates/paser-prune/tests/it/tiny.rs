@@ -79,7 +79,9 @@ pub fn write(dir: &Path) -> PathBuf {
             .filter(|(name, _)| shard(name) == file)
             .map(|(name, (shape, values))| (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect()))
             .collect();
-        let views = raw.iter().map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, (*shape).clone(), bytes).unwrap()));
+        let views = raw
+            .iter()
+            .map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, (*shape).clone(), bytes).unwrap()));
         fs_err::write(dense.join(file), safetensors::serialize(views, None).unwrap()).unwrap();
     }
     let map: BTreeMap<&str, &str> = all.keys().map(|name| (name.as_str(), shard(name))).collect();

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use paser_model::Checkpoint;
-use paser_prune::{Method, Pattern, PruneError, PruneParams, PruneReport, calibration_hash, prune};
 use paser_protocol::Silent;
+use paser_prune::{Method, Pattern, PruneError, PruneParams, PruneReport, calibration_hash, prune};
 
 use crate::reference;
 use crate::tiny::{LAYERS, PROJECTIONS, sequences, tensors, weight, write};
@@ -25,15 +25,19 @@ fn lowest(scores: &[f64], first: usize, count: usize) -> Vec<usize> {
 fn masks_match_the_slow_reference() {
     let dir = tempfile::tempdir().unwrap();
     let dense = write(dir.path());
-    for (number, pattern) in [Pattern::Unstructured(0.45), Pattern::NofM(2, 4), Pattern::NofM(4, 8)].into_iter().enumerate() {
+    for (number, pattern) in
+        [Pattern::Unstructured(0.45), Pattern::NofM(2, 4), Pattern::NofM(4, 8)].into_iter().enumerate()
+    {
         let out = dir.path().join(format!("pruned-{number}"));
         let report = run(&dense, &out, pattern);
         let mut expected = tensors();
         reference::wanda(&mut expected, &sequences(), |scores| match pattern {
             Pattern::Unstructured(share) => lowest(scores, 0, (share * scores.len() as f64) as usize),
-            Pattern::NofM(kept, group) => {
-                scores.chunks(group).enumerate().flat_map(|(g, scores)| lowest(scores, g * group, group - kept)).collect()
-            }
+            Pattern::NofM(kept, group) => scores
+                .chunks(group)
+                .enumerate()
+                .flat_map(|(g, scores)| lowest(scores, g * group, group - kept))
+                .collect(),
         });
         let pruned = Checkpoint::open(&out).unwrap();
         for (name, (_, values)) in &expected {
@@ -55,7 +59,8 @@ fn calibration_text_decides() {
     let params = PruneParams { method: Method::Wanda, pattern: Pattern::Unstructured(0.5) };
     prune(&checkpoint, &[vec![1, 2, 3]], &params, &dir.path().join("a"), &Silent).unwrap();
     prune(&checkpoint, &[vec![20, 19, 5, 9]], &params, &dir.path().join("b"), &Silent).unwrap();
-    let values = |out: &str| Checkpoint::open(&dir.path().join(out)).unwrap().values(&weight(0, "mlp.down_proj")).unwrap();
+    let values =
+        |out: &str| Checkpoint::open(&dir.path().join(out)).unwrap().values(&weight(0, "mlp.down_proj")).unwrap();
     assert_ne!(values("a"), values("b"));
     for nothing in [vec![], vec![vec![], vec![]]] {
         let error = prune(&checkpoint, &nothing, &params, &dir.path().join("c"), &Silent).unwrap_err();
