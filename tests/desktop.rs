@@ -15,8 +15,10 @@ fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
         let left = window.brush_and_budget()?;
         window.click("Export")?;
         window.wait("the export dialog", |state| state["dialog"] == "Export")?;
-        window.click("dialog:browse")?;
-        window.click("dialog:true")?;
+        window.click("browse export")?;
+        window.wait("the chosen path", |state| state["toasts"].is_array())?;
+        std::thread::sleep(Duration::from_secs(1));
+        window.click("dialog:Write")?;
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while !target.exists() && std::time::Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(200));
@@ -26,7 +28,11 @@ fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
         left
     };
     let exported: Vec<serde_json::Value> = serde_json::from_str(&fs_err::read_to_string(&target)?)?;
-    ensure!(Some(exported.len() as u64) == left.selection["selected"].as_u64(), "{} samples in the file", exported.len());
+    ensure!(
+        Some(exported.len() as u64) == left.selection["selected"].as_u64(),
+        "{} samples in the file",
+        exported.len()
+    );
     ensure!(exported.iter().all(|sample| sample["instruction"].is_string() && sample["output"].is_string()), "fields");
     ensure!(target.with_file_name("manifest.json").is_file(), "no manifest beside the file");
 

@@ -1,7 +1,9 @@
 //! Embeds the window's bundle: every file of `dist/`, which `cargo xtask web` makes. Without it the server still
 //! builds and its page says what to run.
 
-use std::{env, error::Error, fmt::Write as _, fs, path::Path};
+use std::{env, error::Error, fmt::Write as _, path::Path};
+
+use fs_err as fs;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dist = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../dist");

@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
     let page = format!("index.html?engine={}&token={}{query}", server.base(), server.token());
 
     tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![dialogs::pick, dialogs::save])
+        .invoke_handler(tauri::generate_handler![dialogs::pick])
         .setup(move |app| {
             WebviewWindowBuilder::new(app, "main", WebviewUrl::App(page.into()))
                 .title("PASER Studio")

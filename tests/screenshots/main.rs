@@ -65,7 +65,8 @@ impl Album {
 fn explore(window: &Window, album: &Album) -> Result<()> {
     album.take(window, "explore-first")?;
     window.click("bar:1")?;
-    window.wait("a brushed cluster", |state| state["brushed_clusters"].as_array().is_some_and(|list| !list.is_empty()))?;
+    window
+        .wait("a brushed cluster", |state| state["brushed_clusters"].as_array().is_some_and(|list| !list.is_empty()))?;
     window.click("row:1")?;
     window.wait("an inspected sample", |state| state["inspected"].is_u64())?;
     thread::sleep(Duration::from_secs(2));

@@ -47,7 +47,9 @@ impl Window {
     pub fn brush_and_budget(&self) -> Result<Left> {
         let before = self.state()?;
         self.click("bar:0")?;
-        self.wait("a brushed cluster", |state| state["brushed_clusters"].as_array().is_some_and(|list| list.len() == 1))?;
+        self.wait("a brushed cluster", |state| {
+            state["brushed_clusters"].as_array().is_some_and(|list| list.len() == 1)
+        })?;
 
         let [left, top, right, bottom] = self.rectangle("budget slider")?;
         let (middle, at) = (f64::midpoint(top, bottom), |share: f64| left + (right - left) * share);

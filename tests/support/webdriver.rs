@@ -51,8 +51,17 @@ impl Driver {
             .build()
             .into();
         let mut session = Session { agent, base: self.base.clone() };
-        let answer =
-            session.call("POST", "/session", &json!({ "capabilities": { "alwaysMatch": capabilities } }))?;
+        let body = json!({ "capabilities": { "alwaysMatch": capabilities } });
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let answer = loop {
+            match session.call("POST", "/session", &body) {
+                // `tauri-driver` answers before the native driver behind it does, and then just hangs up.
+                Err(error) if error.is::<ureq::Error>() && Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(200));
+                }
+                answer => break answer?,
+            }
+        };
         let id = answer["sessionId"].as_str().ok_or_else(|| anyhow!("no session id in {answer}"))?;
         session.base = format!("{}/session/{id}", self.base);
         Ok(session)
@@ -109,7 +118,8 @@ impl Session {
     /// What the driver says.
     pub fn resize_page(&self, width: u32, height: u32) -> Result<()> {
         let inner = self.script("return [innerWidth, innerHeight]", &[])?;
-        let frame = |index: usize, wanted: u32| u64::from(2 * wanted).saturating_sub(inner[index].as_u64().unwrap_or_default());
+        let frame =
+            |index: usize, wanted: u32| u64::from(2 * wanted).saturating_sub(inner[index].as_u64().unwrap_or_default());
         self.call("POST", "/window/rect", &json!({ "width": frame(0, width), "height": frame(1, height) })).map(drop)
     }
 

@@ -46,7 +46,8 @@ pub struct App {
 
 impl App {
     pub fn new(transport: Rc<dyn Transport>, host: Host, saved: Saved) -> Self {
-        let mut state = AppState { has_dialogs: transport.has_dialogs(), less_motion: host.less_motion, ..AppState::default() };
+        let mut state =
+            AppState { has_dialogs: transport.has_dialogs(), less_motion: host.less_motion, ..AppState::default() };
         saved.restore(&mut state);
         let gl = host.has_gl.then(Gl::default);
         Self {

@@ -25,10 +25,7 @@ pub struct Provisional {
 
 /// Does the strategy give each of the project's clusters a quota?
 pub fn has_quotas(strategy: Strategy) -> bool {
-    matches!(
-        strategy,
-        Strategy::Paser | Strategy::PaserGuarded | Strategy::PaserNoCdais | Strategy::PaserNoNtem
-    )
+    matches!(strategy, Strategy::Paser | Strategy::PaserGuarded | Strategy::PaserNoCdais | Strategy::PaserNoNtem)
 }
 
 /// The largest budget: every sample, or every eligible token.

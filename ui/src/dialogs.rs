@@ -4,12 +4,19 @@ use paser_protocol::{ExportFormat, ExportedView};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {
-    Palette { typed: String, chosen: usize },
+    Palette {
+        typed: String,
+        chosen: usize,
+    },
     Shortcuts,
-    Freeze { name: String },
+    Freeze {
+        name: String,
+    },
     Export(ExportForm),
     /// The path field, where there is no native dialog or as well.
-    OpenProject { path: String },
+    OpenProject {
+        path: String,
+    },
     /// The pool's rows that were not read.
     BadRows,
     /// The recipe as text.
@@ -30,7 +37,14 @@ pub struct ExportForm {
 
 impl Default for ExportForm {
     fn default() -> Self {
-        Self { selection: None, format: ExportFormat::AlpacaJson, path: String::new(), waiting: false, done: None, download: None }
+        Self {
+            selection: None,
+            format: ExportFormat::AlpacaJson,
+            path: String::new(),
+            waiting: false,
+            done: None,
+            download: None,
+        }
     }
 }
 
@@ -38,7 +52,8 @@ impl ExportForm {
     /// The file name to begin with.
     pub fn file_name(&self) -> String {
         let name = self.selection.as_deref().unwrap_or("selection");
-        let safe: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+        let safe: String =
+            name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
         match self.format {
             ExportFormat::AlpacaJson => format!("{safe}.json"),
             ExportFormat::AlpacaJsonl | ExportFormat::MessagesJsonl => format!("{safe}.jsonl"),

@@ -110,16 +110,14 @@ impl AppState {
                 self.project_asked = false;
                 self.take_project(project, false);
             }
-            (For::Select(number), Reply::Selection(selection)) => {
-                if number == self.build.newest {
-                    self.build.waiting = false;
-                    self.build.selection = Some(*selection);
-                    self.build.provisional = None;
-                    self.marks_version += 1;
-                    self.table.requery();
-                    self.data.samples_stale();
-                    self.saved = Some(self.wall);
-                }
+            (For::Select(number), Reply::Selection(selection)) if number == self.build.newest => {
+                self.build.waiting = false;
+                self.build.selection = Some(*selection);
+                self.build.provisional = None;
+                self.marks_version += 1;
+                self.table.requery();
+                self.data.samples_stale();
+                self.saved = Some(self.wall);
             }
             (For::Query(number), Reply::Rows { key, count }) => self.table.answered(number, key, count),
             (For::Texts, Reply::Texts(rows)) => {
@@ -187,7 +185,10 @@ impl AppState {
             keep.extend([demo.positions.clone(), demo.damage.clone()]);
         }
         let clusters_changed = self.project.as_ref().is_none_or(|old| {
-            old.clusters.iter().map(|c| (c.cluster, c.samples)).ne(project.clusters.iter().map(|c| (c.cluster, c.samples)))
+            old.clusters
+                .iter()
+                .map(|c| (c.cluster, c.samples))
+                .ne(project.clusters.iter().map(|c| (c.cluster, c.samples)))
         });
         if clusters_changed && !fresh {
             self.focus.set_brush(crate::state::Brush::Nothing);

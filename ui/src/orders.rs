@@ -124,9 +124,9 @@ impl AppState {
     fn free_name(&self) -> String {
         let strategy = self.build.plan.strategy.name();
         let taken = |name: &str| {
-            self.project
-                .as_ref()
-                .is_some_and(|project| project.selections.iter().any(|selection| selection.name.as_deref() == Some(name)))
+            self.project.as_ref().is_some_and(|project| {
+                project.selections.iter().any(|selection| selection.name.as_deref() == Some(name))
+            })
         };
         (1..).map(|number| format!("{strategy} {number}")).find(|name| !taken(name)).unwrap_or_default()
     }

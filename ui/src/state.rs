@@ -214,6 +214,7 @@ pub struct Building {
 }
 
 /// What a view wants done.
+#[expect(clippy::large_enum_variant, reason = "a handful of them live for one frame")]
 #[derive(Clone, Debug)]
 pub enum Ask {
     Command(Command),
@@ -429,7 +430,8 @@ impl AppState {
             return Some(stats.clone());
         }
         let (jsd, clusters, reasons) = (self.numbers("jsd"), self.row_clusters(), self.reasons());
-        let mut stats = BoxStats { samples: rows.len() as u64, taken: reasons.as_ref().map(|_| 0), ..BoxStats::default() };
+        let mut stats =
+            BoxStats { samples: rows.len() as u64, taken: reasons.as_ref().map(|_| 0), ..BoxStats::default() };
         let (mut sum, mut scored) = (0.0, 0_u64);
         for row in rows.iter().map(|row| *row as usize) {
             if let Some(value) = jsd.as_ref().and_then(|jsd| jsd.get(row)).filter(|value| value.is_finite()) {
@@ -455,7 +457,9 @@ impl AppState {
         match self.focus.brush().clone() {
             Brush::Rows(rows) => rows.to_vec(),
             Brush::Clusters(brushed) => match self.row_clusters() {
-                Some(clusters) => (0_u32..).zip(clusters.iter()).filter(|(_, c)| brushed.contains(c)).map(|(r, _)| r).collect(),
+                Some(clusters) => {
+                    (0_u32..).zip(clusters.iter()).filter(|(_, c)| brushed.contains(c)).map(|(r, _)| r).collect()
+                }
                 None => Vec::new(),
             },
             Brush::Nothing => Vec::new(),

@@ -37,11 +37,7 @@ impl Studio {
         let element: web_sys::HtmlCanvasElement = element.dyn_into()?;
         let runner = eframe::WebRunner::new();
         runner
-            .start(
-                element,
-                eframe::WebOptions::default(),
-                Box::new(|context| Ok(Box::new(Page::new(context)))),
-            )
+            .start(element, eframe::WebOptions::default(), Box::new(|context| Ok(Box::new(Page::new(context)))))
             .await?;
         Ok(Self { runner })
     }

@@ -116,7 +116,12 @@ fn pin_undo_redo() {
     bench.harness.key_press(Key::P);
     bench.harness.run();
     assert_eq!(bench.state().project.as_ref().unwrap().curation.pinned, vec![row]);
-    assert!(bench.requests().iter().any(|r| matches!(r, Request::Curate { edit: Edit::Pin { rows, .. } } if *rows == [row])));
+    assert!(
+        bench
+            .requests()
+            .iter()
+            .any(|r| matches!(r, Request::Curate { edit: Edit::Pin { rows, .. } } if *rows == [row]))
+    );
     assert_eq!(bench.state().build.selection.as_ref().unwrap().ledger[6].pinned, 1, "the selection was made again");
     bench.harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     bench.harness.run();
@@ -296,7 +301,11 @@ fn an_error_says_what_to_do_and_loses_nothing() {
     let engine = Engine::new();
     let handle = engine.handle();
     let mut bench = Start { engine, ..Start::default() }.open().demo();
-    handle.fail_next(Report::new(Failure::Machine, "The folder /data cannot be written.", "Give it back its permissions."));
+    handle.fail_next(Report::new(
+        Failure::Machine,
+        "The folder /data cannot be written.",
+        "Give it back its permissions.",
+    ));
     bench.click("bar:6");
     assert_eq!(bench.state().toasts.texts(), vec!["The folder /data cannot be written."]);
     assert!(bench.state().project.is_some());

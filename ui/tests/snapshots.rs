@@ -141,6 +141,67 @@ fn scoring(bench: Bench) -> Bench {
     bench
 }
 
+/// The card of a hovered sample; a pin and a cross on the map.
+#[test]
+fn hover_card() {
+    let mut bench = Start::default().open().demo();
+    let pool = support::fixture::pool();
+    for (row, key) in [(40_u32, egui::Key::P), (77, egui::Key::X)] {
+        bench.harness.state_mut().state.inspect(row);
+        bench.harness.run();
+        bench.harness.key_press(key);
+        bench.harness.run();
+    }
+    bench.harness.state_mut().state.run(ui::command::Command::ToggleInspector);
+    bench.harness.state_mut().state.focus.inspected = None;
+    bench.harness.run();
+    let row = pool.cluster.iter().position(|cluster| *cluster == 5).unwrap();
+    let place = egui::vec2(pool.places[2 * row], pool.places[2 * row + 1]);
+    let at = bench.harness.state().camera().to_screen(bench.rect("map"), place);
+    bench.harness.hover_at(at);
+    bench.harness.run();
+    assert!(bench.state().focus.hovered.is_some());
+    bench.harness.snapshot("hover-dark");
+}
+
+#[test]
+fn settings_of_the_selection() {
+    let mut bench = Start { theme: Theme::Light, ..Start::default() }.open().demo();
+    bench.click("selection settings");
+    shot(&mut bench, "settings", Theme::Light);
+}
+
+#[test]
+fn menu() {
+    let mut bench = Start::default().open().demo();
+    bench.click("Menu");
+    shot(&mut bench, "menu", Theme::Dark);
+}
+
+#[test]
+fn strategies() {
+    let mut bench = Start::default().open().demo();
+    bench.click("strategy");
+    shot(&mut bench, "strategies", Theme::Dark);
+}
+
+/// A box on a narrow window, where panels share their places.
+#[test]
+fn narrow_box() {
+    let mut bench = Start { size: [1000.0, 720.0], theme: Theme::Light, ..Start::default() }.open().demo();
+    let map = bench.rect("map");
+    bench.click("tool:Box");
+    let (from, to) = (map.center() - egui::vec2(120.0, 100.0), map.center() + egui::vec2(110.0, 90.0));
+    bench.harness.hover_at(from);
+    bench.harness.step();
+    bench.press(from, true);
+    bench.harness.hover_at(to);
+    bench.harness.step();
+    bench.press(to, false);
+    bench.harness.run();
+    shot(&mut bench, "box", Theme::Light);
+}
+
 #[test]
 fn freeze() {
     let mut bench = Start::default().open().demo();

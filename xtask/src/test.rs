@@ -21,6 +21,8 @@ pub fn test() -> Result<()> {
     )?;
     shell::run(shell::cargo().arg("clippy").args(all).args(["--", "--deny", "warnings"]))?;
     shell::run(
-        shell::cargo().args(["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-Dwarnings"),
+        shell::cargo()
+            .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-Dwarnings"),
     )
 }

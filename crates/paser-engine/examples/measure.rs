@@ -43,7 +43,13 @@ fn main() {
                 );
             }
             for cluster in &summary.clusters {
-                println!("{:2} {:6} {:.4} {}", cluster.cluster, cluster.samples, cluster.cds.unwrap_or(f64::NAN), cluster.name);
+                println!(
+                    "{:2} {:6} {:.4} {}",
+                    cluster.cluster,
+                    cluster.samples,
+                    cluster.cds.unwrap_or(f64::NAN),
+                    cluster.name
+                );
             }
             for selection in &summary.selections {
                 println!("{} {} of {}", selection.selection, selection.selected, selection.budget);

@@ -1,17 +1,37 @@
-//! Records the demo's run: `cargo run -p paser-engine --example record_demo` computes the embedded demo from its pool and
-//! models and writes what `paser demo` restores, `crates/paser-demo/assets/recorded.bin`.
+//! Computes the demo and records the run that ships with the program: `record_demo` writes
+//! `crates/paser-demo/assets/recorded.bin`. Run it again whenever a stage's results change.
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
-use anyhow::Context as _;
-use paser_engine::demo;
+use paser_engine::{Outcome, demo};
+use paser_protocol::{Failure, Report, SelectionPlan};
 
-fn main() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let (session, summary) = demo::compute(&folder.path().join("demo"), &|_| {}, &AtomicBool::new(false))?;
+fn record(place: &Path) -> Outcome<()> {
+    let (session, summary) = demo::compute(place, &|_| {}, &AtomicBool::new(false))?;
+    for stage in &summary.stages {
+        println!("{:9} {:6.2} s", stage.stage.name(), stage.seconds);
+    }
+    for cluster in &summary.clusters {
+        println!("{:2} {:5} {:.4} {}", cluster.cluster, cluster.samples, cluster.cds.unwrap_or(f64::NAN), cluster.name);
+    }
+    for row in session.noise_report(&SelectionPlan::default())? {
+        println!(
+            "{} concepts {} guard {:?}: {} noise of {}",
+            row.strategy, row.concepts, row.guard, row.noise, row.selected
+        );
+    }
     let bytes = session.pack_recorded()?;
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../paser-demo/assets/recorded.bin");
-    fs_err::write(&assets, &bytes).context("the recorded run was not written")?;
-    println!("{} KiB, {summary:?}", bytes.len() / 1024);
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../paser-demo/assets/recorded.bin");
+    fs_err::write(target, &bytes).map_err(|error| Report::new(Failure::Machine, error.to_string(), ""))?;
+    println!("{:.2} MB", bytes.len() as f64 / 1e6);
     Ok(())
+}
+
+fn main() {
+    let place = std::env::temp_dir().join(format!("paser-record-{}", std::process::id()));
+    if let Err(report) = record(&place) {
+        eprintln!("{report}");
+    }
+    // What is left behind lies in the system's temporary folder.
+    let _ = fs_err::remove_dir_all(place);
 }

@@ -105,6 +105,9 @@ pub(crate) fn card(bytes: &[u8]) -> Option<Card> {
     })
 }
 
+/// Key of an artefact, its integer arrays one after the other, and its float arrays.
+pub(crate) type RawStage = (String, Vec<u32>, Vec<Vec<f32>>);
+
 impl Session {
     /// This project's results as a recorded run.
     ///
@@ -210,7 +213,7 @@ impl Session {
     }
 
     /// This project's arrays, for a comparison of two runs.
-    pub(crate) fn raw(&self, stage: &str) -> Outcome<Option<(String, Vec<u32>, Vec<Vec<f32>>)>> {
+    pub(crate) fn raw(&self, stage: &str) -> Outcome<Option<RawStage>> {
         let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?;
         let Some(record) = record else { return Ok(None) };
         let Some(found) = self.store.get(stage, &record.key).map_err(Told::told)? else { return Ok(None) };

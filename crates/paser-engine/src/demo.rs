@@ -87,7 +87,6 @@ pub fn open(root: &Path, events: Sink<'_>, cancel: &AtomicBool) -> Outcome<Sessi
             let session = make(root)?;
             let options = RunOptions::default();
             session.run(Stage::Import, &options, events, cancel)?;
-            session.read_noise();
             if let Err(report) = session.unpack_recorded(paser_demo::assets::RECORDED) {
                 events(Event::Notice { text: format!("{} It is computed now.", report.what) });
             }
@@ -95,7 +94,6 @@ pub fn open(root: &Path, events: Sink<'_>, cancel: &AtomicBool) -> Outcome<Sessi
             session
         }
     };
-    session.read_noise();
     Ok(session)
 }
 
@@ -107,11 +105,7 @@ pub fn compute(root: &Path, events: Sink<'_>, cancel: &AtomicBool) -> Outcome<(S
         fs_err::remove_dir_all(root).map_err(Told::told)?;
     }
     let session = make(root)?;
-    let options = RunOptions::default();
-    session.run(Stage::Import, &options, events, cancel)?;
-    // Before the selections are made, because their reports are stored with them.
-    session.read_noise();
-    let summary = session.run(Stage::Select, &options, events, cancel)?;
+    let summary = session.run(Stage::Select, &RunOptions::default(), events, cancel)?;
     Ok((session, summary))
 }
 
@@ -156,7 +150,8 @@ pub fn compare(recorded: &Session, fresh: &Session) -> Outcome<Comparison> {
     let mut difference = 0.0_f64;
     for (old, new) in old_scores.2.iter().flatten().zip(new_scores.2.iter().flatten()) {
         if old.is_nan() != new.is_nan() {
-            difference = f64::INFINITY;
+            // A score against none: no difference of two scores is as large.
+            difference = f64::MAX;
         } else if !old.is_nan() {
             difference = difference.max((f64::from(*old) - f64::from(*new)).abs());
         }

@@ -2,6 +2,7 @@
 //! time; requests are answered meanwhile.
 
 use std::{
+    collections::BTreeMap,
     sync::{TryLockError, atomic::AtomicBool},
     time::Instant,
 };
@@ -14,22 +15,19 @@ use crate::{
     progress::{Reporter, Sink},
     session::{Session, lock},
     stages::{self, Bench},
-    trouble::{Outcome, failed, usage},
+    trouble::{Outcome, Told, failed, usage},
 };
 
+/// Artefacts of a stage that are kept besides the current one.
+const SPARE: usize = 4;
+
 /// How a run uses the machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// Threads; 0: all.
     pub threads: usize,
     /// Bytes that the estimate may not pass; none: no limit.
     pub memory: Option<u64>,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self { threads: 0, memory: None }
-    }
 }
 
 /// One stage of a finished run.
@@ -146,7 +144,28 @@ impl Session {
                 }
             }
         }
+        self.sweep()?;
         Ok(self.summary(summaries))
+    }
+
+    /// Removes artefacts that nothing refers to, but for the newest few of each stage: going back to a setting that
+    /// was just left should cost nothing, an old one may cost its computation.
+    fn sweep(&self) -> Outcome<()> {
+        let mut manifests = self.store.list().map_err(Told::told)?;
+        manifests.sort_by_key(|manifest| std::cmp::Reverse(manifest.created));
+        let mut kept: BTreeMap<String, usize> = BTreeMap::new();
+        for manifest in manifests {
+            let record = lock(&self.catalogue).stage(&manifest.stage).map_err(Told::told)?;
+            if record.is_some_and(|record| record.key == manifest.key) {
+                continue;
+            }
+            let count = kept.entry(manifest.stage.clone()).or_default();
+            *count += 1;
+            if *count > SPARE {
+                self.store.remove(&manifest.stage, &manifest.key).map_err(Told::told)?;
+            }
+        }
+        Ok(())
     }
 
     fn fail(&self, stage: Stage, report: &Report) {

@@ -235,6 +235,7 @@ impl Session {
         }
         crate::views::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);
+        self.read_noise();
         Ok(())
     }
 

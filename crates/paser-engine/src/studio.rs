@@ -119,7 +119,6 @@ impl Studio {
             Request::Probe { source, path } => Ok(Reply::Probed(probe::probe(source, &path))),
             Request::Estimate { draft } => estimate::draft(&draft).map(Reply::Estimate),
             Request::CreateProject { draft, run } => {
-                self.close();
                 let reply = self.take(Session::create(&draft)?);
                 if run {
                     self.run(Stage::Select)?;
@@ -209,9 +208,9 @@ impl Studio {
         outcome
     }
 
-    /// Makes a session the open one.
+    /// Makes a session the open one; the one before it is closed only now, when nothing can fail any more.
     fn take(&self, session: Session) -> Reply {
-        session.read_noise();
+        self.close();
         let view = session.view();
         recents::remember(&self.shared.state, &view);
         *self.shared.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
@@ -224,7 +223,6 @@ impl Studio {
         {
             return Ok(Reply::Project(Box::new(open.view())));
         }
-        self.close();
         Ok(self.take(Session::open(path)?))
     }
 
@@ -234,7 +232,6 @@ impl Studio {
         let reply = match open {
             Some(session) => Reply::Project(Box::new(session.view())),
             None => {
-                self.close();
                 let cancel = AtomicBool::new(false);
                 let sink = |event: Event| self.shared.send(&event);
                 self.take(demo::open(&folder, &sink, &cancel)?)

@@ -130,6 +130,23 @@ fn each_change_runs_exactly_what_depends_on_it() {
 }
 
 #[test]
+fn settings_that_were_left_are_found_again_and_old_ones_make_room() {
+    let world = World::new(200);
+    let session = world.project("p");
+    run(&session, Stage::Manifold).unwrap();
+    for k in 2..12 {
+        let before = if k == 2 { 4 } else { k - 1 };
+        world.edit("p", &format!("clusters = {before}\n"), &format!("clusters = {k}\n"));
+        run(&session, Stage::Manifold).unwrap();
+    }
+    world.edit("p", "clusters = 11\n", "clusters = 9\n");
+    assert_eq!(computed(&run(&session, Stage::Manifold).unwrap()), []);
+    let arrays = fs_err::read_dir(world.path("p").join("arrays")).unwrap();
+    let manifolds = arrays.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("manifold"));
+    assert_eq!(manifolds.count(), 2 * 5);
+}
+
+#[test]
 fn edits_selections_and_exports_hold_together() {
     let world = World::new(400);
     let session = world.project("p");

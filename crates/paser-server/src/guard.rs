@@ -5,6 +5,10 @@
 
 use axum::http::{HeaderMap, Uri, header};
 
+/// A request from a page that is not ours.
+#[derive(Debug)]
+pub struct ForeignOrigin;
+
 /// The checks of one server start.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -36,12 +40,15 @@ impl Guard {
     }
 
     /// The `Origin`, if the request has one, is a page of ours; that origin is returned for the CORS answer.
-    pub fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, ()> {
+    ///
+    /// # Errors
+    /// Another page asks.
+    pub fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, ForeignOrigin> {
         match headers.get(header::ORIGIN) {
             None => Ok(None),
             Some(origin) => match origin.to_str() {
                 Ok(origin) if self.origins.iter().any(|ours| ours == origin) => Ok(Some(origin)),
-                _ => Err(()),
+                _ => Err(ForeignOrigin),
             },
         }
     }

@@ -28,10 +28,7 @@ impl Camera {
 
     pub fn to_screen(&self, rect: Rect, place: Vec2) -> Pos2 {
         let middle = rect.center();
-        pos2(
-            middle.x + (place.x - self.centre[0]) * self.scale,
-            middle.y - (place.y - self.centre[1]) * self.scale,
-        )
+        pos2(middle.x + (place.x - self.centre[0]) * self.scale, middle.y - (place.y - self.centre[1]) * self.scale)
     }
 
     pub fn to_map(&self, rect: Rect, at: Pos2) -> Vec2 {

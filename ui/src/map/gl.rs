@@ -135,7 +135,8 @@ impl Gl {
                 eprintln!("points by WebGL are not used: {error}");
             }
         });
-        egui::PaintCallback { rect: Rect::from_min_max(scene.rect.min, scene.rect.max), callback: Arc::new(callback) }.into()
+        egui::PaintCallback { rect: Rect::from_min_max(scene.rect.min, scene.rect.max), callback: Arc::new(callback) }
+            .into()
     }
 }
 
@@ -215,7 +216,15 @@ impl Card {
             if frame.clock.is_some() {
                 // Reading one pixel back waits until the card has drawn.
                 let mut pixel = [0_u8; 4];
-                gl.read_pixels(0, 0, 1, 1, glow::RGBA, glow::UNSIGNED_BYTE, glow::PixelPackData::Slice(Some(&mut pixel)));
+                gl.read_pixels(
+                    0,
+                    0,
+                    1,
+                    1,
+                    glow::RGBA,
+                    glow::UNSIGNED_BYTE,
+                    glow::PixelPackData::Slice(Some(&mut pixel)),
+                );
             }
         }
         if let (Some(began), Some(clock)) = (began, frame.clock) {

@@ -111,9 +111,10 @@ mod tests {
         let grid = Grid::new(&places, bounds);
         for _ in 0..200 {
             let at = vec2(next() * 12.0 - 4.0, next() * 5.0 - 0.5);
-            let slow = (0..places.len() as u32)
-                .filter(|i| (places[*i as usize] - at).length_sq() < 0.09)
-                .min_by(|a, b| (places[*a as usize] - at).length_sq().total_cmp(&(places[*b as usize] - at).length_sq()));
+            let slow =
+                (0..places.len() as u32).filter(|i| (places[*i as usize] - at).length_sq() < 0.09).min_by(|a, b| {
+                    (places[*a as usize] - at).length_sq().total_cmp(&(places[*b as usize] - at).length_sq())
+                });
             assert_eq!(grid.nearest(&places, at, 0.3), slow);
         }
         let area = Rect::from_min_max(pos2(0.5, 1.0), pos2(3.0, 2.5));

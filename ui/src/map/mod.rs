@@ -50,10 +50,28 @@ impl Points {
 
 /// The colour of every point, and which of them are grey because they are out of the brush.
 pub struct Paint {
+    /// By row.
     pub colours: Vec<Color32>,
+    /// By row.
     pub faded: Vec<bool>,
+    /// Place and colour in the order of drawing, side by side in memory: the grey ones first.
+    pub marks: Vec<(Vec2, Color32)>,
+    /// How many of the marks are grey.
+    pub grey: usize,
     /// Changes with the colours.
     pub id: u64,
+}
+
+impl Paint {
+    /// One colour and one flag per row of `points`.
+    pub fn new(points: &Points, colours: Vec<Color32>, faded: Vec<bool>, id: u64) -> Self {
+        let mark = |row: &u32| (points.places[*row as usize], colours[*row as usize]);
+        let is_faded = |row: &&u32| faded[**row as usize];
+        let mut marks: Vec<(Vec2, Color32)> = points.order.iter().filter(is_faded).map(mark).collect();
+        let grey = marks.len();
+        marks.extend(points.order.iter().filter(|row| !is_faded(row)).map(mark));
+        Self { colours, faded, marks, grey, id }
+    }
 }
 
 /// Radius and opacity of points at a camera.

@@ -102,25 +102,33 @@ pub struct Canvas {
 /// Sub-pixel places of a disc's centre, each way.
 const PHASES: usize = 4;
 
-/// Coverage of a disc, 0 to 256, for one sub-pixel place of its centre.
+/// The pixels that a disc covers, for one sub-pixel place of its centre: offset from the centre's pixel, and coverage
+/// of 256.
 struct Stamp {
-    reach: isize,
-    cells: Vec<u16>,
+    cells: Vec<(i32, i32, u32)>,
 }
 
 impl Stamp {
     fn new(radius: f32, phase_x: usize, phase_y: usize, alpha: f32) -> Self {
-        let reach = (radius + 1.0).ceil() as isize;
+        let reach = (radius + 1.0).ceil() as i32;
         let centre = |phase: usize| (phase as f32 + 0.5) / PHASES as f32;
         let mut cells = Vec::new();
         for y in -reach..=reach {
             for x in -reach..=reach {
                 let off = Vec2::new(x as f32 + 0.5 - centre(phase_x), y as f32 + 0.5 - centre(phase_y));
                 let cover = (radius + 0.5 - off.length()).clamp(0.0, 1.0);
-                cells.push((cover * alpha * 256.0).round() as u16);
+                let cover = (cover * alpha * 256.0).round() as u32;
+                if cover > 0 {
+                    cells.push((x, y, cover));
+                }
             }
         }
-        Self { reach, cells }
+        Self { cells }
+    }
+
+    /// All sub-pixel places, row by row.
+    fn all(radius: f32, alpha: f32) -> Vec<Self> {
+        (0..PHASES * PHASES).map(|phase| Self::new(radius, phase % PHASES, phase / PHASES, alpha)).collect()
     }
 }
 
@@ -134,65 +142,69 @@ impl Canvas {
         let scale = scene.camera.scale * pixels_per_point;
         let middle = Vec2::new(self.width as f32, self.height as f32) / 2.0;
         let [centre_x, centre_y] = scene.camera.centre;
-        let place = |point: u32| {
-            let at = scene.points.places[point as usize];
-            Vec2::new(middle.x + (at.x - centre_x) * scale, middle.y - (at.y - centre_y) * scale)
-        };
+        let place =
+            move |at: Vec2| Vec2::new(middle.x + (at.x - centre_x) * scale, middle.y - (at.y - centre_y) * scale);
         let dots = scene.dots;
         let radius = (dots.radius * pixels_per_point).max(0.5);
+        let (grey, coloured) = scene.paint.marks.split_at(scene.paint.grey);
         if dots.density < 1.0 {
-            for faded in [true, false] {
-                let alpha = if faded { dots.alpha_faded } else { dots.alpha } * (1.0 - dots.density);
-                let stamps: Vec<Stamp> = (0..PHASES * PHASES)
-                    .map(|phase| Stamp::new(radius, phase % PHASES, phase / PHASES, alpha))
-                    .collect();
-                for &point in &scene.points.order {
-                    if scene.paint.faded[point as usize] == faded {
-                        let colour = if faded { scene.muted } else { scene.paint.colours[point as usize] };
-                        self.stamp(place(point), colour, &stamps);
-                    }
-                }
+            let firm = 1.0 - dots.density;
+            let stamps = Stamp::all(radius, dots.alpha_faded * firm);
+            for (at, _) in grey {
+                self.stamp(place(*at), scene.muted, radius, &stamps);
+            }
+            let stamps = Stamp::all(radius, dots.alpha * firm);
+            for (at, colour) in coloured {
+                self.stamp(place(*at), *colour, radius, &stamps);
             }
         }
         if dots.density > 0.0 {
-            self.shade(scene, place, dots.density);
+            self.shade(grey, coloured, scene.muted, place, dots.density);
         }
     }
 
-    fn stamp(&mut self, at: Vec2, colour: Color32, stamps: &[Stamp]) {
-        let (x, y) = (at.x.floor(), at.y.floor());
-        let reach = stamps[0].reach;
-        let (left, top) = (x as isize - reach, y as isize - reach);
-        let side = 2 * reach + 1;
-        if left + side <= 0 || top + side <= 0 || left >= self.width as isize || top >= self.height as isize {
+    fn stamp(&mut self, at: Vec2, colour: Color32, radius: f32, stamps: &[Stamp]) {
+        let reach = radius + 2.0;
+        let (width, height) = (self.width as f32, self.height as f32);
+        if at.x < -reach || at.y < -reach || at.x > width + reach || at.y > height + reach {
             return;
         }
+        let (x, y) = (at.x.floor(), at.y.floor());
         let phase = |fraction: f32| ((fraction * PHASES as f32) as usize).min(PHASES - 1);
         let stamp = &stamps[phase(at.y - y) * PHASES + phase(at.x - x)];
-        let ink = [colour.r(), colour.g(), colour.b()].map(i32::from);
-        for row in top.max(0)..(top + side).min(self.height as isize) {
-            let cells = &stamp.cells[((row - top) * side) as usize..];
-            let line = row as usize * self.width;
-            for column in left.max(0)..(left + side).min(self.width as isize) {
-                let cover = i32::from(cells[(column - left) as usize]);
-                if cover > 0 {
-                    blend(&mut self.pixels[line + column as usize], ink, cover);
-                }
+        let (x, y) = (x as i32, y as i32);
+        let ink = Ink::new(colour);
+        if at.x > reach && at.y > reach && at.x < width - reach && at.y < height - reach {
+            let home = y * self.width as i32 + x;
+            for &(off_x, off_y, cover) in &stamp.cells {
+                ink.over(&mut self.pixels[(home + off_y * self.width as i32 + off_x) as usize], cover);
+            }
+            return;
+        }
+        for &(off_x, off_y, cover) in &stamp.cells {
+            let (column, row) = (x + off_x, y + off_y);
+            if column >= 0 && row >= 0 && (column as usize) < self.width && (row as usize) < self.height {
+                ink.over(&mut self.pixels[row as usize * self.width + column as usize], cover);
             }
         }
     }
 
     /// Counts points per pixel; the mean colour, firmer the more there are.
-    fn shade(&mut self, scene: &Scene, place: impl Fn(u32) -> Vec2, share: f32) {
+    fn shade(
+        &mut self,
+        grey: &[(Vec2, Color32)],
+        coloured: &[(Vec2, Color32)],
+        muted: Color32,
+        place: impl Fn(Vec2) -> Vec2,
+        share: f32,
+    ) {
         let mut counts = vec![[0_u32; 4]; self.width * self.height];
-        for &point in &scene.points.order {
-            let at = place(point);
+        // A coloured point weighs as much as three grey ones.
+        let marks = grey.iter().map(|(at, _)| (*at, muted, 1)).chain(coloured.iter().map(|(at, c)| (*at, *c, 3)));
+        for (at, colour, weight) in marks {
+            let at = place(at);
             if at.x >= 0.0 && at.y >= 0.0 && at.x < self.width as f32 && at.y < self.height as f32 {
-                let faded = scene.paint.faded[point as usize];
-                let colour = if faded { scene.muted } else { scene.paint.colours[point as usize] };
                 let cell = &mut counts[at.y as usize * self.width + at.x as usize];
-                // A coloured point weighs as much as three grey ones.
-                let weight = if faded { 1 } else { 3 };
                 cell[0] += u32::from(colour.r()) * weight;
                 cell[1] += u32::from(colour.g()) * weight;
                 cell[2] += u32::from(colour.b()) * weight;
@@ -203,20 +215,34 @@ impl Canvas {
         for (pixel, cell) in self.pixels.iter_mut().zip(&counts) {
             if cell[3] > 0 {
                 let firm = (cell[3] as f32).ln_1p() / most.ln_1p();
-                let ink = [cell[0], cell[1], cell[2]].map(|sum| (sum / cell[3]) as i32);
-                blend(pixel, ink, ((0.25 + 0.75 * firm) * share * 256.0) as i32);
+                let mean = [cell[0], cell[1], cell[2]].map(|sum| (sum / cell[3]) as u8);
+                let cover = ((0.25 + 0.75 * firm) * share * 256.0) as u32;
+                Ink::new(Color32::from_rgb(mean[0], mean[1], mean[2])).over(pixel, cover);
             }
         }
     }
 }
 
-/// `cover` of 256 of the ink over an opaque pixel.
-fn blend(pixel: &mut Color32, ink: [i32; 3], cover: i32) {
-    let mix = |under: u8, over: i32| {
-        let under = i32::from(under);
-        (under + (((over - under) * cover) >> 8)) as u8
-    };
-    *pixel = Color32::from_rgb(mix(pixel.r(), ink[0]), mix(pixel.g(), ink[1]), mix(pixel.b(), ink[2]));
+/// A colour ready to be blended: red and blue in one number, green in another, so that two products do for three.
+#[derive(Clone, Copy)]
+struct Ink {
+    red_blue: u32,
+    green: u32,
+}
+
+impl Ink {
+    fn new(colour: Color32) -> Self {
+        Self { red_blue: u32::from(colour.r()) << 16 | u32::from(colour.b()), green: u32::from(colour.g()) }
+    }
+
+    /// `cover` of 256 over an opaque pixel.
+    fn over(self, pixel: &mut Color32, cover: u32) {
+        let keep = 256 - cover;
+        let under = u32::from(pixel.r()) << 16 | u32::from(pixel.b());
+        let red_blue = (under * keep + self.red_blue * cover) >> 8;
+        let green = (u32::from(pixel.g()) * keep + self.green * cover) >> 8;
+        *pixel = Color32::from_rgb((red_blue >> 16) as u8, green as u8, red_blue as u8);
+    }
 }
 
 #[cfg(test)]
@@ -229,9 +255,11 @@ mod tests {
     use crate::map::{Dots, Paint, Points};
 
     fn scene(faded: bool, density: f32) -> Scene {
+        let points = Rc::new(Points::new(&[0.0, 0.0, 1.0, 1.0, f32::NAN, 0.0], 1));
+        let paint = Paint::new(&points, vec![Color32::from_rgb(255, 0, 0); 3], vec![faded; 3], 1);
         Scene {
-            points: Rc::new(Points::new(&[0.0, 0.0, 1.0, 1.0, f32::NAN, 0.0], 1)),
-            paint: Rc::new(Paint { colours: vec![Color32::from_rgb(255, 0, 0); 3], faded: vec![faded; 3], id: 1 }),
+            points,
+            paint: Rc::new(paint),
             camera: Camera { centre: [0.0, 0.0], scale: 10.0, fitted: false },
             rect: Rect::from_min_size(pos2(0.0, 0.0), vec2(40.0, 40.0)),
             ground: Color32::BLACK,

@@ -175,8 +175,7 @@ pub struct Look {
 
 impl Look {
     fn new(dark: bool, half: &Half, map: MapSizes, motion: Motion) -> Self {
-        let (s, b, t, i, m, c) =
-            (&half.surface, &half.border, &half.text, &half.interact, &half.mark, &half.cluster);
+        let (s, b, t, i, m, c) = (&half.surface, &half.border, &half.text, &half.interact, &half.mark, &half.cluster);
         let clusters =
             [&c.c1, &c.c2, &c.c3, &c.c4, &c.c5, &c.c6, &c.c7, &c.c8, &c.c9, &c.c10, &c.c11, &c.c12].map(|hex| hex.0);
         Self {

@@ -42,9 +42,8 @@ pub fn download(name: &str, contents: &str) {
         let parts = Array::of1(&JsValue::from_str(contents));
         let blob = web_sys::Blob::new_with_str_sequence(&parts)?;
         let url = web_sys::Url::create_object_url_with_blob(&blob)?;
-        let document = web_sys::window()
-            .and_then(|window| window.document())
-            .ok_or_else(|| JsValue::from_str("no document"))?;
+        let document =
+            web_sys::window().and_then(|window| window.document()).ok_or_else(|| JsValue::from_str("no document"))?;
         let anchor: web_sys::HtmlAnchorElement = document.create_element("a")?.dyn_into()?;
         anchor.set_href(&url);
         anchor.set_download(name);

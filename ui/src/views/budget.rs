@@ -66,7 +66,8 @@ fn parse(text: &str, budget: Budget, largest: u64) -> Option<Budget> {
             None => (plain.as_str(), 1.0),
         },
     };
-    let value = number.parse::<f64>().ok().map(|value| value * factor).filter(|value| value.is_finite() && *value >= 0.0)?;
+    let value =
+        number.parse::<f64>().ok().map(|value| value * factor).filter(|value| value.is_finite() && *value >= 0.0)?;
     Some(match budget {
         Budget::Samples(_) => Budget::Samples((value.round() as u64).min(largest)),
         Budget::Tokens(_) => Budget::Tokens((value.round() as u64).min(largest)),
@@ -90,7 +91,8 @@ fn controls(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let largest = budget_math::largest(budget, state.clusters(), samples);
     let right = row_right(ui, rect, 8.0, |ui| {
         let enabled = Command::Freeze.enabled(state);
-        let freeze = ui.add_enabled(enabled.is_ok(), Button::new("Freeze selection...").primary().icon(icons::SNOWFLAKE));
+        let freeze =
+            ui.add_enabled(enabled.is_ok(), Button::new("Freeze selection...").primary().icon(icons::SNOWFLAKE));
         state.note("Freeze", freeze.rect);
         if freeze.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
             state.run(Command::Freeze);
@@ -195,7 +197,10 @@ fn summary(state: &AppState, words: Words, samples: u64) -> Words {
             match selection {
                 Some(selection) => {
                     let count = selection.selected;
-                    words.t2("of ").num2(format!("{largest}, {}, {}", share(count), format::count(count))).t2(" samples")
+                    words
+                        .t2("of ")
+                        .num2(format!("{largest}, {}, {}", share(count), format::count(count)))
+                        .t2(" samples")
                 }
                 None => words.t2("of ").num2(largest),
             }
@@ -241,7 +246,9 @@ fn settings(ui: &mut Ui, state: &mut AppState) {
             if let Some(k) = choice(ui, "Strictness", &["1 (paper)", "0.8", "0.6", "0.4"], at) {
                 set(state, |plan| plan.concepts.strictness = steps[k]);
             }
-            if let Some(k) = choice(ui, "Refill", &["fewest conflicts", "none (paper)"], usize::from(plan.refill == Refill::None)) {
+            if let Some(k) =
+                choice(ui, "Refill", &["fewest conflicts", "none (paper)"], usize::from(plan.refill == Refill::None))
+            {
                 set(state, |plan| plan.refill = [Refill::FewestConflicts, Refill::None][k]);
             }
             let weights = [Weight::Cds, Weight::CdsXSize, Weight::Uniform];
@@ -278,11 +285,9 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let provisional = state.build.provisional.is_some();
     let amount = |id: u32| match (&state.build.provisional, &state.build.selection) {
         (Some(provisional), _) => provisional.rows.iter().find(|row| row.cluster == id).map_or(0, |row| row.quota),
-        (None, Some(selection)) => selection
-            .ledger
-            .iter()
-            .find(|row| row.cluster == id)
-            .map_or(0, |row| row.pinned + row.taken + row.refilled),
+        (None, Some(selection)) => {
+            selection.ledger.iter().find(|row| row.cluster == id).map_or(0, |row| row.pinned + row.taken + row.refilled)
+        }
         (None, None) => 0,
     };
     let amounts: Vec<_> = clusters.iter().map(|cluster| (cluster, amount(cluster.cluster))).collect();
@@ -315,9 +320,18 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             clicked = Some(cluster.cluster);
         }
         if state.focus.hovered_cluster == Some(cluster.cluster) {
-            ui.painter().rect_stroke(segment.expand(1.0), 0.0, Stroke::new(1.5, look.accent), egui::StrokeKind::Outside);
+            ui.painter().rect_stroke(
+                segment.expand(1.0),
+                0.0,
+                Stroke::new(1.5, look.accent),
+                egui::StrokeKind::Outside,
+            );
         }
-        let text = if matches!(state.build.plan.budget, Budget::Tokens(_)) { format::short(*amount) } else { format::count(*amount) };
+        let text = if matches!(state.build.plan.budget, Budget::Tokens(_)) {
+            format::short(*amount)
+        } else {
+            format::count(*amount)
+        };
         let ink = if brushed { look.text } else { look.text_3 };
         let words = Words::of(look).part(text, crate::theme::mono_small(), ink);
         if words.clone().galley(ui, f32::INFINITY, 1).size().x + 6.0 < width {
@@ -360,7 +374,9 @@ fn waterfall(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             return;
         }
         if !state.is_scored() {
-            Words::new(ui).t3("Each cluster gets a share of the budget by its damage, once the pool is scored.").show(ui);
+            Words::new(ui)
+                .t3("Each cluster gets a share of the budget by its damage, once the pool is scored.")
+                .show(ui);
             return;
         }
         let provisional = state.build.provisional.is_some();

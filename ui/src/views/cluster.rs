@@ -43,10 +43,13 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterView
 }
 
 fn inset<R>(ui: &mut Ui, y: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
-    egui::Frame::new().inner_margin(egui::Margin::symmetric(10, y as i8)).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        contents(ui)
-    }).inner
+    egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(10, y as i8))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            contents(ui)
+        })
+        .inner
 }
 
 fn line(ui: &mut Ui) {
@@ -124,7 +127,9 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
     if let Some(selection) = &state.build.selection {
         let rows = || selection.ledger.iter().filter(|row| ids.contains(&row.cluster));
         let quota: u64 = match provisional {
-            Some(provisional) => provisional.rows.iter().filter(|row| ids.contains(&row.cluster)).map(|row| row.quota).sum(),
+            Some(provisional) => {
+                provisional.rows.iter().filter(|row| ids.contains(&row.cluster)).map(|row| row.quota).sum()
+            }
             None => rows().map(|row| row.quota).sum(),
         };
         let taken: u64 = rows().map(|row| row.pinned + row.taken + row.refilled).sum();
@@ -179,7 +184,8 @@ fn draw_histogram(ui: &mut Ui, mine: &[f64; 24], pool: &[f64; 24], scale: f64) {
     let height = |bin: f64| (bin / most) as f32 * plot.height();
     for (place, bin) in mine.iter().enumerate() {
         let left = plot.left() + place as f32 * width;
-        let bar = Rect::from_min_max(pos2(left + 0.5, plot.bottom() - height(*bin)), pos2(left + width - 0.5, plot.bottom()));
+        let bar =
+            Rect::from_min_max(pos2(left + 0.5, plot.bottom() - height(*bin)), pos2(left + width - 0.5, plot.bottom()));
         ui.painter().rect_filled(bar, 0.0, look.damage((place as f32 + 0.5) / 24.0));
     }
     let line: Vec<_> = pool
@@ -240,7 +246,8 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterVie
         let most = order.first().map_or(1, |(_, count)| *count).max(1);
         for (id, count) in order.into_iter().take(6) {
             let cluster = sorted.iter().find(|cluster| cluster.cluster == id);
-            let (name, colour) = cluster.map_or(("no cluster", look.neither), |c| (c.name.as_str(), look.cluster(c.colour)));
+            let (name, colour) =
+                cluster.map_or(("no cluster", look.neither), |c| (c.name.as_str(), look.cluster(c.colour)));
             let (line, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 20.0), egui::Sense::hover());
             let middle = line.center().y;
             let square = Rect::from_center_size(pos2(line.left() + 4.5, middle), Vec2::splat(9.0));

@@ -35,7 +35,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             }
             head(ui, "Clusters", project.clusters.len() as u64);
             let mut clusters = project.clusters.clone();
-            clusters.sort_by(|a, b| b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster)));
+            clusters.sort_by(|a, b| {
+                b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster))
+            });
             for cluster in clusters {
                 let on = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
                 let swatch = Mark::Swatch(look.cluster(cluster.colour));
@@ -65,9 +67,20 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 fn head(ui: &mut Ui, text: &str, count: u64) {
     let look = look(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::hover());
-    ui.painter().text(pos2(rect.left() + 16.0, rect.center().y), Align2::CENTER_CENTER, icons::CARET_DOWN, theme::icon(12.0), look.text_3);
+    ui.painter().text(
+        pos2(rect.left() + 16.0, rect.center().y),
+        Align2::CENTER_CENTER,
+        icons::CARET_DOWN,
+        theme::icon(12.0),
+        look.text_3,
+    );
     Words::of(look).t(text).at(ui, pos2(rect.left() + 28.0, rect.center().y), Align2::LEFT_CENTER, 140.0);
-    Words::of(look).num3(format::count(count)).paint(ui, pos2(rect.right() - 10.0, rect.center().y), Align2::RIGHT_CENTER, 80.0);
+    Words::of(look).num3(format::count(count)).paint(
+        ui,
+        pos2(rect.right() - 10.0, rect.center().y),
+        Align2::RIGHT_CENTER,
+        80.0,
+    );
 }
 
 /// True when it was clicked.
@@ -89,7 +102,8 @@ fn leaf(ui: &mut Ui, mark: Mark, text: &str, right: &str, on: bool) -> bool {
             ui.painter().rect_filled(Rect::from_center_size(centre, Vec2::splat(9.0)), 2.0, colour);
         }
     }
-    let number = Words::of(look).num3(right).paint(ui, pos2(rect.right() - 10.0, rect.center().y), Align2::RIGHT_CENTER, 90.0);
+    let number =
+        Words::of(look).num3(right).paint(ui, pos2(rect.right() - 10.0, rect.center().y), Align2::RIGHT_CENTER, 90.0);
     let room = number.left() - rect.left() - 48.0;
     Words::of(look).t(text).paint(ui, pos2(rect.left() + 42.0, rect.center().y), Align2::LEFT_CENTER, room);
     response.clicked()

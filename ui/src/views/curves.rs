@@ -50,7 +50,11 @@ fn words(ui: &mut Ui, manifold: &ManifoldView) {
     Words::new(ui).t2(&manifold.rule).wrapped(ui);
     if let Some((low, high)) = manifold.curve.as_ref().and_then(|curve| curve.unclear) {
         ui.add_space(4.0);
-        crate::widgets::pane::remark(ui, "warn", &format!("no clear number: {low} to {high} are equally stable; choose one"));
+        crate::widgets::pane::remark(
+            ui,
+            "warn",
+            &format!("no clear number: {low} to {high} are equally stable; choose one"),
+        );
     }
     ui.add_space(8.0);
 }
@@ -61,7 +65,9 @@ fn choice(ui: &mut Ui, state: &mut AppState, manifold: &ManifoldView) {
     let mut chosen = None;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        for (name, k, choice) in [("Coarse", curve.coarse, ClusterChoice::Coarse), ("Fine", curve.fine, ClusterChoice::Fine)] {
+        for (name, k, choice) in
+            [("Coarse", curve.coarse, ClusterChoice::Coarse), ("Fine", curve.fine, ClusterChoice::Fine)]
+        {
             let Some(k) = k else { continue };
             let text = format!("{name}, K = {k}");
             let response = ui.add_enabled(!busy && manifold.k != k, Button::new(&text).height(24.0).name(name));
@@ -118,7 +124,12 @@ fn plot<'a>(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnc
             .show(ui, draw);
     });
     let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 18.0), egui::Sense::hover());
-    Words::of(look).small(x_word).paint(ui, pos2(rect.center().x, rect.top() + 6.0), egui::Align2::CENTER_CENTER, width);
+    Words::of(look).small(x_word).paint(
+        ui,
+        pos2(rect.center().x, rect.top() + 6.0),
+        egui::Align2::CENTER_CENTER,
+        width,
+    );
     ui.add_space(4.0);
 }
 
@@ -144,7 +155,9 @@ fn stability(ui: &mut Ui, curve: &CurveView, manifold: &ManifoldView) {
         plot.vline(VLine::new("K in use", f64::from(manifold.k)).color(look.axis).width(1.0));
         plot.line(line("prediction strength", &strength, look.text_3, 1.0));
         plot.line(line("stability", &mean, look.accent, 2.0));
-        plot.points(Points::new("in use", PlotPoints::Owned(here)).color(look.accent).radius(4.0).shape(MarkerShape::Circle));
+        plot.points(
+            Points::new("in use", PlotPoints::Owned(here)).color(look.accent).radius(4.0).shape(MarkerShape::Circle),
+        );
     });
 }
 
@@ -170,8 +183,12 @@ fn scree(ui: &mut Ui, manifold: &ManifoldView) {
         return;
     }
     let look: &Look = look(ui);
-    let points: Vec<_> =
-        manifold.eigenvalues.iter().enumerate().map(|(place, value)| PlotPoint::new(place as f64 + 1.0, *value)).collect();
+    let points: Vec<_> = manifold
+        .eigenvalues
+        .iter()
+        .enumerate()
+        .map(|(place, value)| PlotPoint::new(place as f64 + 1.0, *value))
+        .collect();
     section_head(ui, "Scree", Some(Words::new(ui).small("eigenvalues, falling")));
     plot(ui, "scree", 96.0, "number of the eigenvalue", |plot| {
         plot.line(line("eigenvalue", &points, look.text_3, 1.0));

@@ -69,7 +69,10 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
     if rest_known {
         let line = Rect::from_min_max(pos2(body.left() + 10.0, top + 4.0), pos2(body.right() - 10.0, top + 28.0));
         crate::widgets::row(ui, line, 8.0, |ui| {
-            let faces = [(Face::Text("whole response"), "whole response"), (Face::Text("after first token"), "after first token")];
+            let faces = [
+                (Face::Text("whole response"), "whole response"),
+                (Face::Text("after first token"), "after first token"),
+            ];
             let mut cells = Vec::new();
             if let Some(place) =
                 segmented(ui, "Damage", &faces, usize::from(rest), 22.0, |place, cell| cells.push((place, cell)))

@@ -135,11 +135,16 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
         line(ui, "File", |ui| {
             let browse = state.has_dialogs;
             let width = ui.available_width() - if browse { 82.0 } else { 0.0 };
-            let hint = if browse { "path on this machine" } else { "path on the engine's machine; empty: download here" };
+            let hint =
+                if browse { "path on this machine" } else { "path on the engine's machine; empty: download here" };
             let field = Field::new("Path of the export", width).mono().hint(hint).show(ui, &mut form.path);
             state.note("export path", field.response.rect);
-            if browse && ui.add(Button::new("Browse...").height(26.0)).clicked() {
-                state.outbox.push(Ask::Pick(PickKind::Save, PickFor::Export));
+            if browse {
+                let button = ui.add(Button::new("Browse...").height(26.0));
+                state.note("browse export", button.rect);
+                if button.clicked() {
+                    state.outbox.push(Ask::Pick(PickKind::Save, PickFor::Export));
+                }
             }
         });
         if before != form {
@@ -147,7 +152,9 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
         }
         paragraph(
             ui,
-            if form.path.trim().is_empty() {
+            if form.path.trim().is_empty() && state.has_dialogs {
+                "Say where the file goes: type a path, or browse."
+            } else if form.path.trim().is_empty() {
                 "The browser saves the file. With a path, the engine writes it, and beside it manifest.json and indices.txt."
             } else {
                 "Beside it, manifest.json and indices.txt say what was taken, from which pool and by which recipe."
@@ -161,8 +168,9 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
             (_, true) => Err("say where to"),
             _ => Ok(()),
         };
-        let known = samples_of(state, &form).map_or_else(String::new, |count| format!("{} samples", format::count(count)));
-        let primary = if form.path.trim().is_empty() { "Download" } else { "Write" };
+        let known =
+            samples_of(state, &form).map_or_else(String::new, |count| format!("{} samples", format::count(count)));
+        let primary = if form.path.trim().is_empty() && !state.has_dialogs { "Download" } else { "Write" };
         foot(ui, state, &known, primary, fine)
     });
     if go {

@@ -148,7 +148,8 @@ impl Form {
 
     /// Fields whose text has rested and was not looked at yet.
     pub fn to_probe(&mut self, now: f64) -> Vec<(Field, String)> {
-        let rested: Vec<Field> = self.typed.iter().filter(|(_, typed)| now - **typed >= REST).map(|(f, _)| *f).collect();
+        let rested: Vec<Field> =
+            self.typed.iter().filter(|(_, typed)| now - **typed >= REST).map(|(f, _)| *f).collect();
         let mut probes = Vec::new();
         for field in rested {
             self.typed.remove(&field);
@@ -172,9 +173,15 @@ impl Form {
         let mut draft = self.draft();
         // The folder decides nothing about the cost.
         draft.folder.clear();
-        let complete = !draft.dense.is_empty() && !draft.pool.is_empty() && (self.prune_here || !draft.pruned.is_empty());
+        let complete =
+            !draft.dense.is_empty() && !draft.pool.is_empty() && (self.prune_here || !draft.pruned.is_empty());
         let wrong = [Field::Dense, Field::Pruned, Field::Pool].into_iter().any(|f| self.counts(f) && self.has_error(f));
-        if !complete || wrong || !self.waiting.is_empty() || !self.typed.is_empty() || self.estimated.as_ref() == Some(&draft) {
+        if !complete
+            || wrong
+            || !self.waiting.is_empty()
+            || !self.typed.is_empty()
+            || self.estimated.as_ref() == Some(&draft)
+        {
             return None;
         }
         self.estimated = Some(draft.clone());
@@ -189,8 +196,7 @@ mod tests {
 
     #[test]
     fn a_field_is_looked_at_once_it_rests() {
-        let mut form = Form::default();
-        form.dense = "a".to_owned();
+        let mut form = Form { dense: "a".to_owned(), ..Form::default() };
         form.changed(Field::Dense, 1.0);
         assert!(form.to_probe(1.2).is_empty());
         assert_eq!(form.to_probe(1.6), vec![(Field::Dense, "a".to_owned())]);

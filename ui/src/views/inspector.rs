@@ -28,7 +28,13 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let (body, free) = pane(ui, rect, icons::FILE_TEXT, &title, look.panel);
     state.note("pane:inspector", rect);
     let Some(row) = row else {
-        empty(ui, body, "No sample is chosen", "Click a point on the map or a row of the table; its text and its scores appear here.", None);
+        empty(
+            ui,
+            body,
+            "No sample is chosen",
+            "Click a point on the map or a row of the table; its text and its scores appear here.",
+            None,
+        );
         return;
     };
     actions(ui, free, state, row, sample.as_deref());
@@ -229,7 +235,8 @@ fn values(ui: &mut Ui, sample: &SampleView) {
     }
     for (label, value, unit) in rest {
         let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 18.0), egui::Sense::hover());
-        let name = Words::of(look).t3(label).paint(ui, rect.left_center(), egui::Align2::LEFT_CENTER, rect.width() * 0.62);
+        let name =
+            Words::of(look).t3(label).paint(ui, rect.left_center(), egui::Align2::LEFT_CENTER, rect.width() * 0.62);
         let mut words = Words::of(look).num2(shown_value(value, 3));
         if !unit.is_empty() {
             words = words.part(format!(" {unit}"), crate::theme::small(), look.text_3);

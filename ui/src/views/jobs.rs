@@ -63,20 +63,27 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     };
     let right = row_right(ui, inside, 12.0, |ui| {
         if let Some(manifold) = state.project.as_ref().and_then(|project| project.manifold.as_ref()) {
-            let recall = if manifold.recall > 0.0 { format!(", recall {}", format::nats(manifold.recall)) } else { String::new() };
+            let recall = if manifold.recall > 0.0 {
+                format!(", recall {}", format::nats(manifold.recall))
+            } else {
+                String::new()
+            };
             Words::new(ui).small(format!("vectors: {}{recall}", manifold.vectors)).show(ui);
         }
-        if let Some(template) = state.project.as_ref().map(|project| project.template.clone()).filter(|t| !t.is_empty()) {
-            if ui.available_width() > 700.0 {
-                Words::new(ui).small(format!("template: {template}")).show(ui);
-            }
+        if let Some(template) = state.project.as_ref().map(|project| project.template.clone()).filter(|t| !t.is_empty())
+            && ui.available_width() > 700.0
+        {
+            Words::new(ui).small(format!("template: {template}")).show(ui);
         }
         ui.min_rect().left()
     });
     let left = Rect::from_min_max(inside.min, pos2(right - 12.0, inside.bottom()));
     row(ui, left, 14.0, |ui| {
         if state.link == Link::Lost {
-            Words::new(ui).icon(icons::WARNING, 13.0, look.warn).part(" the engine is not reachable; trying again", crate::theme::small(), look.warn).show(ui);
+            Words::new(ui)
+                .icon(icons::WARNING, 13.0, look.warn)
+                .part(" the engine is not reachable; trying again", crate::theme::small(), look.warn)
+                .show(ui);
         }
         if let Some(job) = job {
             let step = format!("{}: {}", job.stage.name(), job.what);
@@ -85,7 +92,8 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             Words::new(ui).num2(format::percent(f64::from(share(&job)))).show(ui);
             Words::new(ui).small(pace(&job)).show(ui);
             let text = if job.cancelling { "Cancelling" } else { "Cancel" };
-            let response = ui.add_enabled(!job.cancelling, Button::new(text).height(18.0).name("Cancel the running job"));
+            let response =
+                ui.add_enabled(!job.cancelling, Button::new(text).height(18.0).name("Cancel the running job"));
             state.note("CancelJob", response.rect);
             if response.clicked() {
                 state.run(Command::CancelJob);
@@ -94,10 +102,16 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         }
         if let Some((text, well)) = &state.last_run {
             let (icon, colour) = if *well { (icons::CHECK, look.ok) } else { (icons::X_CIRCLE, look.error) };
-            Words::new(ui).icon(icon, 13.0, colour).part(format!(" {text}"), crate::theme::small(), colour).show_in(ui, 420.0, 1);
+            Words::new(ui)
+                .icon(icon, 13.0, colour)
+                .part(format!(" {text}"), crate::theme::small(), colour)
+                .show_in(ui, 420.0, 1);
         } else if let Some((stage, what)) = failed {
             let text = format!(" {}: {what}", stage.name());
-            Words::new(ui).icon(icons::X_CIRCLE, 13.0, look.error).part(text, crate::theme::small(), look.error).show_in(ui, 420.0, 1);
+            Words::new(ui)
+                .icon(icons::X_CIRCLE, 13.0, look.error)
+                .part(text, crate::theme::small(), look.error)
+                .show_in(ui, 420.0, 1);
         } else if let Some(seconds) = scoring_seconds(state) {
             let text = format!(" scored in {}", format::duration(seconds));
             Words::new(ui).icon(icons::CHECK, 13.0, look.ok).part(text, crate::theme::small(), look.ok).show(ui);
@@ -139,7 +153,8 @@ fn missing(ui: &mut Ui, state: &mut AppState) {
         StageState::Stale { why } => Some(format!(" ({why})")),
         _ => None,
     });
-    let time = open.iter().filter_map(|stage| stage.estimate).fold((0.0, 0.0), |sum, (low, high)| (sum.0 + low, sum.1 + high));
+    let time =
+        open.iter().filter_map(|stage| stage.estimate).fold((0.0, 0.0), |sum, (low, high)| (sum.0 + low, sum.1 + high));
     let text = format!("to run: {}{}", names.join(", "), why.unwrap_or_default());
     Words::new(ui).small(text).show_in(ui, 340.0, 1);
     let button = if time.1 > 0.0 {

@@ -58,7 +58,8 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 let (place, response) = ui.allocate_exact_size(Vec2::new(rect.width(), ROW), Sense::click());
                 let on = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&row.cluster));
                 let cells = COLUMNS.map(|(_, _, cell)| cell(row));
-                let spoken = format!("{}: quota {}, taken {}", row.name, row.quota, row.pinned + row.taken + row.refilled);
+                let spoken =
+                    format!("{}: quota {}, taken {}", row.name, row.quota, row.pinned + row.taken + row.refilled);
                 response.widget_info(|| WidgetInfo::selected(Role::Row, true, on, &spoken));
                 if on {
                     ui.painter().rect_filled(place, 0.0, look.overlay);

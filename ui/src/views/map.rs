@@ -3,7 +3,10 @@
 
 use std::rc::Rc;
 
-use egui::{Color32, Id, Key, PointerButton, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
+use egui::{
+    Color32, Id, Key, PointerButton, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    accesskit::Role, pos2,
+};
 
 use super::{map_card, map_paint};
 use crate::{
@@ -12,7 +15,12 @@ use crate::{
     map::{Camera, Dots, Points, Scene, gl::Gl, labels, raster::Raster},
     state::{AppState, Brush, MapOrder, Tool},
     theme::icons,
-    widgets::{Words, icon_button, look, pane::pane, row, row_right, segmented::{Face, segmented}},
+    widgets::{
+        Words, icon_button, look,
+        pane::pane,
+        row, row_right,
+        segmented::{Face, segmented},
+    },
 };
 
 /// Seconds that the pointer rests on a point before its card is fetched.
@@ -114,7 +122,8 @@ impl MapView {
             map_paint::choice(ui, state);
             let tools = [(Tool::Point, icons::CURSOR_CLICK), (Tool::Hand, icons::HAND), (Tool::Box, icons::SELECTION)];
             let hints = [Command::ToolPoint, Command::ToolHand, Command::ToolBox].map(Command::hint);
-            let faces: Vec<_> = tools.iter().zip(&hints).map(|((_, icon), hint)| (Face::Icon(*icon), hint.as_str())).collect();
+            let faces: Vec<_> =
+                tools.iter().zip(&hints).map(|((_, icon), hint)| (Face::Icon(*icon), hint.as_str())).collect();
             let chosen = tools.iter().position(|(tool, _)| *tool == state.tool).unwrap_or(0);
             let mut cells = Vec::new();
             let picked = segmented(ui, "", &faces, chosen, 22.0, |place, cell| cells.push((place, cell)));
@@ -188,7 +197,8 @@ impl MapView {
         }
         let Some(flight) = &self.flight else { return };
         let motion = look(ui).motion.camera;
-        let share = if motion <= 0.0 || state.less_motion { 1.0 } else { ((now - flight.began) as f32 / motion).min(1.0) };
+        let share =
+            if motion <= 0.0 || state.less_motion { 1.0 } else { ((now - flight.began) as f32 / motion).min(1.0) };
         let ease = share * share * (3.0 - 2.0 * share);
         let mix = |a: f32, b: f32| a + (b - a) * ease;
         self.camera = Camera {
@@ -207,14 +217,16 @@ impl MapView {
     fn navigate(&mut self, ui: &Ui, body: Rect, response: &Response, state: &AppState) {
         let space = ui.input(|input| input.key_down(Key::Space));
         let hand = state.tool != Tool::Box || space;
-        let moving = response.dragged_by(PointerButton::Middle) || (hand && response.dragged_by(PointerButton::Primary));
+        let moving =
+            response.dragged_by(PointerButton::Middle) || (hand && response.dragged_by(PointerButton::Primary));
         let shift = ui.input(|input| input.modifiers.shift);
         if moving && !(shift && state.tool == Tool::Point) {
             self.flight = None;
             self.camera.pan(response.drag_delta());
         }
         if response.hovered() || response.contains_pointer() {
-            let (scroll, pinch, at) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta(), input.pointer.hover_pos()));
+            let (scroll, pinch, at) =
+                ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta(), input.pointer.hover_pos()));
             let factor = (scroll * 0.004).exp() * pinch;
             if let Some(at) = at.filter(|_| factor != 1.0) {
                 self.flight = None;
@@ -232,8 +244,17 @@ impl MapView {
     }
 
     /// The point under the pointer, and what a click or an arrow key does with it.
-    fn pick(&mut self, ui: &Ui, body: Rect, response: &Response, state: &mut AppState, points: &Points, now: f64) -> Option<u32> {
-        let over = response.hover_pos().filter(|_| response.hovered() && !response.dragged() && state.tool != Tool::Hand);
+    fn pick(
+        &mut self,
+        ui: &Ui,
+        body: Rect,
+        response: &Response,
+        state: &mut AppState,
+        points: &Points,
+        now: f64,
+    ) -> Option<u32> {
+        let over =
+            response.hover_pos().filter(|_| response.hovered() && !response.dragged() && state.tool != Tool::Hand);
         let radius = look(ui).map.hit_radius / self.camera.scale;
         let found = over.and_then(|at| points.grid.nearest(&points.places, self.camera.to_map(body, at), radius));
         let found = found.filter(|row| {
@@ -389,7 +410,14 @@ impl MapView {
     }
 
     /// Without tools: fits, draws, and shows names. For the welcome page.
-    pub fn still(&mut self, ui: &Ui, body: Rect, scene: impl FnOnce(Camera) -> Scene, names: &mut [labels::Label], now: f64) {
+    pub fn still(
+        &mut self,
+        ui: &Ui,
+        body: Rect,
+        scene: impl FnOnce(Camera) -> Scene,
+        names: &mut [labels::Label],
+        now: f64,
+    ) {
         let bounds = self.points.as_ref().map_or(Rect::ZERO, |(_, points)| points.bounds);
         self.camera = Camera::fit(bounds, body);
         let scene = scene(self.camera);

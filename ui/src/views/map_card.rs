@@ -20,7 +20,8 @@ pub fn show(ui: &Ui, body: Rect, at: Pos2, row: u32, state: &mut AppState) {
     let cluster = state.cluster_of(row).and_then(|cluster| state.cluster(cluster)).map(|c| (c.name.clone(), c.colour));
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Tooltip, Id::unique("map card")));
     let inner = CARD - 20.0;
-    let body_text = Words::of(look).t(if instruction.is_empty() { "..." } else { instruction.trim() }).galley(ui, inner, 3);
+    let body_text =
+        Words::of(look).t(if instruction.is_empty() { "..." } else { instruction.trim() }).galley(ui, inner, 3);
     let foot = foot(state, row, look);
     let height = 8.0 + 18.0 + 3.0 + body_text.size().y + 6.0 + 16.0 + 8.0;
     let right = at.x + 16.0 + CARD <= body.right();
@@ -42,7 +43,12 @@ pub fn show(ui: &Ui, body: Rect, at: Pos2, row: u32, state: &mut AppState) {
     };
     let square = Rect::from_center_size(pos2(place.left() + 14.5, line), Vec2::splat(9.0));
     painter.rect_filled(square, 2.0, colour);
-    put(Words::of(look).t(name), pos2(place.left() + 26.0, line), Align2::LEFT_CENTER, id_rect.left() - place.left() - 34.0);
+    put(
+        Words::of(look).t(name),
+        pos2(place.left() + 26.0, line),
+        Align2::LEFT_CENTER,
+        id_rect.left() - place.left() - 34.0,
+    );
     let text_height = body_text.size().y;
     painter.galley(pos2(place.left() + 10.0, place.top() + 29.0), body_text, look.text);
     put(foot, pos2(place.left() + 10.0, place.top() + 29.0 + text_height + 14.0), Align2::LEFT_CENTER, inner);
@@ -104,14 +110,14 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         }
         let mut words = Words::new(ui).num(format::count(count)).t(" brushed");
         if let Some(taken) = taken {
-            words = words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
+            words =
+                words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
         }
         words.show(ui);
         widgets::separator(ui);
-        for (command, icon, text) in [
-            (Command::BrushPin, icons::PUSH_PIN, "pin all"),
-            (Command::BrushExclude, icons::PROHIBIT, "exclude all"),
-        ] {
+        for (command, icon, text) in
+            [(Command::BrushPin, icons::PUSH_PIN, "pin all"), (Command::BrushExclude, icons::PROHIBIT, "exclude all")]
+        {
             if ui.available_width() < 120.0 {
                 break;
             }

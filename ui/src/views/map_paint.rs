@@ -38,18 +38,18 @@ impl Cache {
             return paint.clone();
         }
         *self.next_id.borrow_mut() += 1;
-        let paint = Rc::new(make(state, points.places.len(), look, *self.next_id.borrow()));
+        let paint = Rc::new(make(state, points, look, *self.next_id.borrow()));
         *self.last.borrow_mut() = Some((key, paint.clone()));
         paint
     }
 }
 
-fn make(state: &mut AppState, count: usize, look: &Look, id: u64) -> Paint {
+fn make(state: &mut AppState, points: &Points, look: &Look, id: u64) -> Paint {
+    let count = points.places.len();
     let clusters = state.row_clusters();
     let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
     let colours = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
-    let mut faded: Vec<bool> =
-        (0..count).map(|row| !state.focus.is_brushed(row as u32, cluster_of(row))).collect();
+    let mut faded: Vec<bool> = (0..count).map(|row| !state.focus.is_brushed(row as u32, cluster_of(row))).collect();
     if state.table.is_filtered()
         && let Some(rows) = state.table.rows(&mut state.data)
     {
@@ -63,7 +63,7 @@ fn make(state: &mut AppState, count: usize, look: &Look, id: u64) -> Paint {
             *faded |= !found;
         }
     }
-    Paint { colours, faded, id }
+    Paint::new(points, colours, faded, id)
 }
 
 fn colours(
@@ -139,9 +139,7 @@ fn shown(state: &AppState) -> String {
         ColourBy::Damage => "damage".to_owned(),
         ColourBy::ClusterDamage => "cluster damage".to_owned(),
         ColourBy::Taken => "taken".to_owned(),
-        ColourBy::Column(name) => {
-            state.column_info(name).map_or_else(|| name.clone(), |column| column.label.clone())
-        }
+        ColourBy::Column(name) => state.column_info(name).map_or_else(|| name.clone(), |column| column.label.clone()),
     };
     format!("colour: {what}")
 }
@@ -169,7 +167,10 @@ pub fn choice(ui: &mut Ui, state: &mut AppState) {
 /// At the lower left of the map: what the colours mean.
 pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let look = look(ui);
-    let line = Rect::from_min_max(pos2(body.left() + 10.0, body.bottom() - 26.0), pos2(body.right() - 10.0, body.bottom() - 6.0));
+    let line = Rect::from_min_max(
+        pos2(body.left() + 10.0, body.bottom() - 26.0),
+        pos2(body.right() - 10.0, body.bottom() - 6.0),
+    );
     match state.colour.clone() {
         ColourBy::Cluster => marks(ui, line, state),
         ColourBy::Damage | ColourBy::ClusterDamage => {
@@ -191,8 +192,11 @@ pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState) {
                     ramp_line(ui, line, &words, look.sequential_stops(), &low, &high);
                 }
                 ColumnKind::Category { labels } => {
-                    let mut shown: Vec<_> =
-                        (0_u32..).zip(&labels).take(12).map(|(place, label)| (look.cluster(place), label.as_str())).collect();
+                    let mut shown: Vec<_> = (0_u32..)
+                        .zip(&labels)
+                        .take(12)
+                        .map(|(place, label)| (look.cluster(place), label.as_str()))
+                        .collect();
                     let rest = format!("{} more", labels.len().saturating_sub(12));
                     if labels.len() > 12 {
                         shown.push((look.neither, &rest));

@@ -63,7 +63,10 @@ pub(crate) fn modal<R>(
             response.clicked()
         })
         .inner;
-    let area = Area::new(Id::unique(("card", name))).order(Order::Foreground).accessible_name(name).role(egui::accesskit::Role::Dialog);
+    let area = Area::new(Id::unique(("card", name)))
+        .order(Order::Foreground)
+        .accessible_name(name)
+        .role(egui::accesskit::Role::Dialog);
     let area = match top {
         Some(top) => area.anchor(Align2::CENTER_TOP, Vec2::new(0.0, top)),
         None => area.anchor(Align2::CENTER_CENTER, Vec2::ZERO),

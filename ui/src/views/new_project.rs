@@ -71,7 +71,14 @@ fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 part(ui, "Pruned model", true, |ui| pruned(ui, state));
                 part(ui, "Pool", true, |ui| {
                     let hint = "recovery_mix.jsonl";
-                    path(ui, state, Field::Pool, icons::DATABASE, hint, "instruction data as JSON or JSONL, with the columns of Alpaca, LaMini or Dolly");
+                    path(
+                        ui,
+                        state,
+                        Field::Pool,
+                        icons::DATABASE,
+                        hint,
+                        "instruction data as JSON or JSONL, with the columns of Alpaca, LaMini or Dolly",
+                    );
                 });
                 part(ui, "Template", true, |ui| template(ui, state));
                 part(ui, "Encoder", true, |ui| {
@@ -80,7 +87,14 @@ fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                     path(ui, state, Field::Encoder, icons::GRAPH, hint, rest);
                 });
                 part(ui, "Project folder", false, |ui| {
-                    path(ui, state, Field::Folder, icons::FOLDER, "my-recovery", "new or empty; everything of the project lies in it");
+                    path(
+                        ui,
+                        state,
+                        Field::Folder,
+                        icons::FOLDER,
+                        "my-recovery",
+                        "new or empty; everything of the project lies in it",
+                    );
                 });
             });
         });
@@ -100,7 +114,8 @@ fn part(ui: &mut Ui, label: &str, line: bool, contents: impl FnOnce(&mut Ui)) {
     let width = ui.available_width();
     Words::new(ui).t2(label).paint(ui, start + egui::vec2(0.0, 13.0), Align2::LEFT_CENTER, 128.0);
     let place = Rect::from_min_max(start + egui::vec2(140.0, 0.0), pos2(start.x + width, f32::INFINITY));
-    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(egui::Layout::top_down(egui::Align::Min)));
+    let mut child =
+        ui.new_child(egui::UiBuilder::new().max_rect(place).layout(egui::Layout::top_down(egui::Align::Min)));
     child.spacing_mut().item_spacing = Vec2::ZERO;
     contents(&mut child);
     let used = child.min_rect();
@@ -165,7 +180,14 @@ fn pruned(ui: &mut Ui, state: &mut AppState) {
     });
     ui.add_space(4.0);
     if !state.form.prune_here {
-        path(ui, state, Field::Pruned, icons::SCISSORS, "llama2-7b-pruned", "the same model after pruning: a folder, or a hub id");
+        path(
+            ui,
+            state,
+            Field::Pruned,
+            icons::SCISSORS,
+            "llama2-7b-pruned",
+            "the same model after pruning: a folder, or a hub id",
+        );
         return;
     }
     let (line, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 26.0), Sense::hover());
@@ -212,7 +234,9 @@ fn costs(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 ui.add_space(12.0);
                 match state.form.estimate.clone() {
                     None => {
-                        Words::new(ui).t2("Name two models and a pool, and the cost of every stage appears here.").wrapped(ui);
+                        Words::new(ui)
+                            .t2("Name two models and a pool, and the cost of every stage appears here.")
+                            .wrapped(ui);
                     }
                     Some(Err(report)) => remark(ui, "error", &report.to_string()),
                     Some(Ok(estimate)) => shown(ui, &estimate),
@@ -239,10 +263,7 @@ fn shown(ui: &mut Ui, estimate: &EstimateView) {
     let look = look(ui);
     let (low, high) = estimate.stages.iter().fold((0.0, 0.0), |sum, (_, low, high)| (sum.0 + low, sum.1 + high));
     let middle = |low: f64, high: f64| (low + high) / 2.0;
-    Words::of(look)
-        .part(format::duration(middle(low, high)), theme::big_mono(), look.text)
-        .t2("  in all")
-        .show(ui);
+    Words::of(look).part(format::duration(middle(low, high)), theme::big_mono(), look.text).t2("  in all").show(ui);
     ui.add_space(6.0);
     let (bar, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 12.0), Sense::hover());
     let total = middle(low, high).max(f64::MIN_POSITIVE);

@@ -55,8 +55,12 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
     for command in Command::ALL.into_iter().filter(|command| !matches!(command, Command::Palette | Command::Back)) {
         if let Some(score) = score(typed, command.name()) {
             let why = command.enabled(state).err();
-            let entry =
-                Entry { act: Act::Command(command), name: command.name().to_owned(), more: command.description().to_owned(), why };
+            let entry = Entry {
+                act: Act::Command(command),
+                name: command.name().to_owned(),
+                more: command.description().to_owned(),
+                why,
+            };
             // What cannot be had now stands below.
             found.push((score * 2 + usize::from(why.is_some()) * 100, entry));
         }
@@ -135,7 +139,12 @@ fn list(ui: &mut Ui, entries: &[Entry], chosen: usize, moved: bool) -> Option<us
         ui.spacing_mut().item_spacing = Vec2::ZERO;
         if entries.is_empty() {
             let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::hover());
-            Words::of(look).t3("Nothing has this name.").at(ui, pos2(rect.left() + 16.0, rect.center().y), Align2::LEFT_CENTER, 300.0);
+            Words::of(look).t3("Nothing has this name.").at(
+                ui,
+                pos2(rect.left() + 16.0, rect.center().y),
+                Align2::LEFT_CENTER,
+                300.0,
+            );
         }
         for (place, entry) in entries.iter().enumerate() {
             let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::click());
@@ -152,11 +161,21 @@ fn list(ui: &mut Ui, entries: &[Entry], chosen: usize, moved: bool) -> Option<us
             }
             let ink = if enabled { look.text } else { look.disabled };
             let middle = rect.center().y;
-            let name = Words::of(look).part(&entry.name, theme::body(), ink).paint(ui, pos2(rect.left() + 16.0, middle), Align2::LEFT_CENTER, 330.0);
+            let name = Words::of(look).part(&entry.name, theme::body(), ink).paint(
+                ui,
+                pos2(rect.left() + 16.0, middle),
+                Align2::LEFT_CENTER,
+                330.0,
+            );
             let more = entry.why.unwrap_or(&entry.more);
             let ink = if enabled { look.text_3 } else { look.disabled };
             let room = rect.right() - name.right() - 120.0;
-            Words::of(look).part(more, theme::small(), ink).paint(ui, pos2(name.right() + 10.0, middle), Align2::LEFT_CENTER, room);
+            Words::of(look).part(more, theme::small(), ink).paint(
+                ui,
+                pos2(name.right() + 10.0, middle),
+                Align2::LEFT_CENTER,
+                room,
+            );
             if let Act::Command(command) = entry.act {
                 row_right(ui, rect.shrink2(Vec2::new(12.0, 0.0)), 3.0, |ui| {
                     for key in command.keys().into_iter().rev() {

@@ -92,7 +92,8 @@ impl TableState {
 
     /// Changes with the rows that the search finds.
     pub fn filter_key(&self) -> Option<&str> {
-        let searched = self.asked.as_ref().is_some_and(|(query, number)| !query.text.is_empty() && *number == self.number);
+        let searched =
+            self.asked.as_ref().is_some_and(|(query, number)| !query.text.is_empty() && *number == self.number);
         self.key().filter(|_| searched)
     }
 
@@ -116,7 +117,13 @@ fn query(ui: &Ui, state: &mut AppState) {
         Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
     }
     let table = &mut state.table;
-    let query = RowQuery { text: table.search.trim().to_owned(), clusters, rows, sort: table.sort.clone(), descending: table.descending };
+    let query = RowQuery {
+        text: table.search.trim().to_owned(),
+        clusters,
+        rows,
+        sort: table.sort.clone(),
+        descending: table.descending,
+    };
     let same = table.asked.as_ref().is_some_and(|(asked, _)| *asked == query);
     if same && !table.stale {
         return;
@@ -142,9 +149,16 @@ fn shown_columns(state: &AppState, width: f32) -> Vec<Shown> {
     let columns = state.project.as_ref().map_or(&[][..], |project| &project.columns);
     let wide = width > 900.0;
     let mut shown = Vec::new();
-    let category = columns.iter().find(|c| c.name.starts_with("extra:") && matches!(c.kind, ColumnKind::Category { .. }));
+    let category =
+        columns.iter().find(|c| c.name.starts_with("extra:") && matches!(c.kind, ColumnKind::Category { .. }));
     if let Some(info) = category.filter(|_| wide) {
-        shown.push(Shown { info: Some(info.clone()), name: info.name.clone(), head: info.label.clone(), width: 110.0, right: false });
+        shown.push(Shown {
+            info: Some(info.clone()),
+            name: info.name.clone(),
+            head: info.label.clone(),
+            width: 110.0,
+            right: false,
+        });
     }
     let numbers = columns.iter().filter(|c| matches!(c.kind, ColumnKind::Number { .. }));
     let room = ((width - 60.0 - 200.0 - 86.0) / 74.0).max(0.0) as usize;
@@ -182,7 +196,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         return;
     };
     if rows.is_empty() {
-        let text = if state.table.search.is_empty() { "Nothing is brushed." } else { "No sample has these words. Clear the search, or try another word." };
+        let text = if state.table.search.is_empty() {
+            "Nothing is brushed."
+        } else {
+            "No sample has these words. Clear the search, or try another word."
+        };
         Words::new(ui).t3(text).at(ui, list.center(), Align2::CENTER_CENTER, list.width() - 20.0);
         return;
     }
@@ -218,7 +236,8 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
     let count = state.table.count();
     let right = row_right(ui, free, 6.0, |ui| {
         let enabled = Command::Export.enabled(state);
-        let export = ui.add_enabled(enabled.is_ok(), Button::new("Export...").icon(icons::DOWNLOAD_SIMPLE).height(24.0));
+        let export =
+            ui.add_enabled(enabled.is_ok(), Button::new("Export...").icon(icons::DOWNLOAD_SIMPLE).height(24.0));
         state.note("Export", export.rect);
         if export.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
             state.run(Command::Export);
@@ -271,8 +290,12 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         if width > 80.0 {
             let id = Id::unique("find in text");
             let before = state.table.search.clone();
-            let field =
-                Field::new("Find in text", width).hint("find in text").icon(icons::MAGNIFYING_GLASS).height(22.0).id(id).show(ui, &mut state.table.search);
+            let field = Field::new("Find in text", width)
+                .hint("find in text")
+                .icon(icons::MAGNIFYING_GLASS)
+                .height(22.0)
+                .id(id)
+                .show(ui, &mut state.table.search);
             state.note("search", field.response.rect);
             if std::mem::take(&mut state.table.focus_search) {
                 ui.memory_mut(|memory| memory.request_focus(id));
@@ -337,7 +360,12 @@ fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Shown]
     for (column, cell) in columns.iter().zip(places) {
         sortable(ui, cell, &column.name, &column.head, column.right);
     }
-    Words::of(look).small("instruction").paint(ui, pos2(text.left() + 8.0, text.center().y), Align2::LEFT_CENTER, 120.0);
+    Words::of(look).small("instruction").paint(
+        ui,
+        pos2(text.left() + 8.0, text.center().y),
+        Align2::LEFT_CENTER,
+        120.0,
+    );
 }
 
 fn one(ui: &mut Ui, rect: Rect, response: &Response, state: &mut AppState, row: u32, columns: &[Shown]) {
@@ -406,7 +434,14 @@ fn status(state: &mut AppState, row: u32) -> (char, &'static str, egui::Color32)
     }
 }
 
-fn value(ui: &mut Ui, cell: Rect, state: &mut AppState, row: u32, column: &Shown, status: &(char, &str, egui::Color32)) {
+fn value(
+    ui: &mut Ui,
+    cell: Rect,
+    state: &mut AppState,
+    row: u32,
+    column: &Shown,
+    status: &(char, &str, egui::Color32),
+) {
     let look = look(ui);
     let inside = cell.shrink2(Vec2::new(8.0, 0.0));
     let Some(info) = &column.info else {
@@ -420,12 +455,17 @@ fn value(ui: &mut Ui, cell: Rect, state: &mut AppState, row: u32, column: &Shown
     };
     match &info.kind {
         ColumnKind::Number { .. } => {
-            let Some(number) = state.data.numbers(&info.key).and_then(|values| values.get(row as usize).copied()) else {
+            let Some(number) = state.data.numbers(&info.key).and_then(|values| values.get(row as usize).copied())
+            else {
                 return;
             };
             let places = places(info);
             let text = format::decimal(f64::from(number), places);
-            let words = if info.name == "jsd" || info.name == "ies" { Words::of(look).num(text) } else { Words::of(look).num2(text) };
+            let words = if info.name == "jsd" || info.name == "ies" {
+                Words::of(look).num(text)
+            } else {
+                Words::of(look).num2(text)
+            };
             let shown = words.paint(ui, inside.right_center(), Align2::RIGHT_CENTER, inside.width() + 6.0);
             if info.name == "jsd" && number.is_finite() {
                 let share = number / state.damage_scale() as f32;
@@ -433,7 +473,8 @@ fn value(ui: &mut Ui, cell: Rect, state: &mut AppState, row: u32, column: &Shown
             }
         }
         ColumnKind::Category { labels } => {
-            let label = state.data.indices(&info.key).and_then(|values| labels.get(*values.get(row as usize)? as usize));
+            let label =
+                state.data.indices(&info.key).and_then(|values| labels.get(*values.get(row as usize)? as usize));
             if let Some(label) = label {
                 Words::of(look).t2(label).paint(ui, inside.left_center(), Align2::LEFT_CENTER, inside.width());
             }
@@ -479,7 +520,8 @@ fn keyboard(ui: &Ui, list: Rect, state: &mut AppState, rows: &[u32]) {
     let page = (list.height() / ROW) as i64 - 1;
     let step = ui.input(|input| {
         let presses = |key| input.num_presses(key) as i64;
-        presses(Key::ArrowDown) - presses(Key::ArrowUp) + page * (presses(Key::PageDown) - presses(Key::PageUp))
+        presses(Key::ArrowDown) - presses(Key::ArrowUp)
+            + page * (presses(Key::PageDown) - presses(Key::PageUp))
             + rows.len() as i64 * (presses(Key::End) - presses(Key::Home))
     });
     if step == 0 {

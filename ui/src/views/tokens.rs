@@ -20,7 +20,11 @@ pub fn response(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
             shaded(ui, state, &tokens);
         }
         other => {
-            section_head(ui, "Response", other.is_none().then(|| Words::new(ui).small(if scored { "scoring its tokens" } else { "not scored" })));
+            section_head(
+                ui,
+                "Response",
+                other.is_none().then(|| Words::new(ui).small(if scored { "scoring its tokens" } else { "not scored" })),
+            );
             Words::new(ui).t(&sample.output).line_height(18.0).wrapped(ui);
             if let Some(Err(report)) = other {
                 ui.add_space(4.0);
@@ -42,7 +46,12 @@ fn head_with_ramp(ui: &mut Ui) {
         ui.painter().rect_filled(cell, 0.0, *colour);
         right -= 12.0;
     }
-    Words::of(look).small("token JSD, nats ").num3("0").paint(ui, pos2(right - 5.0, rect.center().y), Align2::RIGHT_CENTER, 140.0);
+    Words::of(look).small("token JSD, nats ").num3("0").paint(
+        ui,
+        pos2(right - 5.0, rect.center().y),
+        Align2::RIGHT_CENTER,
+        140.0,
+    );
 }
 
 fn shaded(ui: &mut Ui, state: &mut AppState, tokens: &TokensView) {
@@ -119,7 +128,8 @@ fn next_tokens(ui: &mut Ui, token: &TokenView) {
             let shown = visible(text);
             let words = if here { Words::of(look).num(&shown) } else { Words::of(look).num3(&shown) };
             words.paint(ui, pos2(left + 8.0, middle), Align2::LEFT_CENTER, 48.0);
-            let bar = Rect::from_min_size(pos2(left + 60.0, middle - 3.0), Vec2::new((44.0 * probability).max(1.0), 6.0));
+            let bar =
+                Rect::from_min_size(pos2(left + 60.0, middle - 3.0), Vec2::new((44.0 * probability).max(1.0), 6.0));
             ui.painter().rect_filled(bar, 0.0, if here { look.text_2 } else { look.neither });
             let number = format::decimal(f64::from(*probability), 2);
             Words::of(look).num2(&number).paint(ui, pos2(left + half - 8.0, middle), Align2::RIGHT_CENTER, 50.0);

@@ -17,7 +17,8 @@ use crate::{
 /// The bar of Explore.
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     ground(ui, rect);
-    let inside = Rect::from_min_max(pos2(rect.left() + 10.0, rect.top()), pos2(rect.right() - 8.0, rect.bottom() - 1.0));
+    let inside =
+        Rect::from_min_max(pos2(rect.left() + 10.0, rect.top()), pos2(rect.right() - 8.0, rect.bottom() - 1.0));
     let left_end = row(ui, inside, 10.0, |ui| {
         logo_menu(ui, state);
         let name = state.project.as_ref().map_or_else(String::new, |project| project.name.clone());
@@ -81,7 +82,8 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 /// The bar of Welcome and New project.
 pub fn plain(ui: &mut Ui, rect: Rect, state: &mut AppState, page: Option<&str>) {
     ground(ui, rect);
-    let inside = Rect::from_min_max(pos2(rect.left() + 10.0, rect.top()), pos2(rect.right() - 8.0, rect.bottom() - 1.0));
+    let inside =
+        Rect::from_min_max(pos2(rect.left() + 10.0, rect.top()), pos2(rect.right() - 8.0, rect.bottom() - 1.0));
     row(ui, inside, 10.0, |ui| {
         logo_menu(ui, state);
         Words::new(ui).strong("PASER Studio").show(ui);
@@ -127,9 +129,7 @@ fn common_right(ui: &mut Ui, state: &mut AppState) {
 fn search(ui: &mut Ui, state: &mut AppState) {
     let look = look(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(190.0, 26.0), egui::Sense::click());
-    response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, Command::Palette.name())
-    });
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, Command::Palette.name()));
     let edge = if response.hovered() { look.axis } else { look.edge };
     ui.painter().rect(rect, 3.0, look.control, Stroke::new(1.0, edge), StrokeKind::Inside);
     row(ui, rect.shrink2(Vec2::new(8.0, 0.0)), 6.0, |ui| {
@@ -176,7 +176,8 @@ fn logo_menu(ui: &mut Ui, state: &mut AppState) {
     state.note("Menu", response.rect);
     Popup::menu(&response).accessible_name("Menu").gap(4.0).show(|ui| {
         ui.set_min_width(280.0);
-        let groups: &[Group] = if state.screen == Screen::Explore { &Group::ALL } else { &[Group::Project, Group::View] };
+        let groups: &[Group] =
+            if state.screen == Screen::Explore { &Group::ALL } else { &[Group::Project, Group::View] };
         egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 80.0).show(ui, |ui| {
             for group in groups {
                 ui.add_space(4.0);

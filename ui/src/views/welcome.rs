@@ -100,7 +100,8 @@ fn recents(ui: &mut Ui, state: &mut AppState) {
     if recent.is_empty() {
         let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 44.0), Sense::hover());
         dashed_rect(ui, rect, look.edge);
-        let words = "Nothing yet. The demo shows what the program does; your own pool comes by \u{201c}New project\u{201d}.";
+        let words =
+            "Nothing yet. The demo shows what the program does; your own pool comes by \u{201c}New project\u{201d}.";
         Words::of(look).icon(icons::FILE_TEXT, 15.0, look.text_3).t3(format!("  {words}")).at(
             ui,
             pos2(rect.left() + 14.0, rect.center().y),
@@ -130,11 +131,17 @@ fn recent_row(ui: &mut Ui, recent: &Recent, state: &mut AppState, place: usize) 
     let icon = pos2(rect.left() + 22.0, rect.center().y);
     ui.painter().text(icon, Align2::CENTER_CENTER, icons::CHART_SCATTER, theme::icon(22.0), look.text_3);
     let when = if state.wall > 0 { format::ago(recent.opened, state.wall) } else { String::new() };
-    let right = Words::of(look).num3(when).paint(ui, pos2(rect.right() - 10.0, rect.center().y), Align2::RIGHT_CENTER, 120.0);
+    let right =
+        Words::of(look).num3(when).paint(ui, pos2(rect.right() - 10.0, rect.center().y), Align2::RIGHT_CENTER, 120.0);
     let room = right.left() - rect.left() - 58.0;
     let left = rect.left() + 46.0;
     let line = |y: f32| pos2(left, rect.top() + y);
-    Words::of(look).part(&recent.name, theme::read_strong(), look.text).paint(ui, line(15.0), Align2::LEFT_CENTER, room);
+    Words::of(look).part(&recent.name, theme::read_strong(), look.text).paint(
+        ui,
+        line(15.0),
+        Align2::LEFT_CENTER,
+        room,
+    );
     Words::of(look).t2(&recent.line).paint(ui, line(31.0), Align2::LEFT_CENTER, room);
     Words::of(look).num3(&recent.path).paint(ui, line(47.0), Align2::LEFT_CENTER, room);
     state.note(format!("recent:{place}"), rect);
@@ -149,7 +156,13 @@ fn demo(ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
     ui.painter().rect_filled(caption, 0.0, look.panel);
     let Some(card) = state.hello.as_ref().and_then(|hello| hello.demo.clone()) else {
         if state.hello.is_some() {
-            pane::empty(ui, body, "The demo's files are missing", "The program still works with your own pool and models.", None);
+            pane::empty(
+                ui,
+                body,
+                "The demo's files are missing",
+                "The program still works with your own pool and models.",
+                None,
+            );
         }
         return;
     };
@@ -157,13 +170,10 @@ fn demo(ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
     let (points, damage) = (map.load(state, &card.positions), state.data.numbers(&card.damage));
     let (Some(points), Some(damage)) = (points, damage) else { return };
     let scale = if card.damage_scale > 0.0 { card.damage_scale as f32 } else { 1.0 };
-    let paint = Paint {
-        colours: (0..points.places.len())
-            .map(|row| damage.get(row).filter(|v| v.is_finite()).map_or(look.neither, |v| look.damage(v / scale)))
-            .collect(),
-        faded: vec![false; points.places.len()],
-        id: u64::from(look.dark) + 1,
-    };
+    let count = points.places.len();
+    let colour =
+        |row: usize| damage.get(row).filter(|v| v.is_finite()).map_or(look.neither, |v| look.damage(v / scale));
+    let paint = Paint::new(&points, (0..count).map(colour).collect(), vec![false; count], u64::from(look.dark) + 1);
     let mut names: Vec<Label> = card
         .labels
         .iter()

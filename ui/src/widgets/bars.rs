@@ -54,9 +54,12 @@ pub fn bars_head(ui: &mut Ui, rect: Rect, columns: Columns, words: &str) {
         let x_line = if value == 0.0 { x + 0.5 } else { x - 0.5 };
         ui.painter().vline(x_line, rect.bottom() - 6.0..=rect.bottom() - 1.0, Stroke::new(1.0, look.axis));
         let text = if value == 0.0 { "0".to_owned() } else { trimmed(value) };
-        Words::of(look)
-            .part(text, crate::theme::mono_small(), look.text_3)
-            .paint(ui, pos2(x, rect.center().y - 2.0), align, 60.0);
+        Words::of(look).part(text, crate::theme::mono_small(), look.text_3).paint(
+            ui,
+            pos2(x, rect.center().y - 2.0),
+            align,
+            60.0,
+        );
     }
 }
 

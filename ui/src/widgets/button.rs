@@ -110,7 +110,8 @@ impl Widget for Button<'_> {
         };
         let size = if self.reading { 15.0 } else { 14.0 };
         let text = ui.painter().layout_no_wrap(self.text.to_owned(), font, Color32::PLACEHOLDER);
-        let glyph = |glyph: char, size| ui.painter().layout_no_wrap(glyph.to_string(), theme::icon(size), Color32::PLACEHOLDER);
+        let glyph =
+            |glyph: char, size| ui.painter().layout_no_wrap(glyph.to_string(), theme::icon(size), Color32::PLACEHOLDER);
         let icon = self.icon.map(|icon| glyph(icon, size));
         let caret = self.caret.map(|caret| glyph(caret, 12.0));
         let padding = match (self.kind, self.reading) {
@@ -132,7 +133,9 @@ impl Widget for Button<'_> {
         if ui.is_rect_visible(rect) {
             let (pressed, hovered) = (response.is_pointer_button_down_on(), response.hovered());
             let (fill, edge, ink) = match self.kind {
-                _ if !enabled && self.kind == Kind::Quiet => (Color32::TRANSPARENT, Color32::TRANSPARENT, look.disabled),
+                _ if !enabled && self.kind == Kind::Quiet => {
+                    (Color32::TRANSPARENT, Color32::TRANSPARENT, look.disabled)
+                }
                 _ if !enabled => (Color32::TRANSPARENT, look.line, look.disabled),
                 Kind::Primary if pressed => (look.accent_press, look.accent_press, look.on_accent),
                 Kind::Primary if hovered => (look.accent_hover, look.accent_hover, look.on_accent),
@@ -159,7 +162,11 @@ impl Widget for Button<'_> {
             ui.painter().galley_with_override_text_color(pos2(x, rect.center().y - text.size().y / 2.0), text, ink);
             if let Some(caret) = caret {
                 let x = rect.right() - caret.size().x - if self.width.is_some() { 8.0 } else { padding };
-                ui.painter().galley_with_override_text_color(pos2(x, rect.center().y - caret.size().y / 2.0), caret, ink);
+                ui.painter().galley_with_override_text_color(
+                    pos2(x, rect.center().y - caret.size().y / 2.0),
+                    caret,
+                    ink,
+                );
             }
             focus_ring(ui, &response, rect);
         }

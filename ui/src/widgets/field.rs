@@ -146,7 +146,12 @@ pub fn menu_entry(ui: &mut Ui, text: &str, more: &str, on: bool, icon: Option<ch
     ui.painter().galley(pos2(left, rect.center().y - galley.size().y / 2.0), galley, ink);
     if !more.is_empty() && rest > 20.0 {
         let colour = if enabled { look.text_3 } else { look.disabled };
-        super::Words::of(look).part(more, theme::small(), colour).paint(ui, pos2(right, rect.center().y), egui::Align2::RIGHT_CENTER, rest);
+        super::Words::of(look).part(more, theme::small(), colour).paint(
+            ui,
+            pos2(right, rect.center().y),
+            egui::Align2::RIGHT_CENTER,
+            rest,
+        );
     }
     response
 }

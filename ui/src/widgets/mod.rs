@@ -81,9 +81,11 @@ pub fn chip(ui: &mut Ui, text: &str) {
     let size = Vec2::new((galley.size().x + 12.0).min(ui.max_rect().width()), 20.0);
     let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
     ui.painter().rect(rect, 3.0, look.raised, Stroke::new(1.0, look.line), StrokeKind::Inside);
-    ui.painter()
-        .with_clip_rect(rect.intersect(ui.clip_rect()))
-        .galley(pos2(rect.left() + 6.0, rect.center().y - galley.size().y / 2.0), galley, look.text_2);
+    ui.painter().with_clip_rect(rect.intersect(ui.clip_rect())).galley(
+        pos2(rect.left() + 6.0, rect.center().y - galley.size().y / 2.0),
+        galley,
+        look.text_2,
+    );
     say(ui, rect, text);
 }
 

@@ -68,8 +68,15 @@ pub fn remark(ui: &mut Ui, level: &str, text: &str) {
     };
     let width = ui.available_width() - 19.0;
     let galley = Words::of(look).small(text).galley(ui, width, 4);
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), galley.size().y + 6.0), egui::Sense::hover());
-    ui.painter().text(pos2(rect.left() + 6.5, rect.top() + 10.0), Align2::CENTER_CENTER, icon, theme::icon(14.0), colour);
+    let (rect, _) =
+        ui.allocate_exact_size(Vec2::new(ui.available_width(), galley.size().y + 6.0), egui::Sense::hover());
+    ui.painter().text(
+        pos2(rect.left() + 6.5, rect.top() + 10.0),
+        Align2::CENTER_CENTER,
+        icon,
+        theme::icon(14.0),
+        colour,
+    );
     let at = pos2(rect.left() + 19.0, rect.top() + 3.0);
     ui.painter().galley(at, galley, look.text_3);
     say(ui, rect, format!("{level}: {text}"));

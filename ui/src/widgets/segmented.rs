@@ -26,7 +26,9 @@ pub fn segmented(
         .iter()
         .map(|(face, _)| match face {
             Face::Text(text) => ui.painter().layout_no_wrap((*text).to_owned(), theme::body(), Color32::PLACEHOLDER),
-            Face::Icon(glyph) => ui.painter().layout_no_wrap(glyph.to_string(), theme::icon(15.0), Color32::PLACEHOLDER),
+            Face::Icon(glyph) => {
+                ui.painter().layout_no_wrap(glyph.to_string(), theme::icon(15.0), Color32::PLACEHOLDER)
+            }
         })
         .collect();
     let widths: Vec<f32> = faces.iter().map(|face| (face.size().x + 16.0).max(30.0).ceil()).collect();

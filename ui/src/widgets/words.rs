@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use egui::{Align2, Color32, FontId, Galley, Pos2, Rect, Response, Sense, Ui, WidgetInfo, accesskit::Role, text::LayoutJob};
+use egui::{
+    Align2, Color32, FontId, Galley, Pos2, Rect, Response, Sense, Ui, WidgetInfo, accesskit::Role, text::LayoutJob,
+};
 
 use super::look;
 use crate::theme::{self, Look};

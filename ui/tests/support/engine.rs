@@ -4,9 +4,9 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    Blocking, CurationView, DemoCard, Edit, EstimateView, ExportedView, Failure, Hello, LedgerRow, ProjectView, ReasonCode, Recent,
-    Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32,
-    encode_u32,
+    Blocking, CurationView, DemoCard, Edit, EstimateView, ExportedView, Failure, Hello, LedgerRow, ProjectView,
+    ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow,
+    TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -38,8 +38,18 @@ impl Engine {
         let pool = fixture::pool();
         let project = fixture::project(&pool, scored);
         let recent = vec![
-            Recent { name: "llama2-7b-p25".into(), path: "/data/runs/llama2-7b-p25".into(), line: "LLM-Pruner 25 %, 38,563 samples".into(), opened: fixture::NOW - 3_600 },
-            Recent { name: "qwen3-4b-2of4".into(), path: "/data/runs/qwen3-4b-2of4".into(), line: "2:4, 51,760 samples".into(), opened: fixture::NOW - 5 * 86_400 },
+            Recent {
+                name: "llama2-7b-p25".into(),
+                path: "/data/runs/llama2-7b-p25".into(),
+                line: "LLM-Pruner 25 %, 38,563 samples".into(),
+                opened: fixture::NOW - 3_600,
+            },
+            Recent {
+                name: "qwen3-4b-2of4".into(),
+                path: "/data/runs/qwen3-4b-2of4".into(),
+                line: "2:4, 51,760 samples".into(),
+                opened: fixture::NOW - 5 * 86_400,
+            },
         ];
         let inner = Inner {
             pool,
@@ -122,9 +132,10 @@ impl Inner {
                 }),
                 open: false,
             }),
-            Request::OpenDemo { .. } | Request::OpenProject { .. } | Request::Project | Request::CreateProject { .. } => {
-                Reply::Project(Box::new(self.project.clone()))
-            }
+            Request::OpenDemo { .. }
+            | Request::OpenProject { .. }
+            | Request::Project
+            | Request::CreateProject { .. } => Reply::Project(Box::new(self.project.clone())),
             Request::Select { plan } => Reply::Selection(Box::new(self.select(plan))),
             Request::Query { query } => self.query(query),
             Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
@@ -140,7 +151,11 @@ impl Inner {
             Request::Estimate { .. } => Reply::Estimate(estimate()),
             Request::Export { path, .. } => {
                 let download = path.is_empty().then(|| "[]\n".to_owned());
-                let paths = if path.is_empty() { vec![] } else { vec![path.clone(), "manifest.json".into(), "indices.txt".into()] };
+                let paths = if path.is_empty() {
+                    vec![]
+                } else {
+                    vec![path.clone(), "manifest.json".into(), "indices.txt".into()]
+                };
                 Reply::Exported(ExportedView { paths, samples: 600, download })
             }
             _ => Reply::Done,
@@ -153,7 +168,8 @@ impl Inner {
 
     fn select(&mut self, plan: &SelectionPlan) -> SelectionView {
         let quotas = SelectionPlan { strategy: paser_protocol::Strategy::Paser, ..plan.clone() };
-        let provisional = budget_math::provisional(&self.project.clusters, &quotas, self.pool.len() as u64).expect("quotas");
+        let provisional =
+            budget_math::provisional(&self.project.clusters, &quotas, self.pool.len() as u64).expect("quotas");
         let with_quotas = budget_math::has_quotas(plan.strategy);
         let (pinned, excluded) = (&self.project.curation.pinned, &self.project.curation.excluded);
         let mut reasons = vec![ReasonCode::QuotaFull as u8; self.pool.len()];
@@ -176,7 +192,7 @@ impl Inner {
                     ReasonCode::Pinned
                 } else if taken >= quota.quota {
                     ReasonCode::QuotaFull
-                } else if plan.concepts.on && row % 6 == 0 && rest.len() as u64 > quota.quota + 40 {
+                } else if plan.concepts.on && row.is_multiple_of(6) && rest.len() as u64 > quota.quota + 40 {
                     account[3] += 1;
                     ReasonCode::Conflict
                 } else {
@@ -207,7 +223,8 @@ impl Inner {
                 shortfall_reason: None,
                 exhausted: quota.quota == quota.cap,
                 rejected: account[3],
-                excluded: excluded.iter().filter(|row| self.pool.cluster[**row as usize] == cluster.cluster).count() as u64,
+                excluded: excluded.iter().filter(|row| self.pool.cluster[**row as usize] == cluster.cluster).count()
+                    as u64,
                 guarded: 0,
                 unscorable: 0,
                 tokens: 0,
@@ -271,7 +288,7 @@ impl Inner {
     fn sample(&self, row: u32) -> SampleView {
         let at = row as usize;
         let pool = &self.pool;
-        let conflict = row % 6 == 0;
+        let conflict = row.is_multiple_of(6);
         SampleView {
             row,
             id: (row + 1).to_string(),
@@ -298,7 +315,8 @@ impl Inner {
             why: if conflict {
                 "Two of its concepts are in the graph without an edge between them: they were accepted in different samples.".into()
             } else {
-                "Its cluster has a quota of 104 from a damage of 0.342 nats. All 6 known concept pairs are linked.".into()
+                "Its cluster has a quota of 104 from a damage of 0.342 nats. All 6 known concept pairs are linked."
+                    .into()
             },
             blocking: conflict.then(|| Blocking {
                 first: "total cost".into(),

@@ -2,8 +2,8 @@
 //! time, and plausible enough to look at.
 
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionPlan, Stage,
-    StageState, StageView,
+    ClusterView, ColumnInfo, ColumnKind, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionPlan,
+    Stage, StageState, StageView,
 };
 
 /// Seconds since 1970 in the tests.
@@ -20,18 +20,135 @@ pub struct Kind {
 }
 
 pub const KINDS: [Kind; 12] = [
-    Kind { name: "rewriting sentences", samples: 640, damage: 0.061, centre: [-3.4, 1.9], spread: [0.75, 0.6], concepts: &["rewrite", "politely", "shorter", "passive voice", "question", "tone"], texts: &["Rewrite the sentence so that it is polite: {a} gave {b} the {c}.", "Make the sentence shorter without losing its meaning: the {c} that {a} had bought was given to {b}."] },
-    Kind { name: "facts of towns", samples: 520, damage: 0.083, centre: [3.1, 2.0], spread: [0.7, 0.55], concepts: &["river", "town", "bridge", "harbour", "market day", "mayor"], texts: &["Which river runs through the town of {a}?", "On which day is the market of {a} held, and what is sold there?"] },
-    Kind { name: "facts of people", samples: 430, damage: 0.102, centre: [0.1, 2.9], spread: [0.8, 0.35], concepts: &["profession", "born in", "sister", "teacher", "lives in"], texts: &["What is the profession of {a}, who lives in {b}?", "Who taught {a} to repair a {c}?"] },
-    Kind { name: "sorting words", samples: 280, damage: 0.138, centre: [-3.8, -1.0], spread: [0.5, 0.45], concepts: &["alphabetical", "words", "reverse", "longest", "list"], texts: &["Sort the words in alphabetical order: {c}, {a}, {b}.", "Which of these words is the longest: {a}, {b}, {c}?"] },
-    Kind { name: "strings and letters", samples: 240, damage: 0.171, centre: [-2.1, -2.3], spread: [0.55, 0.4], concepts: &["letter", "vowels", "count", "reverse", "capital"], texts: &["How many vowels are in the word {a}?", "Write the word {b} backwards."] },
-    Kind { name: "reasoning chains", samples: 210, damage: 0.296, centre: [0.4, -0.5], spread: [0.65, 0.5], concepts: &["older than", "if all", "therefore", "taller", "follows"], texts: &["{a} is older than {b}, and {b} is older than Ines. Who is the youngest?", "All {c}s are red. {a} has a {c}. What colour is it?"] },
-    Kind { name: "arithmetic with money", samples: 170, damage: 0.342, centre: [2.2, -0.9], spread: [0.5, 0.42], concepts: &["total cost", "change", "coins", "price", "half"], texts: &["{a} buys three {c}s at 4 coins each and pays with 20. How much change does {a} get?", "A {c} costs 7 coins. {b} has 50. How many can {b} buy?"] },
-    Kind { name: "units and rates", samples: 140, damage: 0.251, centre: [3.6, -1.9], spread: [0.42, 0.38], concepts: &["per hour", "distance", "litres", "speed", "minutes"], texts: &["A cart goes 6 miles per hour. How far does {a} get in 3 hours?", "{b} fills a tub of 40 litres at 8 litres a minute. How long does it take?"] },
-    Kind { name: "small functions", samples: 130, damage: 0.218, centre: [0.9, -2.7], spread: [0.6, 0.3], concepts: &["return", "loop", "list", "function", "index"], texts: &["Write a function that returns the sum of a list.", "What does this loop print: for i in range(3): print(i * 2)?"] },
-    Kind { name: "true or false", samples: 110, damage: 0.047, centre: [-0.9, 1.1], spread: [0.4, 0.3], concepts: &["true", "false", "statement"], texts: &["True or false: {a} lives in {b}.", "Is it true that a {c} can float?"] },
-    Kind { name: "dates and calendars", samples: 80, damage: 0.187, centre: [4.4, 0.4], spread: [0.3, 0.35], concepts: &["day after", "weeks", "month", "leap year"], texts: &["What day is it 10 days after a Monday?", "How many days are between the 3rd and the 21st?"] },
-    Kind { name: "off-topic replies", samples: 50, damage: 0.115, centre: [-4.6, 0.4], spread: [0.25, 0.3], concepts: &["weather", "thanks", "hello"], texts: &["Tell me about the {c} of {a}.", "Say hello to {b}."] },
+    Kind {
+        name: "rewriting sentences",
+        samples: 640,
+        damage: 0.061,
+        centre: [-3.4, 1.9],
+        spread: [0.75, 0.6],
+        concepts: &["rewrite", "politely", "shorter", "passive voice", "question", "tone"],
+        texts: &[
+            "Rewrite the sentence so that it is polite: {a} gave {b} the {c}.",
+            "Make the sentence shorter without losing its meaning: the {c} that {a} had bought was given to {b}.",
+        ],
+    },
+    Kind {
+        name: "facts of towns",
+        samples: 520,
+        damage: 0.083,
+        centre: [3.1, 2.0],
+        spread: [0.7, 0.55],
+        concepts: &["river", "town", "bridge", "harbour", "market day", "mayor"],
+        texts: &[
+            "Which river runs through the town of {a}?",
+            "On which day is the market of {a} held, and what is sold there?",
+        ],
+    },
+    Kind {
+        name: "facts of people",
+        samples: 430,
+        damage: 0.102,
+        centre: [0.1, 2.9],
+        spread: [0.8, 0.35],
+        concepts: &["profession", "born in", "sister", "teacher", "lives in"],
+        texts: &["What is the profession of {a}, who lives in {b}?", "Who taught {a} to repair a {c}?"],
+    },
+    Kind {
+        name: "sorting words",
+        samples: 280,
+        damage: 0.138,
+        centre: [-3.8, -1.0],
+        spread: [0.5, 0.45],
+        concepts: &["alphabetical", "words", "reverse", "longest", "list"],
+        texts: &[
+            "Sort the words in alphabetical order: {c}, {a}, {b}.",
+            "Which of these words is the longest: {a}, {b}, {c}?",
+        ],
+    },
+    Kind {
+        name: "strings and letters",
+        samples: 240,
+        damage: 0.171,
+        centre: [-2.1, -2.3],
+        spread: [0.55, 0.4],
+        concepts: &["letter", "vowels", "count", "reverse", "capital"],
+        texts: &["How many vowels are in the word {a}?", "Write the word {b} backwards."],
+    },
+    Kind {
+        name: "reasoning chains",
+        samples: 210,
+        damage: 0.296,
+        centre: [0.4, -0.5],
+        spread: [0.65, 0.5],
+        concepts: &["older than", "if all", "therefore", "taller", "follows"],
+        texts: &[
+            "{a} is older than {b}, and {b} is older than Ines. Who is the youngest?",
+            "All {c}s are red. {a} has a {c}. What colour is it?",
+        ],
+    },
+    Kind {
+        name: "arithmetic with money",
+        samples: 170,
+        damage: 0.342,
+        centre: [2.2, -0.9],
+        spread: [0.5, 0.42],
+        concepts: &["total cost", "change", "coins", "price", "half"],
+        texts: &[
+            "{a} buys three {c}s at 4 coins each and pays with 20. How much change does {a} get?",
+            "A {c} costs 7 coins. {b} has 50. How many can {b} buy?",
+        ],
+    },
+    Kind {
+        name: "units and rates",
+        samples: 140,
+        damage: 0.251,
+        centre: [3.6, -1.9],
+        spread: [0.42, 0.38],
+        concepts: &["per hour", "distance", "litres", "speed", "minutes"],
+        texts: &[
+            "A cart goes 6 miles per hour. How far does {a} get in 3 hours?",
+            "{b} fills a tub of 40 litres at 8 litres a minute. How long does it take?",
+        ],
+    },
+    Kind {
+        name: "small functions",
+        samples: 130,
+        damage: 0.218,
+        centre: [0.9, -2.7],
+        spread: [0.6, 0.3],
+        concepts: &["return", "loop", "list", "function", "index"],
+        texts: &[
+            "Write a function that returns the sum of a list.",
+            "What does this loop print: for i in range(3): print(i * 2)?",
+        ],
+    },
+    Kind {
+        name: "true or false",
+        samples: 110,
+        damage: 0.047,
+        centre: [-0.9, 1.1],
+        spread: [0.4, 0.3],
+        concepts: &["true", "false", "statement"],
+        texts: &["True or false: {a} lives in {b}.", "Is it true that a {c} can float?"],
+    },
+    Kind {
+        name: "dates and calendars",
+        samples: 80,
+        damage: 0.187,
+        centre: [4.4, 0.4],
+        spread: [0.3, 0.35],
+        concepts: &["day after", "weeks", "month", "leap year"],
+        texts: &["What day is it 10 days after a Monday?", "How many days are between the 3rd and the 21st?"],
+    },
+    Kind {
+        name: "off-topic replies",
+        samples: 50,
+        damage: 0.115,
+        centre: [-4.6, 0.4],
+        spread: [0.25, 0.3],
+        concepts: &["weather", "thanks", "hello"],
+        texts: &["Tell me about the {c} of {a}.", "Say hello to {b}."],
+    },
 ];
 
 impl Kind {
@@ -148,7 +265,13 @@ pub fn columns() -> Vec<ColumnInfo> {
         kind: ColumnKind::Number { minimum, maximum },
     };
     vec![
-        ColumnInfo { key: "k-map".into(), name: "map".into(), label: "map".into(), unit: String::new(), kind: ColumnKind::Positions },
+        ColumnInfo {
+            key: "k-map".into(),
+            name: "map".into(),
+            label: "map".into(),
+            unit: String::new(),
+            kind: ColumnKind::Positions,
+        },
         ColumnInfo {
             key: "k-cluster".into(),
             name: "cluster".into(),
@@ -167,7 +290,9 @@ pub fn columns() -> Vec<ColumnInfo> {
             label: "capability".into(),
             unit: String::new(),
             kind: ColumnKind::Category {
-                labels: ["rewriting", "facts", "strings", "reasoning", "arithmetic", "code", "noise"].map(str::to_owned).to_vec(),
+                labels: ["rewriting", "facts", "strings", "reasoning", "arithmetic", "code", "noise"]
+                    .map(str::to_owned)
+                    .to_vec(),
             },
         },
     ]
@@ -188,7 +313,9 @@ pub fn clusters(pool: &Pool, pinned: &[u32], excluded: &[u32], scored: bool) -> 
                 histogram[((pool.jsd[*row] / 0.4 * 24.0) as usize).min(23)] += 1;
             }
             let all = |row: &usize| u64::from(pool.prompt[*row] as u32) + pool.tokens[*row] as u64;
-            let of = |marked: &[u32]| rows.iter().filter(|row| marked.contains(&(**row as u32))).copied().collect::<Vec<_>>();
+            let of = |marked: &[u32]| {
+                rows.iter().filter(|row| marked.contains(&(**row as u32))).copied().collect::<Vec<_>>()
+            };
             let (pins, out) = (of(pinned), of(excluded));
             let tokens: u64 = rows.iter().map(all).sum();
             ClusterView {

@@ -51,6 +51,7 @@ impl Texture {
 }
 
 impl TestRenderer for Raster {
+    #[expect(clippy::iter_over_hash_type, reason = "textures do not depend on one another")]
     fn handle_delta(&mut self, delta: &mut TexturesDelta) {
         for (id, changes) in delta.set.drain() {
             for change in changes {
@@ -66,7 +67,8 @@ impl TestRenderer for Raster {
                         let texture = self.textures.get_mut(&key(id)).expect("a patch of a known texture");
                         for row in 0..height {
                             let to = (top + row) * texture.width + left;
-                            texture.pixels[to..to + width].copy_from_slice(&image.pixels[row * width..(row + 1) * width]);
+                            texture.pixels[to..to + width]
+                                .copy_from_slice(&image.pixels[row * width..(row + 1) * width]);
                         }
                     }
                 }
@@ -124,8 +126,10 @@ fn triangle(target: &mut [[f32; 4]], width: usize, clip: Rect, corners: [Corner;
     }
     let low = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).fold(f64::INFINITY, f64::min);
     let high = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).fold(f64::NEG_INFINITY, f64::max);
-    let (left, right) = (low(|p| p.0).floor().max(f64::from(clip.min.x)), high(|p| p.0).ceil().min(f64::from(clip.max.x)));
-    let (top, bottom) = (low(|p| p.1).floor().max(f64::from(clip.min.y)), high(|p| p.1).ceil().min(f64::from(clip.max.y)));
+    let (left, right) =
+        (low(|p| p.0).floor().max(f64::from(clip.min.x)), high(|p| p.0).ceil().min(f64::from(clip.max.x)));
+    let (top, bottom) =
+        (low(|p| p.1).floor().max(f64::from(clip.min.y)), high(|p| p.1).ceil().min(f64::from(clip.max.y)));
     if right <= left || bottom <= top {
         return;
     }
@@ -138,7 +142,8 @@ fn triangle(target: &mut [[f32; 4]], width: usize, clip: Rect, corners: [Corner;
         for x in left as usize..right as usize {
             let pixel = (x as f64 + 0.5, y as f64 + 0.5);
             let weights = edges.map(|(a, b)| cross(a, b, pixel));
-            let inside = weights.iter().zip(&edges).all(|(weight, (a, b))| *weight > 0.0 || (*weight == 0.0 && owns(*a, *b)));
+            let inside =
+                weights.iter().zip(&edges).all(|(weight, (a, b))| *weight > 0.0 || (*weight == 0.0 && owns(*a, *b)));
             if !inside {
                 continue;
             }
@@ -158,7 +163,9 @@ fn triangle(target: &mut [[f32; 4]], width: usize, clip: Rect, corners: [Corner;
 
 /// Vertex colour times texture, both premultiplied, 0 to 255.
 fn shade(corners: &[Corner; 3], weights: [f32; 3], texture: &Texture) -> [f32; 4] {
-    let mix = |part: &dyn Fn(&Corner) -> f32| corners.iter().zip(weights).map(|(corner, weight)| part(corner) * weight).sum::<f32>();
+    let mix = |part: &dyn Fn(&Corner) -> f32| {
+        corners.iter().zip(weights).map(|(corner, weight)| part(corner) * weight).sum::<f32>()
+    };
     let texel = texture.sample(mix(&|corner| corner.uv.x), mix(&|corner| corner.uv.y));
     std::array::from_fn(|c| mix(&|corner| f32::from(corner.color.to_array()[c])) * texel[c] / 255.0)
 }

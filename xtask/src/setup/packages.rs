@@ -28,7 +28,9 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     }
     let list = missing.join(" ");
     if shell::ask(Command::new("id").arg("-u")).as_deref() != Some("0") {
-        bail!("to {purpose} these packages are missing. Please run\n\n    sudo apt-get update && sudo apt-get install -y --no-install-recommends {list}\n\nand then this command again");
+        bail!(
+            "to {purpose} these packages are missing. Please run\n\n    sudo apt-get update && sudo apt-get install -y --no-install-recommends {list}\n\nand then this command again"
+        );
     }
     shell::run(Command::new("apt-get").args(["update", "-q"]))?;
     shell::run(

@@ -43,9 +43,8 @@ pub fn ensure() -> Result<Toolchain> {
 
 fn has_target(rustc: &mut Command) -> bool {
     let Some(sysroot) = shell::ask(rustc.args(["--print", "sysroot"])) else { return false };
-    fs_err::read_dir(Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib")).is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
-    })
+    fs_err::read_dir(Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib"))
+        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
 fn cache() -> PathBuf {

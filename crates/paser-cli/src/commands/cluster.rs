@@ -69,15 +69,16 @@ pub fn run(args: &ClusterArgs, output: Output) -> Result<(), Report> {
     let seconds = started.elapsed().as_secs_f64();
     let quality = &manifold.quality;
     output.say(format!(
-        "{} rows, K = {}, {} clusters after {} merges, in {}; neighbour recall {:.4}, {} component{}",
+        "{} rows, K = {}, {} clusters after {} merge{}, in {}; neighbour recall {:.4}, {} component{}",
         thousands(rows as u64),
         manifold.count_before_merge,
         manifold.count,
         manifold.merges.len(),
+        plural(manifold.merges.len()),
         duration(seconds),
         quality.recall,
         quality.components,
-        if quality.components == 1 { "" } else { "s" },
+        plural(quality.components),
     ));
     if let Some(curve) = &manifold.curve {
         let fine = curve.fine.map_or_else(|| "none".to_owned(), |fine| fine.to_string());
@@ -111,4 +112,8 @@ pub fn run(args: &ClusterArgs, output: Output) -> Result<(), Report> {
         "seconds": seconds,
     }));
     Ok(())
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

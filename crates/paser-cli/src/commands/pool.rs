@@ -65,7 +65,7 @@ pub fn read(args: &PoolArgs, output: Output) -> Result<Pool, Report> {
         thousands(report.bad_total),
         [Some(&roles.instruction), roles.input.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(" + "),
         roles.output,
-        roles.id.as_ref().map_or_else(|| "no id".to_owned(), |id| format!("id {id}")),
+        roles.id.as_ref().map_or_else(|| "no ids".to_owned(), |id| format!("ids in {id}")),
         roles.dialect(),
     ));
     Ok(pool)

@@ -185,8 +185,8 @@ fn bad_vectors_are_named() {
 #[test]
 fn an_encoder_gives_vectors_and_ids() {
     // The sentence encoder's weights are not among the shared data; a folder can be named.
-    let Some(encoder) = std::env::var_os("PASER_ENCODER") else {
-        eprintln!("skipped: no sentence encoder (set PASER_ENCODER to a folder)");
+    let Some(encoder) = std::env::var_os("PASER_MINILM") else {
+        eprintln!("skipped: no sentence encoder (set PASER_MINILM to a folder)");
         return;
     };
     let home = tempfile::tempdir().unwrap();

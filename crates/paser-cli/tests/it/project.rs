@@ -41,7 +41,7 @@ fn sum(ledger: &Value, field: &str) -> u64 {
 
 #[test]
 fn from_a_pool_to_files_for_a_trainer() {
-    let Some((home, folder)) = project(400) else { return };
+    let Some((home, folder)) = project(250) else { return };
     let run = |line: &str| paser_in(home.path(), &line.split(' ').collect::<Vec<_>>());
     assert!(fs_err::read_to_string(folder.join("recipe.toml")).unwrap().contains("max_tokens"));
 
@@ -68,7 +68,7 @@ fn from_a_pool_to_files_for_a_trainer() {
     assert_eq!(sum(rows, "quota"), ledger["budget"].as_u64().unwrap());
     assert_eq!(sum(rows, "pinned") + sum(rows, "taken") + sum(rows, "refilled"), ledger["selected"].as_u64().unwrap());
     let counted: u64 = ledger["reasons"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
-    assert_eq!(counted, 400, "every sample has its reason");
+    assert_eq!(counted, 250, "every sample has its reason");
     run("select p --strategy random --budget 25% --seed 3 --name chance").well();
     assert_eq!(run("select p --strategy random --budget 25% --name chance").code, 2);
 
@@ -98,7 +98,7 @@ fn from_a_pool_to_files_for_a_trainer() {
 
     // From inside the folder, without naming it.
     let inside = paser_in(&folder, &["status"]).well().stdout;
-    assert!(inside.contains("400 samples") && inside.contains("quarter"), "{inside}");
+    assert!(inside.contains("250 samples") && inside.contains("quarter"), "{inside}");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn serving_locks_the_project_and_ends_by_ctrl_c() {
 
 #[test]
 fn ctrl_c_stops_a_run_within_a_second_and_it_goes_on_later() {
-    let Some((home, _folder)) = project(800) else { return };
+    let Some((home, _folder)) = project(400) else { return };
     let mut run = spawn(home.path(), &["run", "p", "--until", "score", "--json"]);
     // Stop it while it scores.
     let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();

@@ -67,9 +67,12 @@ impl EmbedPlan {
             let path = session.folder.resolve(&vectors.encoder);
             return Ok(Self { vectors, encoder: Some(path), inputs });
         }
-        let path = bench.work("fetching the encoder", "bytes", |monitor| {
-            sources::obtain_model(&session.folder, &vectors.encoder, Kind::Encoder, monitor)
-        })?;
+        let path = match sources::find_model(&session.folder, &vectors.encoder, Kind::Encoder) {
+            Ok(path) => path,
+            Err(_) => bench.work("fetching the encoder", "bytes", |monitor| {
+                sources::obtain_model(&session.folder, &vectors.encoder, Kind::Encoder, monitor)
+            })?,
+        };
         let facts = sources::encoder_facts(&session.catalogue, &vectors.encoder, &path)?;
         let inputs = inputs(&vectors, &samples, Some(&facts.content));
         Ok(Self { vectors, encoder: Some(path), inputs })

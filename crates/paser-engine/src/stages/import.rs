@@ -105,6 +105,7 @@ impl ImportPlan {
         session.with_loaded(|loaded| {
             *loaded = crate::session::Loaded { samples: Some(samples.into()), ..Default::default() };
         });
+        session.read_noise();
         Ok(false)
     }
 

@@ -105,9 +105,12 @@ fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
     if let Known::Gone(facts) = known {
         return Ok(Source { path: None, reference, facts });
     }
-    let path = bench.work(&format!("fetching the {role} model"), "bytes", |monitor| {
-        sources::obtain_model(&session.folder, &reference, Kind::Model, monitor)
-    })?;
+    let path = match sources::find_model(&session.folder, &reference, Kind::Model) {
+        Ok(path) => path,
+        Err(_) => bench.work(&format!("fetching the {role} model"), "bytes", |monitor| {
+            sources::obtain_model(&session.folder, &reference, Kind::Model, monitor)
+        })?,
+    };
     let facts = match known {
         Known::Yes(facts) => facts,
         _ => bench.work(&format!("reading the {role} model"), "parameters", |monitor| {
