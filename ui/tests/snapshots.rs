@@ -178,13 +178,6 @@ fn menu() {
     shot(&mut bench, "menu", Theme::Dark);
 }
 
-#[test]
-fn strategies() {
-    let mut bench = Start::default().open().demo();
-    bench.click("strategy");
-    shot(&mut bench, "strategies", Theme::Dark);
-}
-
 /// A box on a narrow window, where panels share their places.
 #[test]
 fn narrow_box() {

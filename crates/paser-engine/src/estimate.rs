@@ -70,7 +70,7 @@ fn seconds(session: Option<&Session>, recipe: &Recipe, size: Size, parameters: f
     match stage {
         Stage::Import => size.bytes / IMPORT_BYTES,
         Stage::Embed if recipe.vectors.encoder.is_empty() => {
-            size.samples * recipe.vectors.dimensions as f64 * 2e-6 / threads + 0.3
+            size.samples * recipe.vectors.dimensions as f64 * 8e-6 / threads + 0.3
         }
         Stage::Embed => size.question_characters() / rate("encode", ENCODE_CHARACTERS),
         Stage::Manifold => {

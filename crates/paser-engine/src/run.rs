@@ -127,6 +127,12 @@ impl Session {
             *lock(&self.job) = None;
             match outcome {
                 Ok(Some(cached)) => {
+                    if cached {
+                        lock(&self.computed).remove(&stage);
+                    } else {
+                        lock(&self.computed).insert(stage);
+                        self.touch();
+                    }
                     summaries.push(StageSummary {
                         stage,
                         seconds: started.elapsed().as_secs_f64(),

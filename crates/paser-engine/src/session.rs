@@ -2,7 +2,7 @@
 //! method takes `&self`: a run computes on its own thread while requests are answered on others.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -67,6 +67,8 @@ pub struct Session {
     /// Held by the run at work.
     pub(crate) running: Mutex<()>,
     pub(crate) failures: Mutex<BTreeMap<Stage, Report>>,
+    /// Stages that the last run computed rather than found.
+    pub(crate) computed: Mutex<BTreeSet<Stage>>,
     pub(crate) comparison: Mutex<Option<Comparison>>,
     revision: AtomicU64,
     /// Planted noise by row, where a demo knows it. Read after a selection, never by one.
@@ -127,6 +129,7 @@ impl Session {
             job: Mutex::new(None),
             running: Mutex::new(()),
             failures: Mutex::new(BTreeMap::new()),
+            computed: Mutex::new(BTreeSet::new()),
             comparison: Mutex::new(None),
             revision: AtomicU64::new(REVISIONS.fetch_add(1, Ordering::Relaxed)),
             noise: Mutex::new(None),

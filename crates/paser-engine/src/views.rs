@@ -180,18 +180,25 @@ impl Session {
         match (record, wanted) {
             (None, _) => StageState::Missing,
             (Some(record), Wanted::Inputs(inputs)) if record.inputs == inputs => {
-                StageState::Done { seconds: record.seconds, cached: true }
+                self.done(stage, record.seconds)
             }
             (Some(record), Wanted::Inputs(inputs)) => {
                 StageState::Stale { why: format!("changed: {}", inputs.difference(&record.inputs).join(", ")) }
             }
             (Some(_), Wanted::Changed(what)) => StageState::Stale { why: format!("changed: {what}") },
-            (Some(record), Wanted::Nothing) => StageState::Done { seconds: record.seconds, cached: true },
+            (Some(record), Wanted::Nothing) => self.done(stage, record.seconds),
         }
+    }
+
+    fn done(&self, stage: Stage, seconds: f64) -> StageState {
+        StageState::Done { seconds, cached: !lock(&self.computed).contains(&stage) }
     }
 
     fn select_state(&self) -> StageState {
         let recipe = self.recipe();
+        if self.loaded().scores.is_none() {
+            return StageState::Missing;
+        }
         let stored = self.frozen();
         let mut changed = Vec::new();
         for named in &recipe.recipe.selections {
@@ -206,7 +213,8 @@ impl Session {
             changed.extend(inputs.difference(&current.inputs).into_iter().filter(|name| name != "k-means"));
         }
         if changed.is_empty() {
-            return StageState::Done { seconds: 0.0, cached: true };
+            let record = lock(&self.catalogue).stage(Stage::Select.name()).ok().flatten();
+            return self.done(Stage::Select, record.map_or(0.0, |record| record.seconds));
         }
         changed.sort();
         changed.dedup();

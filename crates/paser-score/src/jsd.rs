@@ -95,7 +95,7 @@ impl Kernel {
         }
     }
 
-    /// Everything about one response token. `dense` and `pruned`: logits [V] of the position before the token;
+    /// Everything about one response token. `dense` and `pruned`: logits `[V]` of the position before the token;
     /// `target`: the token's id, under V. `None` when a row is no distribution: it holds NaN or +inf, or only -inf.
     ///
     /// # Panics

@@ -21,7 +21,8 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let row = state.focus.inspected;
     let sample = row.and_then(|row| state.data.sample(row));
     let title = match (&sample, row) {
-        (Some(sample), _) => format!("Sample {}", sample.id),
+        (Some(sample), _) if sample.id.starts_with(|c: char| c.is_ascii_digit()) => format!("Sample {}", sample.id),
+        (Some(sample), _) => sample.id.clone(),
         (None, Some(row)) => format!("Sample in row {}", format::count(u64::from(row))),
         (None, None) => "Sample".to_owned(),
     };

@@ -4,11 +4,11 @@
 use std::rc::Rc;
 
 use egui::{
-    Color32, Id, Key, PointerButton, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
-    accesskit::Role, pos2,
+    Id, Key, PointerButton, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, accesskit::Role,
+    pos2,
 };
 
-use super::{map_card, map_paint};
+use super::{map_card, map_marks, map_paint};
 use crate::{
     command::Command,
     format,
@@ -157,8 +157,8 @@ impl MapView {
         self.navigate(ui, body, &response, state);
         let hovered = self.pick(ui, body, &response, state, &points, now);
         self.draw(ui, body, state, &points);
-        self.marks(ui, body, state, &points);
-        self.labels(ui, body, state);
+        map_marks::marks(&self.camera, ui, body, state, &points);
+        map_marks::names(&self.camera, ui, body, state);
         map_paint::legend(ui, body, state);
         map_card::brush_bar(ui, body, state);
         self.box_select(ui, body, &response, state, &points);
@@ -293,7 +293,8 @@ impl MapView {
                 )
             });
             if step != Vec2::ZERO
-                && let Some(row) = next_point(points, state.focus.inspected, step, Vec2::from(self.camera.centre))
+                && let Some(row) =
+                    map_marks::next_point(points, state.focus.inspected, step, Vec2::from(self.camera.centre))
             {
                 state.inspect(row);
                 state.table.show_inspected = true;
@@ -335,59 +336,6 @@ impl MapView {
         self.raster.show(ui, scene, now);
     }
 
-    /// Diamonds of pins, crosses of exclusions, rings.
-    fn marks(&self, ui: &Ui, body: Rect, state: &AppState, points: &Points) {
-        let look = look(ui);
-        let painter = ui.painter_at(body);
-        let at = |row: u32| points.places.get(row as usize).map(|place| self.camera.to_screen(body, *place));
-        if let Some(project) = &state.project {
-            let seen = |row: &u32| at(*row).filter(|at| body.expand(6.0).contains(*at));
-            for place in project.curation.excluded.iter().filter_map(seen) {
-                let r = look.map.cross_size;
-                let stroke = Stroke::new(1.5, look.excluded);
-                painter.line_segment([place - Vec2::splat(r), place + Vec2::splat(r)], stroke);
-                painter.line_segment([place + Vec2::new(r, -r), place + Vec2::new(-r, r)], stroke);
-            }
-            for place in project.curation.pinned.iter().filter_map(seen) {
-                let r = look.map.pin_size;
-                let corners = [(0.0, -r), (r, 0.0), (0.0, r), (-r, 0.0)].map(|(x, y)| place + Vec2::new(x, y));
-                painter.add(egui::Shape::convex_polygon(corners.to_vec(), look.pinned, Stroke::new(1.0, look.canvas)));
-            }
-        }
-        for (row, width) in [(state.focus.hovered, look.map.ring), (state.focus.inspected, look.map.ring + 1.0)] {
-            if let Some(place) = row.and_then(at) {
-                painter.circle_stroke(place, 6.5, Stroke::new(width + 2.0, look.canvas));
-                painter.circle_stroke(place, 6.5, Stroke::new(width, look.accent));
-            }
-        }
-    }
-
-    fn labels(&self, ui: &Ui, body: Rect, state: &AppState) {
-        let look = look(ui);
-        let brush = state.focus.brush();
-        let mut names: Vec<labels::Label> = state
-            .clusters()
-            .iter()
-            .map(|cluster| {
-                let loud = match brush {
-                    Brush::Clusters(brushed) => brushed.contains(&cluster.cluster),
-                    Brush::Nothing => true,
-                    Brush::Rows(_) => false,
-                } || state.focus.hovered_cluster == Some(cluster.cluster);
-                let font = if loud { crate::theme::title(11.0) } else { crate::theme::small() };
-                labels::Label {
-                    galley: ui.painter().layout_no_wrap(cluster.name.clone(), font, Color32::PLACEHOLDER),
-                    place: Vec2::new(cluster.centre[0], cluster.centre[1]),
-                    weight: cluster.samples,
-                    colour: if loud { look.text } else { look.text_3 },
-                    first: loud && *brush != Brush::Nothing,
-                }
-            })
-            .collect();
-        let taken: Vec<Rect> = state.brush_bar.into_iter().collect();
-        labels::show(&ui.painter_at(body), body, &self.camera, &mut names, &taken, look.map.label_gap, look.canvas);
-    }
-
     fn box_select(&mut self, ui: &Ui, body: Rect, response: &Response, state: &mut AppState, points: &Points) {
         let shift = ui.input(|input| input.modifiers.shift);
         let wants = state.tool == Tool::Box || (state.tool == Tool::Point && shift);
@@ -425,23 +373,4 @@ impl MapView {
         let look = look(ui);
         labels::show(&ui.painter_at(body), body, &self.camera, names, &[], look.map.label_gap, look.canvas);
     }
-}
-
-/// The nearest point in a direction; sideways counts twice.
-fn next_point(points: &Points, from: Option<u32>, step: Vec2, centre: Vec2) -> Option<u32> {
-    let here = from.and_then(|row| points.places.get(row as usize)).copied().unwrap_or(centre);
-    let direction = step.normalized();
-    points
-        .order
-        .iter()
-        .copied()
-        .filter(|row| Some(*row) != from)
-        .filter_map(|row| {
-            let off = points.places[row as usize] - here;
-            let along = off.dot(direction);
-            let aside = off.dot(direction.rot90()).abs();
-            (along > 0.0 && aside <= along).then_some((along + 2.0 * aside, row))
-        })
-        .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
-        .map(|(_, row)| row)
 }

@@ -1,6 +1,7 @@
 //! One file per view. A view reads the state, draws into a rectangle, and writes what it wants done into the outbox.
 
 pub mod budget;
+pub mod budget_settings;
 pub mod cluster;
 pub mod contents;
 pub mod curves;
@@ -13,11 +14,13 @@ pub mod jobs;
 pub mod ledger;
 pub mod map;
 pub mod map_card;
+pub mod map_marks;
 pub mod map_paint;
 pub mod new_project;
 pub mod palette;
 pub mod shortcuts;
 pub mod table;
+pub mod table_rows;
 pub mod tokens;
 pub mod top_bar;
 pub mod welcome;

@@ -175,10 +175,11 @@ fn logo_menu(ui: &mut Ui, state: &mut AppState) {
     });
     state.note("Menu", response.rect);
     Popup::menu(&response).accessible_name("Menu").gap(4.0).show(|ui| {
-        ui.set_min_width(280.0);
+        ui.set_width(280.0);
         let groups: &[Group] =
             if state.screen == Screen::Explore { &Group::ALL } else { &[Group::Project, Group::View] };
-        egui::ScrollArea::vertical().max_height(ui.ctx().content_rect().height() - 80.0).show(ui, |ui| {
+        let height = ui.ctx().content_rect().height() - 80.0;
+        egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             for group in groups {
                 ui.add_space(4.0);
                 Words::new(ui).small(group.name()).show(ui);
@@ -193,7 +194,7 @@ fn logo_menu(ui: &mut Ui, state: &mut AppState) {
 fn project_menu(button: &egui::Response, state: &mut AppState) {
     state.note("Project menu", button.rect);
     Popup::menu(button).accessible_name("Project menu").gap(4.0).show(|ui| {
-        ui.set_min_width(300.0);
+        ui.set_width(320.0);
         if let Some(project) = &state.project {
             ui.add_space(4.0);
             for text in [
@@ -202,7 +203,7 @@ fn project_menu(button: &egui::Response, state: &mut AppState) {
                 format!("pruned: {} ({})", project.pruned, project.pruning),
                 format!("pool: {}", project.pool.path),
             ] {
-                Words::new(ui).small(text).show_in(ui, 300.0, 1);
+                Words::new(ui).small(text).show_in(ui, 312.0, 1);
             }
             ui.add_space(6.0);
         }

@@ -54,6 +54,11 @@ pub fn bars_head(ui: &mut Ui, rect: Rect, columns: Columns, words: &str) {
         let x_line = if value == 0.0 { x + 0.5 } else { x - 0.5 };
         ui.painter().vline(x_line, rect.bottom() - 6.0..=rect.bottom() - 1.0, Stroke::new(1.0, look.axis));
         let text = if value == 0.0 { "0".to_owned() } else { trimmed(value) };
+        // The middle one goes where three do not fit side by side.
+        let middle = align == Align2::CENTER_CENTER;
+        if middle && trimmed(columns.scale).len() + text.len() + 2 > (columns.bar_width / 7.5) as usize {
+            continue;
+        }
         Words::of(look).part(text, crate::theme::mono_small(), look.text_3).paint(
             ui,
             pos2(x, rect.center().y - 2.0),

@@ -86,6 +86,7 @@ impl<'a> Field<'a> {
         }
         let mut child = ui.new_child(egui::UiBuilder::new().max_rect(inner));
         child.shrink_clip_rect(inner);
+        child.spacing_mut().interact_size.y = 0.0;
         let response = child.put(inner, edit).accessible_name(self.name);
         focus_ring(ui, &response, rect);
         let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
@@ -110,8 +111,9 @@ pub fn dropdown(
     let response = ui.add(button);
     let mut picked = None;
     Popup::menu(&response).accessible_name(name.to_owned()).gap(2.0).show(|ui| {
-        let widest = entries.iter().map(|(text, more)| text.len() + more.len() / 2).max().unwrap_or(0);
-        ui.set_min_width(response.rect.width().max(if widest > 24 { 320.0 } else { 160.0 }));
+        let widest = entries.iter().map(|(text, more)| text.len() + more.len()).max().unwrap_or(0);
+        let width = response.rect.width().max(if widest > 24 { 440.0 } else { 160.0 });
+        ui.set_width(width.min(ui.ctx().content_rect().width() - 32.0));
         egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
             for (place, (text, more)) in entries.iter().enumerate() {
                 if menu_entry(ui, text, more, chosen == Some(place), None, true).clicked() {

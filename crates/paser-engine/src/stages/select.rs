@@ -1,7 +1,13 @@
 //! Select: the recipe's selections, computed and stored whole. Those frozen by a person are left alone.
 
+use std::time::Instant;
+
+use paser_project::{Inputs, StageRecord};
+use paser_protocol::Stage;
+
 use super::Bench;
 use crate::{
+    machine,
     session::lock,
     trouble::{Outcome, Told},
 };
@@ -9,6 +15,7 @@ use crate::{
 /// Brings every selection of the recipe up to date. True: all were.
 pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     let session = bench.session;
+    let started = Instant::now();
     let recipe = session.recipe();
     let stored = lock(&session.catalogue).selections().map_err(Told::told)?;
     let mut all_cached = true;
@@ -38,7 +45,15 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
         }
     }
     if !all_cached {
-        session.touch();
+        let record = StageRecord {
+            stage: Stage::Select.name().to_owned(),
+            // Each selection carries its own key.
+            key: String::new(),
+            inputs: Inputs::new(),
+            seconds: started.elapsed().as_secs_f64(),
+            peak_memory_bytes: machine::peak_memory(),
+        };
+        lock(&session.catalogue).record_stage(&record).map_err(Told::told)?;
     }
     Ok(all_cached)
 }
