@@ -179,9 +179,7 @@ impl Session {
         let record = lock(&self.catalogue).stage(stage.name()).ok().flatten();
         match (record, wanted) {
             (None, _) => StageState::Missing,
-            (Some(record), Wanted::Inputs(inputs)) if record.inputs == inputs => {
-                self.done(stage, record.seconds)
-            }
+            (Some(record), Wanted::Inputs(inputs)) if record.inputs == inputs => self.done(stage, record.seconds),
             (Some(record), Wanted::Inputs(inputs)) => {
                 StageState::Stale { why: format!("changed: {}", inputs.difference(&record.inputs).join(", ")) }
             }

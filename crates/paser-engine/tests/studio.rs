@@ -110,3 +110,33 @@ fn a_run_is_cancelled_within_a_second_and_goes_on_later() {
     assert!(finish(&events).1.is_none());
     assert!(!project(&studio).clusters.is_empty());
 }
+
+#[test]
+fn the_demo_opens_in_seconds_and_agrees_with_itself_computed_anew() {
+    let place = tempfile::tempdir().unwrap();
+    let studio = Studio::new(StudioOptions { state_dir: Some(place.path().to_owned()), threads: 0 });
+    let events = studio.subscribe();
+    let Reply::Hello(hello) = studio.handle(Request::Hello).unwrap() else { panic!() };
+    let card = hello.demo.expect("a recorded run ships with the program: `record_demo` makes it");
+    assert_eq!(card.samples, 3000);
+    assert_eq!(studio.column(&card.positions).unwrap().len(), 3000 * 8);
+    assert_eq!(studio.column(&card.damage).unwrap().len(), 3000 * 4);
+
+    let started = Instant::now();
+    let Reply::Project(view) = studio.handle(Request::OpenDemo { fresh: false }).unwrap() else { panic!() };
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(view.demo && view.clusters.len() as u32 == card.clusters);
+    assert!(view.selections.len() >= 5 && view.selections.iter().all(|selection| selection.noise.is_some()));
+    let notices: Vec<Event> = events.try_iter().filter(|event| matches!(event, Event::Notice { .. })).collect();
+    assert!(notices.is_empty(), "the recorded run is of an older program: run `record_demo`. {notices:?}");
+    let stale = |stage: &paser_protocol::StageView| !matches!(stage.state, StageState::Done { cached: true, .. });
+    let stale: Vec<_> = view.stages.iter().filter(|stage| stale(stage)).collect();
+    assert!(stale.is_empty(), "the recorded run is of an older program: run `record_demo`. {stale:?}");
+
+    studio.handle(Request::OpenDemo { fresh: true }).unwrap();
+    assert!(finish(&events).1.is_none());
+    let comparison = project(&studio).comparison.unwrap();
+    assert!(comparison.score_difference <= 1e-4, "{comparison:?}");
+    assert!(comparison.clusters_equal, "{comparison:?}");
+    assert!(comparison.selections.iter().all(|(_, share)| *share >= 0.99), "{comparison:?}");
+}

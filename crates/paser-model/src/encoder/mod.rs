@@ -18,7 +18,7 @@ use crate::config::read_object;
 use bert::Bert;
 use tokens::TextTokens;
 
-/// Longest text in tokens, [CLS] and [SEP] included; the head of a longer one is kept.
+/// Longest text in tokens, `[CLS]` and `[SEP]` included; the head of a longer one is kept.
 const MAX_TOKENS: usize = 256;
 /// Tokens that go through the layers together.
 const BATCH_TOKENS: usize = 1_024;

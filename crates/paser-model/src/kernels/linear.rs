@@ -9,7 +9,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 pub(crate) struct Linear {
     /// Row major [outputs, inputs].
     pub weight: Vec<f32>,
-    /// [outputs], or empty.
+    /// `[outputs]`, or empty.
     pub bias: Vec<f32>,
     pub outputs: usize,
     pub inputs: usize,
