@@ -29,6 +29,8 @@ pub struct Host {
     /// Seconds since 1970.
     pub wall: Option<fn() -> u64>,
     pub has_gl: bool,
+    /// Draw points by WebGL without timing it first.
+    pub force_gl: bool,
     /// The system asks for less motion.
     pub less_motion: bool,
 }
@@ -49,7 +51,7 @@ impl App {
         let mut state =
             AppState { has_dialogs: transport.has_dialogs(), less_motion: host.less_motion, ..AppState::default() };
         saved.restore(&mut state);
-        let gl = host.has_gl.then(Gl::default);
+        let gl = host.has_gl.then(|| if host.force_gl { Gl::untimed() } else { Gl::default() });
         Self {
             state,
             transport,

@@ -105,6 +105,7 @@ impl Page {
             clock: Some(milliseconds),
             wall: Some(seconds_since_1970),
             has_gl: context.gl.is_some() && get("painter").as_deref() != Some("texture"),
+            force_gl: get("painter").as_deref() == Some("webgl"),
             less_motion: less_motion(),
         };
         let mut saved: Saved = storage()

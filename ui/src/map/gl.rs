@@ -78,6 +78,11 @@ struct Frame {
 }
 
 impl Gl {
+    /// Used without being timed first.
+    pub fn untimed() -> Self {
+        Self { card: Arc::new(Mutex::new(Card { times: vec![0.0; TIMED], ..Card::default() })) }
+    }
+
     /// Known to be fast (true), slow or broken (false), or not yet known.
     pub fn is_fast(&self) -> Option<bool> {
         let card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
