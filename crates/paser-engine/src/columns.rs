@@ -29,7 +29,7 @@ impl ColumnCache {
         }
     }
 
-    fn find(&self, key: &str) -> Option<Arc<[u8]>> {
+    pub(crate) fn find(&self, key: &str) -> Option<Arc<[u8]>> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.clone())
     }
 }

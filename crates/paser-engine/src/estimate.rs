@@ -15,10 +15,10 @@ use crate::{
 
 /// Rates of one thread of a common machine: bytes of pool a second, characters encoded, operations of scoring.
 const IMPORT_BYTES: f64 = 4e6;
-const ENCODE_CHARACTERS: f64 = 1e4;
-const SCORE_OPERATIONS: f64 = 25e9;
+const ENCODE_CHARACTERS: f64 = 1.2e4;
+const SCORE_OPERATIONS: f64 = 60e9;
 /// Operations of the exact neighbour search a thread reaches.
-const SEARCH_OPERATIONS: f64 = 50e9;
+const SEARCH_OPERATIONS: f64 = 120e9;
 /// How far low and high ends lie from the middle.
 const SPREAD: (f64, f64) = (0.6, 1.8);
 /// Characters of a token and tokens of a template, for pools that are not tokenised yet.
@@ -75,10 +75,10 @@ fn seconds(session: Option<&Session>, recipe: &Recipe, size: Size, parameters: f
         Stage::Embed => size.question_characters() / rate("encode", ENCODE_CHARACTERS),
         Stage::Manifold => {
             let search = 2.0 * size.samples * size.samples * 384.0 / (SEARCH_OPERATIONS * threads);
-            let rest = size.samples * 7e-4 / threads;
+            let rest = size.samples * 5e-4 / threads;
             let curve = match recipe.manifold.clusters {
                 paser_project::recipe::ClusterRule::Fixed(_) => 0.0,
-                _ => size.samples.min(recipe.manifold.curve_rows as f64) * 1.2e-2 * 2.0 / threads,
+                _ => size.samples.min(recipe.manifold.curve_rows as f64) * 3e-3 / threads,
             };
             search + rest + curve + size.samples * 1e-4
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use paser_project::sha256_hex;
-use paser_protocol::{Blocking, Reply, RowQuery, SampleView, TextRow, encode_u32};
+use paser_protocol::{Blocking, Reply, RowQuery, SampleView, TextRow, decode_u32, encode_u32};
 use paser_select::Reason;
 
 use crate::{
@@ -64,8 +64,8 @@ impl Session {
                 }
             }
             "instruction" | "input" | "output" => {
-                let texts = lock(&self.catalogue).texts(&query.sort).map_err(Told::told)?;
-                rows.sort_by(|a, b| texts[*a as usize].cmp(&texts[*b as usize]).then(a.cmp(b)));
+                let ranks = self.text_ranks(&query.sort)?;
+                rows.sort_by_key(|row| (ranks[*row as usize], *row));
                 if query.descending {
                     rows.reverse();
                 }
@@ -84,6 +84,23 @@ impl Session {
             }
         }
         Ok(rows)
+    }
+
+    /// Place of every row's text among all texts of its kind; kept, because sorting texts takes a while.
+    fn text_ranks(&self, part: &str) -> Outcome<Vec<u32>> {
+        let key = format!("rank-{part}-{}", self.samples()?.key);
+        if let Some(bytes) = lock(&self.columns).find(&key) {
+            return Ok(decode_u32(&bytes));
+        }
+        let texts = lock(&self.catalogue).texts(part).map_err(Told::told)?;
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by(|&a, &b| texts[a].cmp(&texts[b]));
+        let mut ranks = vec![0; texts.len()];
+        for (rank, row) in order.into_iter().enumerate() {
+            ranks[row] = rank as u32;
+        }
+        lock(&self.columns).keep(&key, encode_u32(&ranks).into());
+        Ok(ranks)
     }
 
     /// Reasons of the plan being built, where its selection is in memory.

@@ -222,7 +222,7 @@ pub struct Manifest {
     pub bytes: u64,
     pub seconds: f64,
     pub peak_memory_bytes: u64,
-    /// Seconds since 1970.
+    /// Milliseconds since 1970.
     pub created: u64,
     /// Version of the program that computed it.
     pub program: String,
@@ -292,7 +292,7 @@ impl Store {
             bytes: bytes.len() as u64,
             seconds: measured.seconds,
             peak_memory_bytes: measured.peak_memory_bytes,
-            created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             summary: measured.summary,
             key,

@@ -17,7 +17,7 @@ const SCHEMA: &str = "
         instruction TEXT NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL);
     CREATE INDEX samples_id ON samples(id);
     CREATE VIRTUAL TABLE texts USING fts5(
-        instruction, input, output, content='samples', content_rowid='row', tokenize='unicode61');
+        instruction, input, output, content='samples', content_rowid='row', tokenize='unicode61', prefix='1 2');
     CREATE TABLE stages(
         stage TEXT PRIMARY KEY, key TEXT NOT NULL, inputs TEXT NOT NULL, seconds REAL NOT NULL,
         peak_memory_bytes INTEGER NOT NULL) WITHOUT ROWID;

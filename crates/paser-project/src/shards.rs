@@ -191,11 +191,17 @@ mod tests {
         let again = Job::open(place.path(), plan).unwrap();
         assert_eq!(again.finished(0).unwrap().1, columns(0.5));
         assert!(again.finished(2).is_none());
-        // A shard that was cut short is computed again, marker or not.
+        // A shard whose bytes are not those of its marker is computed again.
         let path = again.shard_path(1);
         let bytes = fs_err::read(&path).unwrap();
         fs_err::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert!(again.finished(1).is_none());
+        let mut turned = bytes.clone();
+        *turned.last_mut().unwrap() ^= 1;
+        fs_err::write(&path, &turned).unwrap();
+        assert!(again.finished(1).is_none());
+        fs_err::write(&path, &bytes).unwrap();
+        assert!(again.finished(1).is_some());
         // A shard without its marker was not finished.
         fs_err::remove_file(again.marker_path(0)).unwrap();
         assert!(again.finished(0).is_none());

@@ -207,6 +207,12 @@ pub(crate) fn label(session: &Session) -> String {
     if encoder.is_empty() {
         return "TF-IDF + SVD".to_owned();
     }
-    let name = encoder.split('@').next().unwrap_or(&encoder).rsplit(['/', '\\']).next().unwrap_or(&encoder);
+    let mut parts = encoder.split('@').next().unwrap_or(&encoder).rsplit(['/', '\\']).filter(|part| !part.is_empty());
+    let name = match (parts.next(), parts.next()) {
+        // A folder that says nothing is named by the one above it.
+        (Some("model" | "encoder"), Some(above)) => above,
+        (Some(name), _) => name,
+        _ => encoder.as_str(),
+    };
     name.strip_prefix("all-").unwrap_or(name).to_owned()
 }
