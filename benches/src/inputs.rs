@@ -103,8 +103,16 @@ pub struct ClusteringInput {
     pub capability: Vec<u32>,
 }
 
-/// Writes the task's inputs. Samples are taken in content-hash order, which is as good as at random.
-pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result<()> {
+/// Writes the task's inputs and removes the results of an earlier call. Samples are taken in content-hash order, which
+/// is as good as at random; the clustering takes `limit` of them, or the whole pool.
+pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize, limit: Option<usize>) -> Result<()> {
+    for file in fs::read_dir(&folders.work)? {
+        let path = file?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if ["ours", "peer"].iter().any(|side| name.starts_with(&format!("{}.{side}.", task.name()))) {
+            fs::remove_file(&path)?;
+        }
+    }
     let pool = folders.pool()?;
     let rows = hash_order(&pool.samples).into_iter().map(|row| row as usize);
     match task {
@@ -134,13 +142,18 @@ pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result
         Task::Clustering => {
             let encoder = SentenceEncoder::load(&folders.encoder()?)?;
             let dimensions = encoder.dimensions();
-            let vectors = folders.work.join("clustering.f32");
+            let all = folders.work.join("vectors.f32");
             let bytes = pool.samples.len() * dimensions * size_of::<f32>();
-            if fs::metadata(&vectors).map_or(0, |file| file.len()) != bytes as u64 {
+            if fs::metadata(&all).map_or(0, |file| file.len()) != bytes as u64 {
                 println!("computing the vectors of {} samples", pool.samples.len());
                 let texts: Vec<String> = pool.samples.iter().map(|sample| sample.question().into_owned()).collect();
-                write_numbers(&vectors, &encoder.encode(&texts, &Silent)?, f32::to_le_bytes)?;
+                write_numbers(&all, &encoder.encode(&texts, &Silent)?, f32::to_le_bytes)?;
             }
+            let all = read_numbers(&all, f32::from_le_bytes)?;
+            let rows: Vec<usize> = rows.take(limit.unwrap_or(usize::MAX)).collect();
+            let vectors: Vec<f32> =
+                rows.iter().flat_map(|row| &all[row * dimensions..(row + 1) * dimensions]).copied().collect();
+            write_numbers(&folders.work.join("clustering.f32"), &vectors, f32::to_le_bytes)?;
             let column = pool
                 .columns
                 .iter()
@@ -148,7 +161,7 @@ pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result
                 .context("the pool's column capability")?;
             let mut names: Vec<String> = Vec::new();
             let mut capability = Vec::new();
-            for row in 0..pool.samples.len() {
+            for &row in &rows {
                 let name = column.values.text(row).unwrap_or_default();
                 let known = names.iter().position(|other| *other == name);
                 capability.push(known.unwrap_or_else(|| {
@@ -156,7 +169,7 @@ pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize) -> Result
                     names.len() - 1
                 }) as u32);
             }
-            let rows = pool.samples.len();
+            let rows = rows.len();
             let input = ClusteringInput { rows, dimensions, clusters: CLUSTERS, neighbours: NEIGHBOURS, capability };
             write_json(folders, "clustering.json", &input)
         }
@@ -202,12 +215,17 @@ pub fn agreement(task: Task, folders: &Folders) -> Result<Value> {
         Task::Clustering => {
             let input: ClusteringInput = read_json(&folders.work, "clustering.json")?;
             let ours = read_numbers(&file("ours", "u32"), u32::from_le_bytes)?;
-            let peer = read_numbers(&file("peer", "u32"), u32::from_le_bytes)?;
-            Ok(json!({
+            let mut agreement = json!({
                 "adjusted_rand_index_ours_and_capability": adjusted_rand_index(&ours, &input.capability),
-                "adjusted_rand_index_peer_and_capability": adjusted_rand_index(&peer, &input.capability),
-                "adjusted_rand_index_ours_and_peer": adjusted_rand_index(&ours, &peer),
-            }))
+            });
+            // A peer that was stopped leaves no labels.
+            if file("peer", "u32").is_file() {
+                let peer = read_numbers(&file("peer", "u32"), u32::from_le_bytes)?;
+                agreement["adjusted_rand_index_peer_and_capability"] =
+                    adjusted_rand_index(&peer, &input.capability).into();
+                agreement["adjusted_rand_index_ours_and_peer"] = adjusted_rand_index(&ours, &peer).into();
+            }
+            Ok(agreement)
         }
     }
 }

@@ -4,14 +4,16 @@
 mod inputs;
 mod ours;
 mod peers;
+mod record;
 mod report;
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,9 +45,15 @@ struct Arguments {
     /// Threads of each side
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Seconds after which a run is stopped; the ratio is then a lower bound
+    #[arg(long, default_value_t = 600)]
+    limit: u64,
     /// Tokens a batch of the scoring pass, for both sides
     #[arg(long, default_value_t = 2048)]
     tokens_per_batch: usize,
+    /// Rows of the pool to cluster, chosen by content hash; all unless said
+    #[arg(long)]
+    rows: Option<usize>,
     #[command(subcommand)]
     inner: Option<Inner>,
 }
@@ -71,7 +79,7 @@ fn main() -> Result<()> {
     let tasks = if arguments.tasks.is_empty() { Task::value_variants() } else { arguments.tasks.as_slice() };
     let mut results = Vec::new();
     for &task in tasks {
-        inputs::prepare(task, &folders, arguments.tokens_per_batch)?;
+        inputs::prepare(task, &folders, arguments.tokens_per_batch, arguments.rows)?;
         let result = compare(task, &folders, &python, &arguments)?;
         println!("{}", report::summary(&result));
         results.push(result);
@@ -85,10 +93,12 @@ impl Arguments {
     fn tasks_line(&self, tasks: &[Task]) -> String {
         let tasks: Vec<&str> = tasks.iter().map(|task| task.name()).collect();
         format!(
-            "{} runs, {} threads, {} tokens a batch: {}",
+            "{} runs of at most {} s, {} threads, {} tokens a batch, {} rows to cluster: {}",
             self.runs,
+            self.limit,
             self.threads,
             self.tokens_per_batch,
+            self.rows.map_or_else(|| "all".to_owned(), |rows| rows.to_string()),
             tasks.join(", ")
         )
     }
@@ -99,7 +109,7 @@ fn compare(task: Task, folders: &inputs::Folders, python: &peers::Python, argume
     let mut sides = [Vec::new(), Vec::new()];
     for run in 0..arguments.runs {
         for (name, side) in ["ours", "peer"].into_iter().zip(&mut sides) {
-            let load = report::load_average();
+            let load = record::load_average();
             let mut command = if name == "ours" {
                 let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
                 command.args(["ours", task.name()]).arg(&folders.work).arg(arguments.threads.to_string());
@@ -107,10 +117,10 @@ fn compare(task: Task, folders: &inputs::Folders, python: &peers::Python, argume
             } else {
                 python.command(task, &folders.work, arguments.threads)
             };
-            let mut figures =
-                measure(&mut command, arguments.threads).with_context(|| format!("{} {name}", task.name()))?;
+            let mut figures = measure(&mut command, arguments.threads, Duration::from_secs(arguments.limit))
+                .with_context(|| format!("{} {name}", task.name()))?;
             figures["load_before"] = load.into();
-            println!("{} {name} run {}: {:.2} s", task.name(), run + 1, figures["seconds"].as_f64().unwrap_or(0.0));
+            println!("{} {name} run {}: {}", task.name(), run + 1, report::time(&figures));
             side.push(figures);
         }
     }
@@ -118,12 +128,28 @@ fn compare(task: Task, folders: &inputs::Folders, python: &peers::Python, argume
     report::result(task, ours, peer, inputs::agreement(task, folders)?)
 }
 
-/// Runs one side; its last line of output is its JSON.
-fn measure(command: &mut Command, threads: usize) -> Result<Value> {
+/// Runs one side; its last line of output is its JSON. One that takes longer than `limit`, loading included, is stopped.
+fn measure(command: &mut Command, threads: usize, limit: Duration) -> Result<Value> {
     for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
         command.env(variable, threads.to_string());
     }
-    let output = command.env("HF_HUB_OFFLINE", "1").env("TOKENIZERS_PARALLELISM", "true").output()?;
+    let started = Instant::now();
+    let mut child = command
+        .env("HF_HUB_OFFLINE", "1")
+        .env("TOKENIZERS_PARALLELISM", "true")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    while child.try_wait()?.is_none() {
+        if started.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(json!({"stopped_after_seconds": limit.as_secs()}));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Both sides print a line or two, less than a pipe holds.
+    let output = child.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         bail!("ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));

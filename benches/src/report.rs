@@ -1,47 +1,68 @@
-//! Figures of a comparison, the machine they were taken on, and the file they are kept in.
+//! Figures of a comparison: ratios, medians, and a line for a person.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result};
-use fs_err as fs;
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::Task;
 use crate::inputs::Folders;
+use crate::record::{self, median};
 
-/// One task's figures: all runs, medians, and peer / ours.
+/// One task's figures: all runs, medians, and peer / ours. A run that was stopped counts with the time it had, so that
+/// `ratio` is a lower bound where only the peer was stopped.
+///
+/// # Errors
+/// One of ours was stopped, or a run lacks its time.
 pub fn result(task: Task, ours: Vec<Value>, peer: Vec<Value>, agreement: Value) -> Result<Value> {
-    let figures = |side: &[Value], key: &str| -> Result<Vec<f64>> {
-        side.iter().map(|run| run[key].as_f64().with_context(|| format!("a run without {key}"))).collect()
+    let stopped = |side: &[Value]| side.iter().filter(|run| !run["stopped_after_seconds"].is_null()).count();
+    ensure!(stopped(&ours) == 0, "{}: a run of ours was stopped; raise --limit", task.name());
+    let figures =
+        |side: &[Value], key: &str| -> Option<Vec<f64>> { side.iter().map(|run| run[key].as_f64()).collect() };
+    let seconds = |side: &[Value]| -> Result<f64> {
+        let times = side.iter().map(|run| run["seconds"].as_f64().or_else(|| run["stopped_after_seconds"].as_f64()));
+        Ok(median(times.collect::<Option<_>>().context("a run without its time")?))
     };
-    let medians = |key| -> Result<(f64, f64)> { Ok((median(figures(&ours, key)?), median(figures(&peer, key)?))) };
-    let (ours_median, peer_median) = medians("seconds")?;
-    let processor_ratio = medians("cpu_seconds").ok().map(|(ours, peer)| peer / ours);
+    let processor_ratio = figures(&ours, "cpu_seconds")
+        .zip(figures(&peer, "cpu_seconds"))
+        .map(|(ours, peer)| median(peer) / median(ours));
+    let (ours_median, peer_median) = (seconds(&ours)?, seconds(&peer)?);
     Ok(json!({
         "task": task.name(),
         "ratio": peer_median / ours_median,
         "ratio_of_processor_time": processor_ratio,
         "ours_median_seconds": ours_median,
         "peer_median_seconds": peer_median,
+        "peer_runs_stopped": stopped(&peer),
         "agreement": agreement,
         "ours": ours,
         "peer": peer,
     }))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+/// The time of one run, for a person.
+pub fn time(run: &Value) -> String {
+    run["seconds"].as_f64().map_or_else(
+        || format!("stopped after {} s", run["stopped_after_seconds"]),
+        |seconds| format!("{seconds:.2} s"),
+    )
 }
 
 /// One line for a person.
 pub fn summary(result: &Value) -> String {
     let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
+    let task = result["task"].as_str().unwrap_or_default();
+    if result["peer_runs_stopped"].as_u64() > Some(0) {
+        return format!(
+            "{task}: at least {:.1} x the peer, which was stopped after {:.0} s (ours {:.2} s, median); {}",
+            number("ratio"),
+            number("peer_median_seconds"),
+            number("ours_median_seconds"),
+            result["agreement"]
+        );
+    }
     format!(
-        "{}: {:.2} x the peer ({:.2} x by processor time; ours {:.2} s, peer {:.2} s, medians); {}",
-        result["task"].as_str().unwrap_or_default(),
+        "{task}: {:.2} x the peer ({:.2} x by processor time; ours {:.2} s, peer {:.2} s, medians); {}",
         number("ratio"),
         number("ratio_of_processor_time"),
         number("ours_median_seconds"),
@@ -50,41 +71,7 @@ pub fn summary(result: &Value) -> String {
     )
 }
 
-/// Average number of running programs over the last minute.
-pub fn load_average() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
-}
-
 /// Keeps all results of one call.
 pub fn keep(folders: &Folders, settings: &str, results: Vec<Value>) -> Result<PathBuf> {
-    let output = |program: &str, arguments: &[&str]| -> Option<String> {
-        let output = Command::new(program).args(arguments).current_dir(&folders.project).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let field = |file: &str, key: &str| -> Option<String> {
-        let text = fs::read_to_string(file).ok()?;
-        let line = text.lines().find(|line| line.starts_with(key))?;
-        Some(line.split_once([':', '='])?.1.trim().trim_matches('"').to_owned())
-    };
-    let date = output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]).unwrap_or_default();
-    let commit = output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "uncommitted".to_owned());
-    let changed = output("git", &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
-    let day = date.replace(':', "").chars().take(15).collect::<String>();
-    let record = json!({
-        "date": date,
-        "commit": commit,
-        "uncommitted_changes": changed,
-        "optimised_build": !cfg!(debug_assertions),
-        "machine": {
-            "processor": field("/proc/cpuinfo", "model name"),
-            "cores": std::thread::available_parallelism().map_or(0, usize::from),
-            "memory": field("/proc/meminfo", "MemTotal"),
-            "system": field("/etc/os-release", "PRETTY_NAME"),
-        },
-        "settings": settings,
-        "results": results,
-    });
-    let file = folders.runs.join(format!("{day}-{commit}.json"));
-    fs::write(&file, serde_json::to_string_pretty(&record)? + "\n")?;
-    Ok(file)
+    record::keep(&folders.project, &folders.runs, "", json!({ "settings": settings, "results": results }))
 }
