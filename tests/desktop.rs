@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use paser_tests::Window;
+use paser_tests::{Served, Window, command};
 
 #[test]
 fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
@@ -40,4 +40,19 @@ fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
 
     let window = Window::on_desktop(state.path(), None, None, (1280, 800), "")?;
     window.is_as_it_was(&left)
+}
+
+#[test]
+fn a_project_that_is_open_elsewhere_is_told_in_the_window() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let demo = state.path().join("mine");
+    let made = command(state.path())?.arg("demo").arg(&demo).output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let owner = Served::start(state.path(), Some(&demo))?;
+    let window = Window::on_desktop(state.path(), Some(&demo), None, (1280, 800), "")?;
+    let told = window.wait("the reason", |state| state["toasts"].as_array().is_some_and(|list| !list.is_empty()))?;
+    ensure!(told["screen"] == "welcome" || told["project"].is_null(), "{told:#}");
+    let (what, pid) = (told["toasts"][0]["what"].as_str().unwrap_or_default(), owner.process_id().to_string());
+    ensure!(what.contains(&pid) && what.contains("mine"), "the window says {what:?}, and the owner is {pid}");
+    Ok(())
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 const LAYERS: [&[&str]; 4] = [
     &["paser-protocol"],
@@ -21,11 +24,13 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Arrows within a layer.
-const NEIGHBOURS: [(&str, &str); 7] = [
+const NEIGHBOURS: [(&str, &str); 9] = [
     ("paser-prune", "paser-model"),
     ("paser-score", "paser-model"),
     ("paser-demo", "paser-prune"),
     ("paser-demo", "paser-model"),
+    ("paser-demo", "paser-score"),
+    ("paser-demo", "paser-select"),
     ("paser-engine", "paser-project"),
     ("paser-cli", "paser-server"),
     ("paser-studio", "paser-server"),
@@ -38,24 +43,57 @@ fn layer(name: &str) -> usize {
     LAYERS.iter().position(|layer| layer.contains(&name)).unwrap_or_else(|| panic!("{name} stands in no layer"))
 }
 
-/// Ordinary dependencies among our crates, by package.
-fn arrows() -> BTreeMap<String, Vec<String>> {
+fn ours(name: &str) -> bool {
+    name.starts_with("paser-") || name == "ui"
+}
+
+/// What a manifest links among our crates: dependencies and build dependencies, those of single targets too. What only
+/// its tests use links nothing.
+fn needs(manifest: &toml::Table) -> BTreeSet<String> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+    let places = targets.filter_map(|(_, target)| target.as_table()).chain([manifest]);
+    let tables = places.flat_map(|place| ["dependencies", "build-dependencies"].map(|kind| place.get(kind)));
+    let named = tables.flatten().filter_map(toml::Value::as_table).flatten().map(|(name, value)| {
+        // `other = { package = "paser-x" }` means paser-x.
+        value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned()
+    });
+    named.filter(|name| ours(name)).collect()
+}
+
+/// Links among our crates, by package.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut manifests = vec![root.join("ui/Cargo.toml"), root.join("src-tauri/Cargo.toml")];
     for entry in fs_err::read_dir(root.join("crates")).unwrap() {
         manifests.push(entry.unwrap().path().join("Cargo.toml"));
     }
-    let ours = |name: &str| name.starts_with("paser-") || name == "ui";
     manifests
         .iter()
         .map(|path| {
             let manifest: toml::Table = fs_err::read_to_string(path).unwrap().parse().unwrap();
             let name = manifest["package"]["name"].as_str().unwrap().to_owned();
-            let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
-            let needs = dependencies.into_iter().flat_map(|table| table.keys().filter(|key| ours(key)).cloned());
-            (name, needs.collect())
+            (name, needs(&manifest))
         })
         .collect()
+}
+
+#[test]
+fn every_kind_of_link_is_an_arrow() {
+    let manifest = "
+        [dependencies]
+        paser-a.workspace = true
+        serde = \"1\"
+        alias = { package = \"paser-b\", path = \"b\" }
+        [build-dependencies]
+        paser-c = { path = \"c\" }
+        [target.'cfg(unix)'.dependencies]
+        ui.workspace = true
+        [target.'cfg(windows)'.build-dependencies]
+        paser-d.workspace = true
+        [dev-dependencies]
+        paser-e.workspace = true";
+    let found = needs(&manifest.parse().unwrap());
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["paser-a", "paser-b", "paser-c", "paser-d", "ui"]);
 }
 
 #[test]

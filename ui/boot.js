@@ -1,6 +1,23 @@
-// Starts the window, keeps the browser's own keys away from it, restarts it after a lost WebGL context, and says so in
-// HTML when it stopped.
+// Starts the window, takes the token out of the address bar, keeps the browser's own keys away from the window, restarts
+// it after a lost WebGL context, and says so in HTML when it stopped.
 import init, { Studio } from './ui.js';
+
+// The token opens the engine to whoever reads it: it stays in this tab and leaves address bar, history and bookmarks. A
+// reload finds it again, and an address with a new token replaces it. `web.rs` reads both names.
+function keepDoor() {
+  const query = new URLSearchParams(location.search);
+  if (!query.has('token')) return;
+  try {
+    for (const name of ['engine', 'token']) {
+      sessionStorage.setItem(`paser-${name}`, query.get(name) ?? '');
+      query.delete(name);
+    }
+    history.replaceState(null, '', location.pathname + (query.size ? `?${query}` : '') + location.hash);
+  } catch (error) {
+    console.warn(error); // A browser that keeps nothing needs the address as it is.
+  }
+}
+keepDoor();
 
 const byId = (id) => document.getElementById(id);
 let running = null;

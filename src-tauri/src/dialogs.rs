@@ -1,13 +1,11 @@
 //! Native file dialogs by rfd. The window has a path field beside each, because a machine without a desktop portal
 //! opens no dialog and reports nothing.
 
-use std::env;
-
 use rfd::AsyncFileDialog;
 use serde::Deserialize;
 use tauri::WebviewWindow;
 
-/// Answers every dialog in tests: the path that a person would have chosen.
+/// Answers every dialog in tests: the path that a person would have chosen. Programs for people do not look at it.
 const FAKE_DIALOG: &str = "PASER_FAKE_DIALOG";
 
 /// What is to be chosen, in the window's words.
@@ -26,7 +24,7 @@ pub enum PickKind {
 /// Lets a person choose a path. None: cancelled.
 #[tauri::command]
 pub async fn pick(window: WebviewWindow, kind: PickKind, title: String) -> Option<String> {
-    if let Ok(path) = env::var(FAKE_DIALOG) {
+    if let Some(path) = super::for_tests(FAKE_DIALOG) {
         return Some(path);
     }
     let dialog = AsyncFileDialog::new().set_title(title).set_parent(&window);

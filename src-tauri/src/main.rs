@@ -8,13 +8,12 @@
 
 mod dialogs;
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{env, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use paser_engine::{Studio, StudioOptions};
-use paser_protocol::Request;
-use paser_server::Server;
-use tauri::{Manager as _, WebviewUrl, WebviewWindowBuilder};
+use paser_server::{Port, Server};
+use tauri::{Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
 
 /// Pages of the shell, as the three platforms name them.
 const SHELL_ORIGINS: [&str; 2] = ["tauri://localhost", "http://tauri.localhost"];
@@ -22,18 +21,23 @@ const SHELL_ORIGINS: [&str; 2] = ["tauri://localhost", "http://tauri.localhost"]
 /// Appended to the window's address by tests, to open it in a known state.
 const QUERY: &str = "PASER_WINDOW_QUERY";
 
+/// A variable that only builds with debug assertions, which tests use, look at.
+fn for_tests(variable: &str) -> Option<String> {
+    if cfg!(debug_assertions) { env::var(variable).ok() } else { None }
+}
+
 fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let studio = Arc::new(Studio::new(StudioOptions::default()));
     if let Some(folder) = env::args_os().nth(1) {
-        let folder = PathBuf::from(folder);
-        studio.handle(Request::OpenProject { path: folder.display().to_string() })?;
+        // A person who double-clicked sees no stderr: what keeps the project from opening stands in the window.
+        studio.open_at_start(Path::new(&folder));
     }
-    let server = Server::start(Arc::clone(&studio), 0, &SHELL_ORIGINS)?;
-    let query = env::var(QUERY).map(|more| format!("&{more}")).unwrap_or_default();
+    let server = Server::start(Arc::clone(&studio), Port::Free, &SHELL_ORIGINS)?;
+    let query = for_tests(QUERY).map(|more| format!("&{more}")).unwrap_or_default();
     let page = format!("index.html?engine={}&token={}{query}", server.base(), server.token());
 
-    tauri::Builder::default()
+    let program = tauri::Builder::default()
         .invoke_handler(tauri::generate_handler![dialogs::pick])
         .setup(move |app| {
             WebviewWindowBuilder::new(app, "main", WebviewUrl::App(page.into()))
@@ -44,8 +48,13 @@ fn main() -> anyhow::Result<()> {
             app.manage(server);
             Ok(())
         })
-        .run(tauri::generate_context!())
+        .build(tauri::generate_context!())
         .context("the window could not be opened. `paser serve` shows the same window in a browser")?;
-    studio.shut_down();
+    // `run` ends the process by itself: this is the last moment to stop a run and free the project.
+    program.run(move |_, event| {
+        if matches!(event, RunEvent::Exit) {
+            studio.shut_down();
+        }
+    });
     Ok(())
 }

@@ -68,6 +68,13 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// The driver's process; the browser's are its children.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Driver {
     fn drop(&mut self) {
         // Already gone is what we want.
@@ -129,6 +136,15 @@ impl Session {
     /// What the script throws.
     pub fn script(&self, code: &str, arguments: &[Value]) -> Result<Value> {
         self.call("POST", "/execute/sync", &json!({ "script": code, "args": arguments }))
+    }
+
+    /// Runs a script at the start of every page from now on, before the page's own (Chromium only).
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn before_every_page(&self, code: &str) -> Result<()> {
+        let command = "Page.addScriptToEvaluateOnNewDocument";
+        self.call("POST", "/goog/cdp/execute", &json!({ "cmd": command, "params": { "source": code } })).map(drop)
     }
 
     /// Presses and releases the left button at page coordinates.

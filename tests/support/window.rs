@@ -13,17 +13,23 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{Driver, Screen, Session, programs, webdriver};
 
 /// Longest wait for the window to reach a state: a first frame took nine seconds on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Fields in this order: the session closes before its driver, the driver before the screen.
+/// WebDriver's code point.
+const CONTROL: char = '\u{e009}';
+
+/// Fields in this order: the session closes before its driver, the driver before screen and profile.
 pub struct Window {
     pub session: Session,
-    _driver: Driver,
+    driver: Driver,
     _screen: Option<Screen>,
+    /// The browser's profile, removed after it.
+    _profile: Option<TempDir>,
 }
 
 impl Window {
@@ -32,27 +38,58 @@ impl Window {
     /// # Errors
     /// Browser or driver are missing, or the page does not start.
     pub fn in_browser(url: &str, width: u32, height: u32, query: &str) -> Result<Self> {
+        let window = Self::blank(width, height, &[])?;
+        window.open(url, query)?;
+        Ok(window)
+    }
+
+    /// An empty page in Chromium, started with further switches.
+    ///
+    /// # Errors
+    /// Browser or driver are missing.
+    pub fn blank(width: u32, height: u32, switches: &[&str]) -> Result<Self> {
         let port = webdriver::free_port()?;
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}"));
         let driver = Driver::start(command, port)?;
-        let profile = tempfile::tempdir()?.keep();
-        let session = driver.session(&json!({
-            "browserName": "chrome",
-            "goog:chromeOptions": { "args": [
-                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars",
-                "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-                "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                format!("--window-size={width},{height}"), format!("--user-data-dir={}", profile.display()),
-            ] },
-        }))?;
+        let place = tempfile::tempdir()?;
+        let (size, profile) =
+            (format!("--window-size={width},{height}"), format!("--user-data-dir={}", place.path().display()));
+        let mut all = vec![
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--use-gl=angle",
+            "--use-angle=swiftshader",
+            "--enable-unsafe-swiftshader",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &size,
+            &profile,
+        ];
+        all.extend(switches);
+        let session = driver.session(&json!({ "browserName": "chrome", "goog:chromeOptions": { "args": all } }))?;
         // The headless window's own frame takes a part of --window-size: the page's size is what counts here.
         session.open("about:blank")?;
         session.resize_page(width, height)?;
-        session.open(&format!("{url}&e2e=1{query}"))?;
-        let window = Self { session, _driver: driver, _screen: None };
-        window.wait("the first frame", |state| state.is_object())?;
-        Ok(window)
+        Ok(Self { session, driver, _screen: None, _profile: Some(place) })
+    }
+
+    /// Opens the page of `paser serve` in this browser and waits for its first frame.
+    ///
+    /// # Errors
+    /// The page does not start.
+    pub fn open(&self, url: &str, query: &str) -> Result<()> {
+        self.session.open(&format!("{url}&e2e=1{query}"))?;
+        self.wait("the first frame", |state| state.is_object()).map(drop)
+    }
+
+    /// The driver's process; the browser's are its children.
+    pub fn process_id(&self) -> u32 {
+        self.driver.process_id()
     }
 
     /// The desktop program on a screen of its own; `dialog` is what every file dialog answers.
@@ -90,7 +127,7 @@ impl Window {
             "browserName": "wry",
             "tauri:options": { "application": application, "args": arguments },
         }))?;
-        let window = Self { session, _driver: driver, _screen: Some(screen) };
+        let window = Self { session, driver, _screen: Some(screen), _profile: None };
         window.wait("the first frame", |state| state.is_object())?;
         Ok(window)
     }
@@ -130,6 +167,32 @@ impl Window {
         let corners = state["rects"][name].as_array().context("no rectangle")?;
         let corner = |index: usize| corners.get(index).and_then(Value::as_f64).ok_or_else(|| anyhow!("no corner"));
         Ok([corner(0)?, corner(1)?, corner(2)?, corner(3)?])
+    }
+
+    /// Puts `text` in the place of what stands in a named text field.
+    ///
+    /// # Errors
+    /// It is not on screen.
+    pub fn type_into(&self, name: &str, text: &str) -> Result<()> {
+        self.click(name)?;
+        self.session.keys(&[CONTROL], "a")?;
+        self.session.keys(&[], text)
+    }
+
+    /// Whether these words, whole, stand on the page now.
+    ///
+    /// # Errors
+    /// The page is gone.
+    pub fn shows(&self, words: &str) -> Result<bool> {
+        let nodes = self.session.script("return [window.__a11y || [], innerWidth, innerHeight]", &[])?;
+        let page = [nodes[1].as_f64().unwrap_or_default(), nodes[2].as_f64().unwrap_or_default()];
+        let inside = |rect: &Value| {
+            let corner = |index: usize| rect[index].as_f64().unwrap_or(f64::NAN);
+            corner(0) >= 0.0 && corner(1) >= 0.0 && corner(2) <= page[0] && corner(3) <= page[1]
+        };
+        Ok(nodes[0].as_array().is_some_and(|nodes| {
+            nodes.iter().any(|node| node["text"].as_str() == Some(words) && inside(&node["rect"]))
+        }))
     }
 
     /// Clicks a named widget in its middle.

@@ -6,17 +6,16 @@ use std::{cell::RefCell, rc::Rc};
 use egui::{Rect, Ui, pos2};
 
 use crate::{
-    command::Command,
     dialogs::Dialog,
     inbox::Message,
     map::gl::Gl,
     saved::Saved,
-    state::{AppState, Ask, For, Screen},
+    state::{AppState, Ask, For, Link, Screen},
     theme,
     transport::{Incoming, Transport},
-    views::{self, map::MapView},
+    views::{self, form::Form, map::MapView},
 };
-use paser_protocol::Request;
+use paser_protocol::{DownloadView, Failure, Report, Request};
 
 /// Seconds of rest after which a changed plan goes to the engine.
 const PLAN_REST: f64 = 0.25;
@@ -33,6 +32,8 @@ pub struct Host {
     pub force_gl: bool,
     /// The system asks for less motion.
     pub less_motion: bool,
+    /// Every frame begins in the colour of the lines between panes: without a graphics card each layer of ground costs.
+    pub cleared: bool,
 }
 
 pub struct App {
@@ -103,7 +104,9 @@ impl App {
         self.state.rects.clear();
         ctx.set_theme(self.state.mode.preference());
         self.state.dark = ctx.theme() == egui::Theme::Dark;
-        self.receive(&ctx);
+        self.state.wide = ctx.content_rect().width() >= views::explore::WIDE;
+        self.receive();
+        self.drop_files(&ctx);
         views::shortcuts::read(&mut self.state, &ctx);
         self.run_commands(&ctx);
         self.rest(&ctx);
@@ -113,14 +116,16 @@ impl App {
         let ui = &mut page;
         ui.set_clip_rect(whole);
         ui.spacing_mut().item_spacing = egui::Vec2::ZERO;
-        ui.painter().rect_filled(whole, 0.0, crate::widgets::look(ui).line);
+        if !self.host.cleared {
+            ui.painter().rect_filled(whole, 0.0, crate::widgets::look(ui).line);
+        }
         match self.state.screen {
             Screen::Welcome => views::welcome::show(ui, whole, &mut self.state, &mut self.welcome_map),
             Screen::NewProject => views::new_project::show(ui, whole, &mut self.state),
             Screen::Explore => views::explore::show(ui, whole, &mut self.state, &mut self.map),
         }
         views::show_dialog(&ctx, &mut self.state);
-        self.save_downloads();
+        self.save_downloads(&ctx);
         let (now, bottom) = (self.state.now, if self.state.screen == Screen::Explore { 126.0 } else { 34.0 });
         self.state.toasts.show(&ctx, now, bottom);
 
@@ -132,7 +137,7 @@ impl App {
         self.send(&ctx);
     }
 
-    fn receive(&mut self, ctx: &egui::Context) {
+    fn receive(&mut self) {
         let messages = std::mem::take(&mut *self.inbox.borrow_mut());
         let greeted = self.state.hello.is_some();
         for message in messages {
@@ -149,7 +154,6 @@ impl App {
         if !greeted && self.state.hello.is_some() {
             self.reopen();
         }
-        let _ = ctx;
     }
 
     /// Starts where one left: the project that was open when the window closed.
@@ -157,11 +161,25 @@ impl App {
         if self.state.opening.is_some() || self.saved.screen != Screen::Explore {
             return;
         }
-        match self.saved.project.clone() {
-            Some((_, true)) if Command::OpenDemo.enabled(&self.state).is_ok() => self.state.run(Command::OpenDemo),
-            Some((path, false)) if !path.is_empty() => self.state.open_project(path),
-            _ => {}
+        // Another project was asked for, and what kept it from opening stands on the screen.
+        if self.state.hello.as_ref().is_some_and(|hello| hello.trouble.is_some()) {
+            return;
         }
+        if let Some(path) = self.saved.project.clone().filter(|path| !path.is_empty()) {
+            self.state.open_project(path);
+        }
+    }
+
+    /// Files dropped on a page have no path: say what to do instead. The desktop shell sends paths by itself.
+    fn drop_files(&mut self, ctx: &egui::Context) {
+        let Some(file) = ctx.input(|input| input.raw.dropped_files.first().cloned()) else { return };
+        let name = file.path().display().to_string();
+        let advice = "Type its path on the engine's machine, or drop it on the desktop program.";
+        self.state.toasts.report(&Report::new(
+            Failure::Usage,
+            format!("A browser does not tell where {name} lies."),
+            advice,
+        ));
     }
 
     fn run_commands(&mut self, ctx: &egui::Context) {
@@ -186,6 +204,12 @@ impl App {
         }
         if let Some(delay) = self.state.form.rest(self.state.now) {
             ctx.request_repaint_after_secs(delay);
+        }
+        // Without a link everything is asked for once it is back.
+        if self.state.link != Link::Lost
+            && let Some(delay) = self.state.data.try_again(self.state.now)
+        {
+            ctx.request_repaint_after_secs(delay as f32 + 0.01);
         }
         views::new_project::ask(&mut self.state);
     }
@@ -223,22 +247,30 @@ impl App {
         }
     }
 
-    fn save_downloads(&mut self) {
+    fn save_downloads(&mut self, ctx: &egui::Context) {
         if let Some(Dialog::Export(form)) = &mut self.state.dialog
-            && let Some((name, contents)) = form.download.take()
+            && let Some(DownloadView { name, key }) = form.download.take()
         {
-            self.transport.download(&name, &contents);
+            let (transport, inbox, repaint) = (self.transport.clone(), self.inbox.clone(), ctx.clone());
+            self.transport.column(
+                &key,
+                Box::new(move |bytes| match bytes {
+                    Ok(bytes) => transport.download(&name, &bytes),
+                    Err(report) => {
+                        inbox.borrow_mut().push(Message::Reply(For::Export(name), Err(report)));
+                        repaint.request_repaint();
+                    }
+                }),
+            );
         }
     }
 
     /// What tests in a browser read: screen, project, counts, and where named widgets are.
     pub fn summary(&self, ctx: &egui::Context) -> serde_json::Value {
         let state = &self.state;
-        let rects: serde_json::Map<String, serde_json::Value> = state
-            .rects
-            .iter()
-            .map(|(name, rect)| (name.clone(), serde_json::json!([rect.min.x, rect.min.y, rect.max.x, rect.max.y])))
-            .collect();
+        let corners = |rect: &Rect| [rect.min.x, rect.min.y, rect.max.x, rect.max.y];
+        let rects: serde_json::Map<String, serde_json::Value> =
+            state.rects.iter().map(|(name, rect)| (name.clone(), serde_json::json!(corners(rect)))).collect();
         let project = state.project.as_ref().map(|project| {
             serde_json::json!({
                 "name": project.name,
@@ -267,6 +299,26 @@ impl App {
             _ => Vec::new(),
         };
         let camera = self.map.camera();
+        let toasts: Vec<serde_json::Value> = state
+            .toasts
+            .iter()
+            .map(|toast| {
+                serde_json::json!({
+                    "what": toast.what,
+                    "advice": toast.advice,
+                    "failed": toast.failed,
+                    "cut": toast.cut,
+                })
+            })
+            .collect();
+        let form: serde_json::Map<String, serde_json::Value> = Form::FIELDS
+            .iter()
+            .map(|&field| {
+                let remarks = serde_json::json!(state.form.remarks(field));
+                let waiting = state.form.is_waiting(field);
+                (field.name().to_owned(), serde_json::json!({ "remarks": remarks, "waiting": waiting }))
+            })
+            .collect();
         serde_json::json!({
             "screen": state.screen.name(),
             "link": format!("{:?}", state.link),
@@ -283,10 +335,13 @@ impl App {
             "camera": { "centre": camera.centre, "scale": camera.scale, "fitted": camera.fitted },
             "colour": state.colour,
             "dialog": state.dialog.as_ref().map(|dialog| format!("{dialog:?}").split([' ', '(']).next().unwrap_or("").to_owned()),
-            "toasts": state.toasts.texts(),
+            "toasts": toasts,
+            "last_run": state.last_run.as_ref().map(|(text, well)| serde_json::json!({ "text": text, "well": well })),
+            "form": form,
             "dark": ctx.theme() == egui::Theme::Dark,
             "pixels_per_point": ctx.pixels_per_point(),
             "painter": self.map.painter(),
+            "map_points": self.map.count(),
             "rects": rects,
         })
     }

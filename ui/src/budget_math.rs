@@ -1,7 +1,7 @@
 //! Quotas in the window while the budget is dragged, by the same function as the engine's (`method.md` 2, "Budget"),
 //! and the ledger as a waterfall that always sums. Everything here is arithmetic over a few dozen clusters.
 
-use paser_protocol::{Budget, ClusterView, LedgerRow, SelectionPlan, ShortfallReason, Strategy, Weight};
+use paser_protocol::{Budget, ClusterView, Damage, LedgerRow, SelectionPlan, ShortfallReason, Strategy, Weight};
 use paser_select::{ClusterWeight, quotas};
 
 /// One cluster's quota before the engine has answered.
@@ -52,21 +52,16 @@ pub fn provisional(clusters: &[ClusterView], plan: &SelectionPlan, samples: u64)
             };
             ClusterWeight {
                 cds: match plan.damage {
-                    paser_protocol::Damage::Whole => cluster.cds,
-                    paser_protocol::Damage::AfterFirstToken => cluster.cds_rest.or(cluster.cds),
+                    Damage::Whole => cluster.cds,
+                    Damage::AfterFirstToken => cluster.cds_rest,
                 },
                 size: cluster.samples,
                 eligible: eligible.saturating_sub(pinned),
                 pinned,
-                emphasis: 1.0,
             }
         })
         .collect();
-    let weight = match (plan.strategy, plan.weight) {
-        (Strategy::PaserNoCdais, _) | (_, Weight::Uniform) => paser_select::Weight::Uniform,
-        (_, Weight::Cds) => paser_select::Weight::Cds,
-        (_, Weight::CdsXSize) => paser_select::Weight::CdsXSize,
-    };
+    let weight = if plan.strategy == Strategy::PaserNoCdais { Weight::Uniform } else { plan.weight };
     Some(match quotas(&weights, weight, plan.budget.resolve(samples)) {
         Ok(spread) => Provisional {
             total: spread.total,
@@ -150,6 +145,7 @@ impl Waterfall {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn row(raw: f64, cap: u64, quota: u64, taken: u64, refilled: u64, shortfall: u64) -> LedgerRow {
@@ -176,6 +172,35 @@ mod tests {
             unscorable: 0,
             tokens: 0,
         }
+    }
+
+    /// What counts is the damage after the first token; a cluster in which no response has a second one has none, here as
+    /// in the selection.
+    #[test]
+    fn a_cluster_without_second_tokens_has_no_weight() {
+        let cluster = |cluster, cds_rest| ClusterView {
+            cluster,
+            name: String::new(),
+            colour: cluster,
+            samples: 50,
+            tokens: 500,
+            cds: Some(0.3),
+            cds_low: None,
+            cds_high: None,
+            cds_rest,
+            scored: 50,
+            eligible: 50,
+            eligible_tokens: 1000,
+            pinned: 0,
+            pinned_tokens: 0,
+            concepts: Vec::new(),
+            centre: [0.0; 2],
+            histogram: Vec::new(),
+        };
+        let plan =
+            SelectionPlan { damage: Damage::AfterFirstToken, budget: Budget::Samples(20), ..SelectionPlan::default() };
+        let found = provisional(&[cluster(0, None), cluster(1, Some(0.1))], &plan, 100).unwrap();
+        assert_eq!(found.rows.iter().map(|row| row.quota).collect::<Vec<_>>(), [0, 20]);
     }
 
     #[test]

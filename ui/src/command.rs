@@ -40,6 +40,7 @@ pub enum Command {
     ColourCluster,
     ColourDamage,
     ColourTaken,
+    ToggleContents,
     ToggleDamage,
     ToggleTable,
     ToggleInspector,
@@ -80,7 +81,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -114,6 +115,7 @@ impl Command {
         Self::ColourCluster,
         Self::ColourDamage,
         Self::ColourTaken,
+        Self::ToggleContents,
         Self::ToggleDamage,
         Self::ToggleTable,
         Self::ToggleInspector,
@@ -195,6 +197,7 @@ impl Command {
             Self::ColourCluster => "Colour by cluster",
             Self::ColourDamage => "Colour by damage",
             Self::ColourTaken => "Colour by taken or not",
+            Self::ToggleContents => "Fold the contents",
             Self::ToggleDamage => "Fold the damage panel",
             Self::ToggleTable => "Fold the table",
             Self::ToggleInspector => "Fold the inspector",
@@ -238,6 +241,7 @@ impl Command {
             Self::ToolHand => "drag moves the map",
             Self::ToolBox => "drag brushes the samples inside",
             Self::ColourCluster | Self::ColourDamage | Self::ColourTaken => "of the map",
+            Self::ToggleContents => "or unfold it: pool, clusters, frozen selections, models",
             Self::ToggleDamage | Self::ToggleTable | Self::ToggleInspector | Self::ToggleLedger => "or unfold it",
             Self::ShowDamage => "bars with intervals, worst first",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
@@ -249,6 +253,7 @@ impl Command {
     pub fn shortcut(self) -> Option<KeyboardShortcut> {
         let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
         let ctrl = |key| Some(KeyboardShortcut::new(CTRL, key));
+        let shift = |key| Some(KeyboardShortcut::new(Modifiers::SHIFT, key));
         match self {
             Self::OpenProject => ctrl(Key::O),
             Self::Undo => ctrl(Key::Z),
@@ -256,6 +261,9 @@ impl Command {
             Self::Pin => plain(Key::P),
             Self::Exclude => plain(Key::X),
             Self::Release => plain(Key::R),
+            Self::BrushPin => shift(Key::P),
+            Self::BrushExclude => shift(Key::X),
+            Self::BrushRelease => shift(Key::R),
             Self::Back => plain(Key::Escape),
             Self::Freeze => ctrl(Key::S),
             Self::Export => ctrl(Key::E),
@@ -271,6 +279,7 @@ impl Command {
             Self::ColourCluster => plain(Key::C),
             Self::ColourDamage => plain(Key::D),
             Self::ColourTaken => plain(Key::S),
+            Self::ToggleContents => plain(Key::N),
             Self::ToggleDamage => plain(Key::OpenBracket),
             Self::ToggleTable => plain(Key::Backslash),
             Self::ToggleInspector => plain(Key::CloseBracket),
@@ -318,16 +327,20 @@ impl Command {
         let curation = project.map(|project| &project.curation);
         let brushed = *state.focus.brush() != crate::state::Brush::Nothing;
         let quiet = || need(project.is_none_or(|project| project.job.is_none()), "a job is running");
+        let free = || {
+            need(state.opening.is_none(), "a project is being opened")?;
+            need(!state.closing, "the project before is being closed")
+        };
         match self {
-            Self::OpenDemo => need(
-                state.hello.as_ref().is_some_and(|hello| hello.demo.is_some()) && state.opening.is_none(),
-                "the demo is not there",
-            ),
+            Self::OpenDemo => {
+                need(state.hello.as_ref().is_some_and(|hello| hello.demo.is_some()), "the demo is not there")?;
+                free()
+            }
             Self::DemoAgain => {
                 need(project.is_some_and(|project| project.demo), "only in the demo")?;
                 quiet()
             }
-            Self::NewProject | Self::OpenProject => need(state.opening.is_none(), "a project is being opened"),
+            Self::NewProject | Self::OpenProject => free(),
             Self::Palette | Self::Shortcuts | Self::Theme | Self::Larger | Self::Smaller | Self::ActualSize => Ok(()),
             Self::Back => Ok(()),
             _ if project.is_none() => Err("open a project first"),

@@ -1,6 +1,6 @@
-//! What can lie over the screen, one at a time: palette, sheet of shortcuts, and the three small forms.
+//! What can lie over the screen, one at a time: palette, sheet of shortcuts, and the small forms.
 
-use paser_protocol::{ExportFormat, ExportedView};
+use paser_protocol::{DownloadView, ExportFormat, ExportedView};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {
@@ -10,6 +10,10 @@ pub enum Dialog {
     },
     Shortcuts,
     Freeze {
+        name: String,
+    },
+    /// A frozen selection goes for good: asked once more.
+    Discard {
         name: String,
     },
     Export(ExportForm),
@@ -31,8 +35,8 @@ pub struct ExportForm {
     pub path: String,
     pub waiting: bool,
     pub done: Option<ExportedView>,
-    /// A file to be handed to the person: name and contents.
-    pub download: Option<(String, String)>,
+    /// A file to be fetched and handed to the person.
+    pub download: Option<DownloadView>,
 }
 
 impl Default for ExportForm {

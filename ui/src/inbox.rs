@@ -1,12 +1,15 @@
 //! Replies, columns and events on their way into the state. The only place that reads them.
 
-use paser_protocol::{Event, Reply, Report, Request, SourceKind};
+use std::{collections::BTreeSet, rc::Rc};
+
+use paser_protocol::{CurationView, Event, Failure, ProjectView, Reply, Report, Request, SourceKind};
 
 use crate::{
+    command::Command,
     data::Shape,
     dialogs::Dialog,
     format,
-    state::{AppState, Ask, Field, For, Link, PickFor, Screen},
+    state::{AppState, Field, For, Link, PickFor, Screen},
     transport::Incoming,
 };
 
@@ -18,14 +21,51 @@ pub enum Message {
     Incoming(Incoming),
 }
 
+/// Ends of file names that are pools.
+const POOLS: [&str; 5] = ["json", "jsonl", "ndjson", "csv", "parquet"];
+
+/// Ascending, so that rows are found in them quickly.
+fn sorted(mut curation: CurationView) -> CurationView {
+    curation.pinned.sort_unstable();
+    curation.excluded.sort_unstable();
+    curation
+}
+
+/// What the models' values of a sample depend on, besides the sample.
+fn scores_of(project: &ProjectView) -> [Option<&str>; 4] {
+    let scores = project.columns.iter().find(|column| column.name == "jsd").map(|column| column.key.as_str());
+    [scores, Some(&project.dense), Some(&project.pruned), Some(&project.template)]
+}
+
+/// What the map's colours and signs depend on, besides columns.
+#[derive(PartialEq)]
+struct Marks<'a> {
+    pinned: &'a [u32],
+    excluded: &'a [u32],
+    scale: u64,
+    /// Id, colour, and the bits of the damage.
+    clusters: Vec<(u32, u32, Option<u64>)>,
+}
+
+impl<'a> Marks<'a> {
+    fn of(project: &'a ProjectView) -> Self {
+        Self {
+            pinned: &project.curation.pinned,
+            excluded: &project.curation.excluded,
+            scale: project.damage_scale.to_bits(),
+            clusters: project.clusters.iter().map(|c| (c.cluster, c.colour, c.cds.map(f64::to_bits))).collect(),
+        }
+    }
+}
+
 impl AppState {
     pub(crate) fn receive(&mut self, message: Message) {
         match message {
             Message::Reply(what, Ok(reply)) => self.reply(what, *reply),
             Message::Reply(what, Err(report)) => self.refused(&what, &report),
-            Message::Column(key, shape, Ok(bytes)) => self.data.column_arrived(&key, shape, Some(bytes)),
-            Message::Column(key, shape, Err(report)) => {
-                self.data.column_arrived(&key, shape, None);
+            Message::Column(key, shape, Ok(bytes)) => self.data.column_arrived(&key, shape, bytes),
+            Message::Column(key, _, Err(report)) => {
+                self.data.column_failed(&key, self.now);
                 self.toasts.report(&report);
             }
             Message::Picked(what, Ok(Some(path))) => self.picked(what, path),
@@ -33,6 +73,7 @@ impl AppState {
             Message::Picked(_, Err(report)) => self.toasts.report(&report),
             Message::Incoming(Incoming::Connected(open)) => self.connected(open),
             Message::Incoming(Incoming::Event(event)) => self.event(event),
+            Message::Incoming(Incoming::Dropped(paths)) => self.dropped(&paths),
         }
     }
 
@@ -41,6 +82,7 @@ impl AppState {
         self.link = if open { Link::Open } else { Link::Lost };
         if again {
             // Events were missed: look again.
+            self.data.forget_failures();
             self.ask(Request::Hello, For::Hello);
             if self.project.is_some() {
                 self.ask_project();
@@ -64,16 +106,16 @@ impl AppState {
             }
             Event::Job { job } => {
                 if let Some(project) = &mut self.project {
-                    project.job = Some(job);
+                    Rc::make_mut(project).job = Some(job);
                 }
             }
             Event::Finished { report, seconds } => {
                 if let Some(project) = &mut self.project {
-                    project.job = None;
+                    Rc::make_mut(project).job = None;
                 }
                 match report {
                     Some(report) => {
-                        self.last_run = Some((report.what.clone(), false));
+                        self.last_run = Some((report.to_string(), false));
                         self.toasts.report(&report);
                     }
                     None => self.last_run = Some((format!("done in {}", format::duration(seconds)), true)),
@@ -92,48 +134,52 @@ impl AppState {
     fn reply(&mut self, what: For, reply: Reply) {
         match (what, reply) {
             (For::Hello, Reply::Hello(hello)) => {
-                let open = hello.open && self.project.is_none();
+                // Only the first greeting goes to what is open; a later one would take the person from where they are.
+                let open = hello.open && self.hello.is_none() && self.project.is_none();
+                if let Some(report) = hello.trouble.as_ref().filter(|_| self.hello.is_none()) {
+                    self.toasts.report(report);
+                }
                 self.hello = Some(hello);
                 if open {
                     self.opening = Some("the open project".to_owned());
                     self.ask(Request::Project, For::Open);
                 }
             }
+            (For::Close, _) => self.closed(),
             (For::Open, Reply::Project(project)) => {
                 self.opening = None;
-                self.take_project(project, true);
+                self.take_project(*project, true);
                 self.screen = Screen::Explore;
                 self.dialog = None;
             }
             (For::Open, Reply::Done) => self.ask(Request::Project, For::Open),
             (_, Reply::Project(project)) => {
                 self.project_asked = false;
-                self.take_project(project, false);
+                self.take_project(*project, false);
             }
             (For::Select(number), Reply::Selection(selection)) if number == self.build.newest => {
                 self.build.waiting = false;
                 self.build.selection = Some(*selection);
                 self.build.provisional = None;
-                self.marks_version += 1;
                 self.table.requery();
                 self.data.samples_stale();
                 self.saved = Some(self.wall);
             }
             (For::Query(number), Reply::Rows { key, count }) => self.table.answered(number, key, count),
-            (For::Texts, Reply::Texts(rows)) => {
-                self.data.texts.extend(rows.into_iter().map(|text| (text.row, text)));
+            (For::Texts(generation, _), Reply::Texts(rows)) if generation == self.data.generation => {
+                self.data.texts_arrived(rows);
             }
-            (For::Sample(row), Reply::Sample(sample)) => {
-                self.data.samples.insert(row, std::rc::Rc::new(*sample));
+            (For::Sample(generation, row), Reply::Sample(sample)) if generation == self.data.generation => {
+                self.data.sample_arrived(row, *sample);
             }
-            (For::Tokens(row), Reply::Tokens(tokens)) => {
-                self.data.tokens.insert(row, Ok(std::rc::Rc::new(tokens)));
+            (For::Tokens(generation, row), Reply::Tokens(tokens)) if generation == self.data.generation => {
+                self.data.tokens.insert(row, Ok(Rc::new(tokens)));
             }
             (For::Probe(field), Reply::Probed(remarks)) => self.form.probed(field, remarks),
             (For::Estimate(number), Reply::Estimate(estimate)) => self.form.estimated(number, Ok(estimate)),
             (For::Curate, Reply::Curation(curation)) => {
                 if let Some(project) = &mut self.project {
-                    project.curation = curation;
+                    Rc::make_mut(project).curation = sorted(curation);
                 }
                 self.marks_version += 1;
                 self.saved = Some(self.wall);
@@ -145,28 +191,39 @@ impl AppState {
                 self.toasts.say(now, format!("Frozen as {name}"), "It stays as it is; go on building the next one.");
                 self.ask_project();
             }
-            (For::Export(path), Reply::Exported(exported)) => self.exported(&path, exported),
+            (For::Discard(name), _) => {
+                let now = self.now;
+                self.dialog = None;
+                self.toasts.say(now, format!("Discarded {name}"), "");
+                self.ask_project();
+            }
+            (For::Export(_), Reply::Exported(exported)) => self.exported(exported),
             _ => {}
         }
     }
 
-    fn exported(&mut self, path: &str, exported: paser_protocol::ExportedView) {
+    fn exported(&mut self, exported: paser_protocol::ExportedView) {
         if let Some(Dialog::Export(form)) = &mut self.dialog {
             form.waiting = false;
-            if let Some(contents) = &exported.download {
-                let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
-                form.download = Some((name, contents.clone()));
-            }
+            form.download = exported.download.clone();
             form.done = Some(exported);
         }
     }
 
+    /// The project was let go: what is recent now, and what else can be opened.
+    fn closed(&mut self) {
+        self.closing = false;
+        self.ask(Request::Hello, For::Hello);
+    }
+
     /// A new view of the project. `fresh`: another project than the one before.
-    fn take_project(&mut self, project: Box<paser_protocol::ProjectView>, fresh: bool) {
-        let fresh = fresh || self.project.as_ref().is_none_or(|old| old.path != project.path);
-        let old_revision = self.project.as_ref().map(|old| old.revision);
+    fn take_project(&mut self, mut project: ProjectView, fresh: bool) {
+        project.curation = sorted(project.curation);
+        let old = self.project.take();
+        let fresh = fresh || old.as_ref().is_none_or(|old| old.path != project.path);
+        let same = old.as_ref().filter(|_| !fresh);
         if fresh {
-            self.data = crate::data::Data::default();
+            self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.table = crate::views::table::TableState::default();
@@ -177,27 +234,29 @@ impl AppState {
                 (self.table.sort, self.table.descending) = ("ies".to_owned(), true);
             }
         }
-        let mut keep: std::collections::BTreeSet<String> =
-            project.columns.iter().map(|column| column.key.clone()).collect();
-        keep.extend(self.build.selection.as_ref().map(|selection| selection.reason_column.clone()));
-        keep.extend(self.table.key().map(str::to_owned));
-        if let Some(demo) = self.hello.as_ref().and_then(|hello| hello.demo.as_ref()) {
-            keep.extend([demo.positions.clone(), demo.damage.clone()]);
+        if let Some(old) = same {
+            let sizes = |project: &ProjectView| -> Vec<_> {
+                project.clusters.iter().map(|cluster| (cluster.cluster, cluster.samples)).collect()
+            };
+            if old.pool.key != project.pool.key {
+                self.data.pool_changed();
+                self.focus = self.focus.forgotten();
+            } else if scores_of(old) != scores_of(&project) {
+                self.data.scores_changed();
+            }
+            if sizes(old) != sizes(&project) {
+                self.focus.set_brush(crate::state::Brush::Nothing);
+            }
         }
-        let clusters_changed = self.project.as_ref().is_none_or(|old| {
-            old.clusters
-                .iter()
-                .map(|c| (c.cluster, c.samples))
-                .ne(project.clusters.iter().map(|c| (c.cluster, c.samples)))
-        });
-        if clusters_changed && !fresh {
-            self.focus.set_brush(crate::state::Brush::Nothing);
+        if same.is_none_or(|old| Marks::of(old) != Marks::of(&project)) {
+            self.marks_version += 1;
         }
-        self.project = Some(project);
-        self.data.forget_columns_but(&keep);
-        self.marks_version += 1;
+        let same_revision = same.is_some_and(|old| old.revision == project.revision);
+        self.data.forget_columns_but(&self.named_columns(&project));
+        self.project = Some(Rc::new(project));
         self.saved = Some(self.wall);
-        if fresh || old_revision != self.project.as_ref().map(|project| project.revision) {
+        if !same_revision {
+            self.data.forget_failures();
             self.data.samples_stale();
             self.table.requery();
         }
@@ -205,6 +264,17 @@ impl AppState {
         if self.build.changed.is_none() && self.build.inputs != Some(self.selection_inputs()) {
             self.select_now();
         }
+    }
+
+    /// Keys of the columns that something on screen may still want.
+    fn named_columns(&self, project: &ProjectView) -> BTreeSet<String> {
+        let mut keep: BTreeSet<String> = project.columns.iter().map(|column| column.key.clone()).collect();
+        keep.extend(self.build.selection.as_ref().map(|selection| selection.reason_column.clone()));
+        keep.extend(self.table.key().map(str::to_owned));
+        if let Some(demo) = self.hello.as_ref().and_then(|hello| hello.demo.as_ref()) {
+            keep.extend([demo.positions.clone(), demo.damage.clone()]);
+        }
+        keep
     }
 
     /// A fingerprint of what decides the selection besides the plan.
@@ -245,6 +315,7 @@ impl AppState {
                     self.screen = Screen::Welcome;
                 }
             }
+            For::Close => self.closed(),
             For::Project => self.project_asked = false,
             For::Select(number) if *number == self.build.newest => {
                 self.build.waiting = false;
@@ -252,9 +323,16 @@ impl AppState {
                 return;
             }
             For::Query(number) => self.table.failed(*number),
-            For::Sample(row) => self.data.samples_failed(*row),
-            For::Tokens(row) => {
-                self.data.tokens.insert(*row, Err(report.clone()));
+            For::Texts(generation, rows) if *generation == self.data.generation => {
+                self.data.texts_failed(rows, self.now);
+            }
+            For::Sample(generation, row) if *generation == self.data.generation => {
+                self.data.sample_failed(*row, self.now);
+            }
+            For::Tokens(generation, row) => {
+                if *generation == self.data.generation {
+                    self.data.tokens.insert(*row, Err(report.clone()));
+                }
                 return;
             }
             For::Probe(field) => {
@@ -290,23 +368,46 @@ impl AppState {
     }
 
     pub(crate) fn open_project(&mut self, path: String) {
+        self.toasts.clear_failures();
         self.opening = Some(path.clone());
         self.ask(Request::OpenProject { path }, For::Open);
     }
 
+    /// Paths that were dropped on the window: a file is a pool, a folder a project or, in the form, what is missing.
+    fn dropped(&mut self, paths: &[String]) {
+        let Some(path) = paths.first().cloned() else { return };
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(&path);
+        let file = name.rsplit_once('.').is_some_and(|(stem, end)| !stem.is_empty() && POOLS.contains(&end));
+        if self.screen == Screen::NewProject {
+            let field = if file { Field::Pool } else { self.form.folder_for() };
+            self.form.set(field, path);
+        } else if let Err(why) = Command::NewProject.enabled(self) {
+            let what = format!("{name} was not opened: {why}.");
+            self.toasts.report(&Report::new(Failure::Usage, what, "Drop it again in a moment."));
+        } else if file {
+            self.dialog = None;
+            self.screen = Screen::NewProject;
+            self.form.set(Field::Pool, path);
+        } else {
+            self.open_project(path);
+        }
+    }
+
     /// Requests for what the views wanted to show.
     pub(crate) fn ask_for_data(&mut self) {
+        let generation = self.data.generation;
         if !self.data.wanted_texts.is_empty() {
             let rows: Vec<u32> = std::mem::take(&mut self.data.wanted_texts).into_iter().collect();
             for rows in rows.chunks(256) {
-                self.outbox.push(Ask::Request(Request::Texts { rows: rows.to_vec() }, For::Texts));
+                let rows = rows.to_vec();
+                self.ask(Request::Texts { rows: rows.clone() }, For::Texts(generation, rows));
             }
         }
         if let Some(row) = self.data.wanted_sample.take() {
-            self.ask(Request::Sample { row }, For::Sample(row));
+            self.ask(Request::Sample { row }, For::Sample(generation, row));
         }
         if let Some(row) = self.data.wanted_tokens.take() {
-            self.ask(Request::Tokens { row }, For::Tokens(row));
+            self.ask(Request::Tokens { row }, For::Tokens(generation, row));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Carries commands out. The only place where a command turns into requests and changes of the state.
 
+use std::rc::Rc;
+
 use paser_protocol::{Edit, Request, Stage};
 
 use crate::{
@@ -19,6 +21,7 @@ impl AppState {
         }
         match command {
             Command::OpenDemo => {
+                self.toasts.clear_failures();
                 self.opening = Some("the demo".to_owned());
                 self.ask(Request::OpenDemo { fresh: false }, For::Open);
             }
@@ -36,14 +39,18 @@ impl AppState {
             }
             Command::CloseProject => {
                 self.project = None;
+                self.toasts.clear_failures();
                 self.screen = Screen::Welcome;
                 self.dialog = None;
-                self.ask(Request::CloseProject, For::Done);
-                self.ask(Request::Hello, For::Hello);
+                self.closing = true;
+                self.ask(Request::CloseProject, For::Close);
             }
-            Command::Run => self.ask(Request::Run { until: Stage::Select }, For::Done),
+            Command::Run => {
+                self.toasts.clear_failures();
+                self.ask(Request::Run { until: Stage::Select }, For::Done);
+            }
             Command::CancelJob => {
-                if let Some(job) = self.project.as_mut().and_then(|project| project.job.as_mut()) {
+                if let Some(job) = self.project.as_mut().and_then(|project| Rc::make_mut(project).job.as_mut()) {
                     job.cancelling = true;
                 }
                 self.ask(Request::Cancel, For::Done);
@@ -91,6 +98,10 @@ impl AppState {
             Command::ColourCluster => self.colour = ColourBy::Cluster,
             Command::ColourDamage => self.colour = ColourBy::Damage,
             Command::ColourTaken => self.colour = ColourBy::Taken,
+            Command::ToggleContents => {
+                let open = !self.contents_open();
+                self.panels.contents = (open != self.wide).then_some(open);
+            }
             Command::ToggleDamage => self.panels.damage = !self.panels.damage,
             Command::ToggleTable => self.panels.table = !self.panels.table,
             Command::ToggleInspector => self.panels.inspector = !self.panels.inspector,

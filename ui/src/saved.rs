@@ -20,8 +20,8 @@ pub struct Saved {
     pub colour: ColourBy,
     pub tool: Tool,
     pub screen: Screen,
-    /// Path of the open project, and whether it is the demo.
-    pub project: Option<(String, bool)>,
+    /// Path of the open project.
+    pub project: Option<String>,
     pub brushed: BTreeSet<u32>,
     pub inspected: Option<u32>,
     pub camera: Option<Camera>,
@@ -37,7 +37,7 @@ impl Saved {
             colour: state.colour.clone(),
             tool: state.tool,
             screen: state.screen,
-            project: state.project.as_ref().map(|project| (project.path.clone(), project.demo)),
+            project: state.project.as_ref().map(|project| project.path.clone()),
             brushed: match state.focus.brush() {
                 Brush::Clusters(clusters) => clusters.clone(),
                 _ => BTreeSet::new(),
@@ -58,7 +58,7 @@ impl Saved {
 
     /// Back to where one was, if `path` is the project of last time.
     pub fn restore_project(&self, state: &mut AppState, path: &str) -> Option<Camera> {
-        if self.project.as_ref().is_none_or(|(saved, _)| saved != path) {
+        if self.project.as_deref() != Some(path) {
             return None;
         }
         if !self.brushed.is_empty() {

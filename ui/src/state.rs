@@ -131,8 +131,16 @@ pub struct BoxStats {
     pub taken: Option<u64>,
     /// Mean over the scored ones, nats.
     pub damage: Option<f64>,
+    pub scored: u64,
     /// Samples per cluster.
     pub clusters: BTreeMap<u32, u64>,
+}
+
+/// What a box's numbers were made from: the brush, and the keys of the columns that had arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct BoxKey {
+    brush: u64,
+    columns: [Option<String>; 3],
 }
 
 /// What the map is coloured by.
@@ -170,13 +178,16 @@ pub enum LeftTab {
 
 /// Which panels are unfolded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Panels {
     pub damage: bool,
     pub table: bool,
     pub inspector: bool,
     pub ledger: bool,
+    /// None: open from 1600 px on.
+    pub contents: Option<bool>,
     pub left: LeftTab,
-    /// Quotas by the damage after the first token.
+    /// Bars show the damage after the first token.
     pub after_first_token: bool,
 }
 
@@ -187,6 +198,7 @@ impl Default for Panels {
             table: false,
             inspector: false,
             ledger: false,
+            contents: None,
             left: LeftTab::Damage,
             after_first_token: false,
         }
@@ -231,14 +243,18 @@ pub enum For {
     Open,
     Select(u64),
     Query(u64),
-    Texts,
-    Sample(u32),
-    Tokens(u32),
+    /// Rows, and the generation of the data that they were asked for.
+    Texts(u64, Vec<u32>),
+    Sample(u64, u32),
+    Tokens(u64, u32),
     Probe(Field),
     Estimate(u64),
     Curate,
     Freeze(String),
+    Discard(String),
     Export(String),
+    /// The project is let go.
+    Close,
     /// Nothing but errors matters.
     Done,
 }
@@ -251,6 +267,19 @@ pub enum Field {
     Pruned,
     Encoder,
     Folder,
+}
+
+impl Field {
+    /// What a person reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "Pool",
+            Self::Dense => "Dense model",
+            Self::Pruned => "Pruned model",
+            Self::Encoder => "Encoder",
+            Self::Folder => "Project folder",
+        }
+    }
 }
 
 /// Where a chosen path goes.
@@ -285,9 +314,12 @@ pub struct AppState {
     pub mode: crate::theme::Mode,
     pub hello: Option<Hello>,
     pub link: Link,
-    pub project: Option<Box<ProjectView>>,
+    /// Shared, so that a view can hold it while it changes the rest.
+    pub project: Option<Rc<ProjectView>>,
     /// A project is being opened; its name or path.
     pub opening: Option<String>,
+    /// The engine stops what runs and lets the project go.
+    pub closing: bool,
     pub project_asked: bool,
     /// Another project was opened since the last frame.
     pub fresh_project: bool,
@@ -307,7 +339,7 @@ pub struct AppState {
     pub saved: Option<u64>,
     pub map_order: Option<MapOrder>,
     pub has_dialogs: bool,
-    /// Pins, crosses and selection codes changed.
+    /// Rises when pins, crosses, clusters or their damage changed.
     pub marks_version: u64,
     pub outbox: Vec<Ask>,
     /// Rectangles of named widgets in this frame, for tests in a browser.
@@ -319,10 +351,12 @@ pub struct AppState {
     pub dragging_budget: bool,
     /// The theme this frame is drawn in.
     pub dark: bool,
+    /// Wide enough for the contents beside everything else.
+    pub wide: bool,
     /// The system asks for less motion.
     pub less_motion: bool,
     /// Of the brushed rows; made again when brush, columns or selection change.
-    pub(crate) box_stats: Option<(String, Rc<BoxStats>)>,
+    pub(crate) box_stats: Option<(BoxKey, Rc<BoxStats>)>,
     /// Where the bar of the brush was last drawn on the map.
     pub brush_bar: Option<Rect>,
 }
@@ -377,20 +411,31 @@ impl AppState {
     }
 
     pub fn reason(&mut self, row: u32) -> Option<ReasonCode> {
-        Some(ReasonCode::from_byte(*self.reasons()?.get(row as usize)?))
+        ReasonCode::from_byte(*self.reasons()?.get(row as usize)?)
     }
 
     pub fn is_pinned(&self, row: u32) -> bool {
-        self.project.as_ref().is_some_and(|project| project.curation.pinned.contains(&row))
+        self.project.as_ref().is_some_and(|project| project.curation.pinned.binary_search(&row).is_ok())
     }
 
     pub fn is_excluded(&self, row: u32) -> bool {
-        self.project.as_ref().is_some_and(|project| project.curation.excluded.contains(&row))
+        self.project.as_ref().is_some_and(|project| project.curation.excluded.binary_search(&row).is_ok())
     }
 
     /// Top of the damage ramp, nats.
     pub fn damage_scale(&self) -> f64 {
         self.project.as_ref().map_or(1.0, |project| if project.damage_scale > 0.0 { project.damage_scale } else { 1.0 })
+    }
+
+    /// The cluster that the pointer is on, in whichever view: itself, or by one of its samples.
+    pub fn pointed_cluster(&mut self) -> Option<u32> {
+        let by_sample = self.focus.hovered.and_then(|row| self.cluster_of(row));
+        self.focus.hovered_cluster.or(by_sample)
+    }
+
+    /// Is the contents tree open?
+    pub fn contents_open(&self) -> bool {
+        self.panels.contents.unwrap_or(self.wide)
     }
 
     /// Number of distinct samples.
@@ -423,13 +468,22 @@ impl AppState {
     /// Counts and mean damage of brushed rows; none where the brush is no box.
     pub fn box_stats(&mut self) -> Option<Rc<BoxStats>> {
         let Brush::Rows(rows) = self.focus.brush().clone() else { return None };
-        let key = format!("{} {} {}", self.focus.version, self.data.arrivals, self.marks_version);
+        let (jsd, clusters, reasons) = (self.numbers("jsd"), self.row_clusters(), self.reasons());
+        let column = |name: &str| self.column_info(name).map(|column| column.key.clone());
+        let taken = self.build.selection.as_ref().map(|selection| selection.reason_column.clone());
+        let key = BoxKey {
+            brush: self.focus.version,
+            columns: [
+                column("jsd").filter(|_| jsd.is_some()),
+                column("cluster").filter(|_| clusters.is_some()),
+                taken.filter(|_| reasons.is_some()),
+            ],
+        };
         if let Some((made, stats)) = &self.box_stats
             && *made == key
         {
             return Some(stats.clone());
         }
-        let (jsd, clusters, reasons) = (self.numbers("jsd"), self.row_clusters(), self.reasons());
         let mut stats =
             BoxStats { samples: rows.len() as u64, taken: reasons.as_ref().map(|_| 0), ..BoxStats::default() };
         let (mut sum, mut scored) = (0.0, 0_u64);
@@ -441,12 +495,14 @@ impl AppState {
             if let Some(cluster) = clusters.as_ref().and_then(|clusters| clusters.get(row)) {
                 *stats.clusters.entry(*cluster).or_default() += 1;
             }
-            let taken = reasons.as_ref().and_then(|reasons| reasons.get(row)).map(|code| ReasonCode::from_byte(*code));
+            let code = reasons.as_ref().and_then(|reasons| reasons.get(row));
+            let taken = code.and_then(|code| ReasonCode::from_byte(*code));
             if taken.is_some_and(ReasonCode::is_taken) {
                 *stats.taken.get_or_insert(0) += 1;
             }
         }
         stats.damage = (scored > 0).then(|| sum / scored as f64);
+        stats.scored = scored;
         let stats = Rc::new(stats);
         self.box_stats = Some((key, stats.clone()));
         Some(stats)
@@ -474,6 +530,7 @@ impl AppState {
     pub fn inspect(&mut self, row: u32) {
         self.focus.inspected = Some(row);
         self.panels.inspector = true;
+        self.data.tokens_again(row);
     }
 
     /// The plan was changed: quotas are worked out here at once, the engine is asked after a rest.

@@ -10,6 +10,7 @@ use crate::{
     App, a11y,
     app::{Host, prepare},
     saved::Saved,
+    theme::Look,
     transport::http::Http,
 };
 
@@ -18,6 +19,12 @@ const STORAGE: &str = "paser-studio";
 /// Called once when the module is loaded. A name of this crate that `main` uses, so that what is exported is kept.
 pub fn ready() {
     let _ = eframe::WebLogger::init(log::LevelFilter::Warn);
+}
+
+/// How the canvas is drawn. Nothing in the window is a gradient, and without a graphics card dithering is a tenth of a
+/// frame.
+pub fn options() -> eframe::WebOptions {
+    eframe::WebOptions { dithering: false, ..Default::default() }
 }
 
 /// The running window, as `boot.js` holds it.
@@ -36,9 +43,7 @@ impl Studio {
             .ok_or_else(|| JsValue::from_str("the page has no canvas"))?;
         let element: web_sys::HtmlCanvasElement = element.dyn_into()?;
         let runner = eframe::WebRunner::new();
-        runner
-            .start(element, eframe::WebOptions::default(), Box::new(|context| Ok(Box::new(Page::new(context)))))
-            .await?;
+        runner.start(element, options(), Box::new(|context| Ok(Box::new(Page::new(context))))).await?;
         Ok(Self { runner })
     }
 
@@ -75,6 +80,11 @@ fn storage() -> Option<web_sys::Storage> {
     window()?.local_storage().ok().flatten()
 }
 
+/// What `boot.js` took out of the address, for as long as this tab lives.
+fn kept(name: &str) -> Option<String> {
+    window()?.session_storage().ok().flatten()?.get_item(&format!("paser-{name}")).ok().flatten()
+}
+
 /// Sets a property of the page's window to a value given as JSON.
 fn publish(name: &str, json: &str) {
     if let (Some(window), Ok(value)) = (window(), js_sys::JSON::parse(json)) {
@@ -100,13 +110,15 @@ impl Page {
         if watched {
             context.egui_ctx.add_plugin(a11y::A11yTap(Box::new(|json| publish("__a11y", &json))));
         }
-        let transport = Http::new(&get("engine").unwrap_or_default(), &get("token").unwrap_or_default());
+        let door = |name: &str| get(name).or_else(|| kept(name)).unwrap_or_default();
+        let transport = Http::new(&door("engine"), &door("token"));
         let host = Host {
             clock: Some(milliseconds),
             wall: Some(seconds_since_1970),
             has_gl: context.gl.is_some() && get("painter").as_deref() != Some("texture"),
             force_gl: get("painter").as_deref() == Some("webgl"),
             less_motion: less_motion(),
+            cleared: true,
         };
         let mut saved: Saved = storage()
             .and_then(|storage| storage.get_item(STORAGE).ok().flatten())
@@ -123,7 +135,7 @@ impl Page {
 }
 
 impl eframe::App for Page {
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let began = milliseconds();
         let ctx = ui.ctx().clone();
         self.app.ui(ui);
@@ -141,15 +153,17 @@ impl eframe::App for Page {
             ctx.request_repaint_after_secs(0.5);
         }
         if self.watched {
+            let took = milliseconds() - began;
             let mut summary = self.app.summary(&ctx);
             summary["frames"] = self.frames.into();
-            summary["frame_ms"] = (milliseconds() - began).into();
+            summary["frame_ms"] = took.into();
+            summary["last_frame_work_ms"] = frame.info().cpu_usage.map(|seconds| seconds * 1_000.0).into();
             summary["now_ms"] = began.into();
             publish("__paser", &summary.to_string());
         }
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        visuals.panel_fill.to_normalized_gamma_f32()
+        Look::of(visuals.dark_mode).line.to_normalized_gamma_f32()
     }
 }

@@ -278,7 +278,7 @@ fn export_writes_or_downloads() {
     bench.harness.key_press_modifiers(Modifiers::COMMAND, Key::E);
     bench.harness.run();
     bench.click("dialog:Download");
-    assert_eq!(bench.shared.borrow().downloads, vec![("selection.json".to_owned(), "[]\n".to_owned())]);
+    assert_eq!(bench.shared.borrow().downloads, vec![("selection-alpaca-json.zip".to_owned(), b"PK".to_vec())]);
     bench.click("export path");
     bench.harness.event(egui::Event::Text("/tmp/out.json".into()));
     bench.harness.run();
@@ -338,6 +338,10 @@ fn what_was_open_is_open_again() {
     assert_eq!(bench.state().screen, Screen::Explore);
     assert_eq!(*bench.state().focus.brush(), Brush::Clusters([7].into()));
     assert!(bench.state().panels.table);
+    // By its path: a demo may lie elsewhere than where the button puts it.
+    let path = "/home/somebody/.local/share/paser/demo".to_owned();
+    assert!(bench.requests().contains(&Request::OpenProject { path }));
+    assert_eq!(bench.count(|request| matches!(request, Request::OpenDemo { .. })), 0);
 }
 
 #[test]

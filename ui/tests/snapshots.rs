@@ -142,48 +142,62 @@ fn scoring(bench: Bench) -> Bench {
 }
 
 /// The card of a hovered sample; a pin and a cross on the map.
-#[test]
-fn hover_card() {
-    let mut bench = Start::default().open().demo();
-    let pool = support::fixture::pool();
-    for (row, key) in [(40_u32, egui::Key::P), (77, egui::Key::X)] {
-        bench.harness.state_mut().state.inspect(row);
+mod hover_card {
+    use super::*;
+
+    fn one(theme: Theme, file: &str) {
+        let mut bench = Start { theme, ..Start::default() }.open().demo();
+        let pool = support::fixture::pool();
+        for (row, key) in [(40_u32, egui::Key::P), (77, egui::Key::X)] {
+            bench.harness.state_mut().state.inspect(row);
+            bench.harness.run();
+            bench.harness.key_press(key);
+            bench.harness.run();
+        }
+        bench.harness.state_mut().state.run(ui::command::Command::ToggleInspector);
+        bench.harness.state_mut().state.focus.inspected = None;
         bench.harness.run();
-        bench.harness.key_press(key);
+        let row = pool.cluster.iter().position(|cluster| *cluster == 5).unwrap();
+        let place = egui::vec2(pool.places[2 * row], pool.places[2 * row + 1]);
+        let at = bench.harness.state().camera().to_screen(bench.rect("map"), place);
+        bench.harness.hover_at(at);
         bench.harness.run();
+        assert!(bench.state().focus.hovered.is_some());
+        bench.harness.snapshot(file);
     }
-    bench.harness.state_mut().state.run(ui::command::Command::ToggleInspector);
-    bench.harness.state_mut().state.focus.inspected = None;
-    bench.harness.run();
-    let row = pool.cluster.iter().position(|cluster| *cluster == 5).unwrap();
-    let place = egui::vec2(pool.places[2 * row], pool.places[2 * row + 1]);
-    let at = bench.harness.state().camera().to_screen(bench.rect("map"), place);
-    bench.harness.hover_at(at);
-    bench.harness.run();
-    assert!(bench.state().focus.hovered.is_some());
-    bench.harness.snapshot("hover-dark");
+
+    #[test]
+    fn dark() {
+        one(Theme::Dark, "hover-dark");
+    }
+
+    #[test]
+    fn light() {
+        one(Theme::Light, "hover-light");
+    }
 }
 
-#[test]
-fn settings_of_the_selection() {
-    let mut bench = Start { theme: Theme::Light, ..Start::default() }.open().demo();
-    bench.click("selection settings");
-    shot(&mut bench, "settings", Theme::Light);
+/// The demo with one thing clicked.
+fn clicked(bench: Bench, name: &str) -> Bench {
+    let mut bench = bench.demo();
+    bench.click(name);
+    bench
 }
 
-#[test]
-fn menu() {
-    let mut bench = Start::default().open().demo();
-    bench.click("Menu");
-    shot(&mut bench, "menu", Theme::Dark);
-}
+pictures!(settings_of_the_selection, "settings", |bench| clicked(bench, "selection settings"), Start::default());
+
+pictures!(menu, "menu", |bench| clicked(bench, "Menu"), Start::default());
+
+pictures!(freeze, "freeze", |bench| clicked(bench, "Freeze"), Start::default());
+
+pictures!(shortcuts, "shortcuts", |bench| clicked(bench, "Shortcuts"), Start::default());
+
+pictures!(narrow_box, "box", boxed, Start { size: [1000.0, 720.0], ..Start::default() });
 
 /// A box on a narrow window, where panels share their places.
-#[test]
-fn narrow_box() {
-    let mut bench = Start { size: [1000.0, 720.0], theme: Theme::Light, ..Start::default() }.open().demo();
+fn boxed(bench: Bench) -> Bench {
+    let mut bench = clicked(bench, "tool:Box");
     let map = bench.rect("map");
-    bench.click("tool:Box");
     let (from, to) = (map.center() - egui::vec2(120.0, 100.0), map.center() + egui::vec2(110.0, 90.0));
     bench.harness.hover_at(from);
     bench.harness.step();
@@ -192,44 +206,51 @@ fn narrow_box() {
     bench.harness.step();
     bench.press(to, false);
     bench.harness.run();
-    shot(&mut bench, "box", Theme::Light);
+    bench
 }
 
-#[test]
-fn freeze() {
-    let mut bench = Start::default().open().demo();
-    bench.click("Freeze");
-    shot(&mut bench, "freeze", Theme::Dark);
+pictures!(discard, "discard", discarding, Start { size: [1680.0, 1000.0], ..Start::default() });
+
+/// A frozen selection in the contents, and the question before it goes.
+fn discarding(bench: Bench) -> Bench {
+    let mut bench = clicked(bench, "Freeze");
+    bench.click("dialog:Freeze");
+    bench.click("more:paser 1");
+    bench.click("discard");
+    bench
 }
 
-#[test]
-fn export() {
-    let mut bench = Start { theme: Theme::Light, ..Start::default() }.open().demo();
+pictures!(contents, "contents", |bench| clicked(bench, "ToggleContents"), Start::default());
+
+pictures!(
+    nothing_opened_yet,
+    "welcome-desktop",
+    |bench: Bench| bench,
+    Start { dialogs: true, engine: Engine::new().without_recents(), ..Start::default() }
+);
+
+pictures!(export, "export", exporting, Start::default());
+
+fn exporting(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
     bench.harness.state_mut().state.run(ui::command::Command::Export);
     bench.harness.run();
-    shot(&mut bench, "export", Theme::Light);
+    bench
 }
 
-#[test]
-fn shortcuts() {
-    let mut bench = Start::default().open().demo();
-    bench.click("Shortcuts");
-    shot(&mut bench, "shortcuts", Theme::Dark);
-}
+pictures!(nothing_computed_yet, "empty", Bench::demo, Start { engine: uncomputed(), ..Start::default() });
 
-#[test]
-fn nothing_computed_yet() {
-    let engine = Engine::with(false).edit(|project| {
+fn uncomputed() -> Engine {
+    Engine::with(false).edit(|project| {
         project.clusters.clear();
         project.columns.clear();
         project.manifold = None;
-    });
-    let mut bench = Start { engine, theme: Theme::Light, ..Start::default() }.open().demo();
-    shot(&mut bench, "empty", Theme::Light);
+    })
 }
 
-#[test]
-fn wide() {
-    let mut bench = brushed(Start { size: [1920.0, 1080.0], ..Start::default() }.open().demo());
-    shot(&mut bench, "explore-1920", Theme::Dark);
-}
+pictures!(
+    wide,
+    "explore-1920",
+    |bench: Bench| brushed(bench.demo()),
+    Start { size: [1920.0, 1080.0], ..Start::default() }
+);

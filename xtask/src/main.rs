@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod figures;
 mod screenshots;
 mod setup;
 mod shell;
@@ -18,6 +19,7 @@ cargo xtask test          set up this machine, then every check: what CI runs
 cargo xtask studio [DIR]  build and open the desktop program
 cargo xtask web           build the window for the web view and the browser into dist/
 cargo xtask screenshots   every picture of the README, from the real program
+cargo xtask figures [DIR] the window's figures, on the demo or a copy of the project in DIR, in benches/runs/
 cargo xtask bench         ours and peers on the same inputs, raw results in benches/runs/
 cargo xtask setup         only install what this machine lacks";
 
@@ -30,6 +32,7 @@ fn main() -> Result<()> {
         Some("test") => test::test(),
         Some("web") => web::build(),
         Some("screenshots") => screenshots::screenshots(rest),
+        Some("figures") => figures::figures(rest),
         Some("bench") => bench::bench(rest),
         Some("setup") => setup::everything(),
         Some("help" | "--help" | "-h") => {

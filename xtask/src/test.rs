@@ -20,9 +20,20 @@ pub fn test() -> Result<()> {
             .env("PASER_BIN_DIR", shell::target().join("debug")),
     )?;
     shell::run(shell::cargo().arg("clippy").args(all).args(["--", "--deny", "warnings"]))?;
+    dependencies()?;
     shell::run(
         shell::cargo()
             .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
             .env("RUSTDOCFLAGS", "-Dwarnings"),
     )
+}
+
+/// Licences and sources of what is linked, by `deny.toml`, where `cargo deny` is at hand: building it takes minutes, so
+/// that it is not installed for this alone.
+fn dependencies() -> Result<()> {
+    if shell::ask(shell::cargo().args(["deny", "--version"])).is_none() {
+        eprintln!("xtask: licences and sources are NOT checked here: `cargo install cargo-deny` brings the check");
+        return Ok(());
+    }
+    shell::run(shell::cargo().args(["deny", "check", "bans", "licenses", "sources"]))
 }

@@ -4,7 +4,6 @@ mod arrays;
 mod commands;
 mod exit;
 mod interrupt;
-mod models;
 mod output;
 mod progress;
 mod project;
@@ -22,7 +21,7 @@ use paser_protocol::Report;
 /// Heading of the options that every command has.
 const EVERYWHERE: &str = "Options of every command";
 
-const AFTER_HELP: &str = "\
+const EXIT_CODES: &str = "\
 Exit codes:
     0  done
     1  failed
@@ -30,16 +29,23 @@ Exit codes:
     3  a pool or model that cannot be used
     4  the machine says no: disk, memory, permission, network
    75  come back: locked by a living process, or stopped half-way
-  130  Ctrl-C
+  130  Ctrl-C";
 
+const EXAMPLE: &str = "\
 Example:
   paser demo
   paser new my-recovery --pool pool.jsonl --dense llama --pruned llama-wanda-2-4
   paser run my-recovery";
 
+fn after_help() -> String {
+    let variables: Vec<String> =
+        paser_hub::VARIABLES.iter().map(|variable| format!("  {:<14}  {}", variable.name, variable.meaning)).collect();
+    format!("{EXIT_CODES}\n\nEnvironment, for models from the hub:\n{}\n\n{EXAMPLE}", variables.join("\n"))
+}
+
 /// Chooses the training data that brings a pruned language model back.
 #[derive(Parser, Debug)]
-#[command(name = "paser", version, after_help = AFTER_HELP, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "paser", version, after_help = after_help(), arg_required_else_help = true, disable_help_subcommand = true)]
 struct CommandLine {
     /// JSON lines on stdout, and nothing else.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
@@ -139,7 +145,7 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Select(args) => select::run(args, output),
         Command::Compare(args) => compare::run(args, output),
         Command::Export(args) => export::run(args, output),
-        Command::Serve(args) => serve::run(args, output),
+        Command::Serve(args) => serve::run(args, threads, output),
         Command::Recover(_) => Err(later::refuse("recover")),
         Command::Eval(_) => Err(later::refuse("eval")),
         Command::Verdict(_) => Err(later::refuse("verdict")),

@@ -2,12 +2,14 @@
 //! reaches running work.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use paser_protocol::{JobView, Monitor};
+use paser_engine::{ModelKind, model_folder};
+use paser_protocol::{JobView, Monitor, Report};
 
 use crate::interrupt;
 use crate::output::{duration, thousands, wants_colour};
@@ -85,6 +87,11 @@ impl Monitor for Progress {
     fn cancelled(&self) -> bool {
         interrupt::requested()
     }
+}
+
+/// The folder of a model that is named on the command line: what is missing of a hub id is downloaded.
+pub fn fetch(name: &str, kind: ModelKind) -> Result<PathBuf, Report> {
+    model_folder(name, kind, &Progress::new(&format!("fetching {name}"), "bytes"))
 }
 
 /// The jobs of a running project, one display for each.

@@ -29,7 +29,7 @@ pub enum DataError {
     )]
     Truncated { path: PathBuf, place: String },
 
-    #[error("{} is not a valid JSON array: {what} at offset {offset}", path.display())]
+    #[error("{} is not a valid JSON array: {what} at offset {offset}; correct the file there", path.display())]
     BrokenArray { path: PathBuf, what: String, offset: u64 },
 
     #[error(
@@ -39,7 +39,14 @@ pub enum DataError {
     )]
     NoRoles { path: PathBuf, missing: String, columns: String },
 
-    #[error("{}: none of its {rows} rows can be used; {first_place}: {first_reason}", path.display())]
+    #[error(
+        "{}: the column {column:?} first appears in {place}, after {bound:?} was taken as the {role}: name the roles \
+         (instruction, input, output) yourself, or rename one of the two columns",
+        path.display()
+    )]
+    LateColumn { path: PathBuf, place: String, column: String, role: &'static str, bound: String },
+
+    #[error("{}: none of its {rows} rows can be used; {first_place}: {first_reason}. Correct the rows, or give another file", path.display())]
     AllBad { path: PathBuf, rows: u64, first_place: String, first_reason: String },
 
     #[error(
@@ -69,14 +76,4 @@ pub enum DataError {
 
     #[error("cancelled")]
     Cancelled,
-}
-
-impl DataError {
-    /// True where the machine refused (disk full, permission), not the data.
-    pub fn is_machine(&self) -> bool {
-        use std::io::ErrorKind::{InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, UnexpectedEof};
-        const OF_THE_DATA: [std::io::ErrorKind; 6] =
-            [NotFound, InvalidData, InvalidInput, UnexpectedEof, IsADirectory, NotADirectory];
-        matches!(self, Self::Io(error) if !OF_THE_DATA.contains(&error.kind()))
-    }
 }

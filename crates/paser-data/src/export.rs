@@ -7,46 +7,18 @@ mod records;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use paser_protocol::ExportFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::{DataError, FileFormat, Pool};
 pub use manifest::ManifestInputs;
 
-/// What a trainer's file looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExportFormat {
-    /// One JSON array of `instruction, input, output`.
-    AlpacaJson,
-    /// The same, one object a line.
-    AlpacaJsonl,
-    /// `messages` of a user's and an assistant's turn, one object a line.
-    MessagesJsonl,
-}
-
-impl ExportFormat {
-    pub const ALL: [Self; 3] = [Self::AlpacaJson, Self::AlpacaJsonl, Self::MessagesJsonl];
-
-    /// The name that command line and recipe use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AlpacaJson => "alpaca-json",
-            Self::AlpacaJsonl => "alpaca-jsonl",
-            Self::MessagesJsonl => "messages-jsonl",
-        }
-    }
-
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-
-    /// The file's name where a folder was given.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Self::AlpacaJson => "selected.alpaca.json",
-            Self::AlpacaJsonl => "selected.alpaca.jsonl",
-            Self::MessagesJsonl => "selected.messages.jsonl",
-        }
+/// The data file's name where a folder was given.
+fn file_name(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::AlpacaJson => "selected.alpaca.json",
+        ExportFormat::AlpacaJsonl => "selected.alpaca.jsonl",
+        ExportFormat::MessagesJsonl => "selected.messages.jsonl",
     }
 }
 
@@ -76,7 +48,7 @@ pub fn write(
         (destination.to_owned(), beside("manifest.json"), beside("indices.txt"))
     } else {
         let inside = |name: &str| destination.join(name);
-        (inside(format.file_name()), inside("manifest.json"), inside("indices.txt"))
+        (inside(file_name(format)), inside("manifest.json"), inside("indices.txt"))
     };
     if let Some(folder) = data.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs_err::create_dir_all(folder)?;
@@ -105,7 +77,7 @@ fn index_meaning(format: FileFormat) -> &'static str {
     }
 }
 
-/// Writes beside the target and renames, so that a reader never sees half a file.
+/// Writes beside the target and renames, so that a reader never sees half a file. An error names the target.
 fn write_whole(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<fs_err::File>) -> std::io::Result<()>,
@@ -123,5 +95,8 @@ fn write_whole(
         // The first error is the one to tell; a part that was never made cannot be removed.
         let _ = fs_err::remove_file(&part);
     }
-    written.map_err(DataError::Io)
+    written.map_err(|error| {
+        let text = error.to_string().replace(&*part.to_string_lossy(), &path.to_string_lossy());
+        DataError::Io(std::io::Error::new(error.kind(), text))
+    })
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use paser_protocol::id_number;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::sample::id_number;
 
 /// The rule of `pool.holdout` in the recipe.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 //! prompts and token ids; chosen rows become files that trainers read. Owns everything that touches a pool file
 //! (method.md 1.1, the template and token rules of 2, the hold-out of 5). Knows tokenizers, never models.
 
+mod agreement;
 mod chat;
 mod columns;
 mod encode;
@@ -14,6 +15,7 @@ mod sample;
 mod template;
 mod tokenizer;
 
+pub use agreement::{TokenizerAgreement, read_alike, tokenizer_agreement};
 pub use chat::ChatTemplate;
 pub use columns::{Categories, ColumnValues, ExtraColumn, MISSING};
 pub use encode::{Encoded, Encoding, encode_pool, encode_sample};
@@ -24,14 +26,3 @@ pub use roles::Roles;
 pub use sample::{Sample, content_hash, hash_order};
 pub use template::Template;
 pub use tokenizer::Tokenizer;
-
-/// Lower-case hexadecimal of some bytes, as hashes are printed everywhere.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}

@@ -4,6 +4,7 @@
 mod array;
 mod assemble;
 mod lines;
+mod recognise;
 mod row;
 mod source;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::columns::ExtraColumn;
 use crate::{DataError, HoldOut, Roles, Sample};
 use assemble::Assembler;
+use recognise::Recogniser;
 use row::{Fields, Row};
 use source::{Record, Source};
 
@@ -113,7 +115,7 @@ pub struct BadRow {
 pub fn read_pool(path: &Path, options: &ReadOptions, monitor: &dyn Monitor) -> Result<Pool, DataError> {
     let mut source = Source::open(path)?;
     let mut assembler = Assembler::new(path, source.format(), &options.hold_out)?;
-    let mut roles: Option<Roles> = None;
+    let mut recogniser = Recogniser::new(path, source.format(), options.roles.as_ref());
     while let Some(batch) = source.next_batch()? {
         let parsed: Vec<Result<Fields, row::Refusal>> =
             batch.records.par_iter().map(|record| row::parse(&batch.bytes, record)).collect();
@@ -137,17 +139,11 @@ pub fn read_pool(path: &Path, options: &ReadOptions, monitor: &dyn Monitor) -> R
                 _ => {}
             }
         }
-        if roles.is_none() && parsed.iter().any(Result::is_ok) {
-            let columns = row::column_names(parsed.iter().filter_map(|fields| fields.as_ref().ok()));
-            roles = Some(match &options.roles {
-                Some(given) => {
-                    given.check(&columns, path)?;
-                    given.clone()
-                }
-                None => Roles::recognise(&columns, path)?,
-            });
-        }
-        let rows: Vec<Result<Row, String>> = match &roles {
+        let with_fields = batch.records.iter().zip(&parsed);
+        let roles = recogniser.look(
+            with_fields.filter_map(|(record, fields)| fields.as_ref().ok().map(|fields| (record.number, fields))),
+        )?;
+        let rows: Vec<Result<Row, String>> = match roles {
             Some(roles) => parsed
                 .into_par_iter()
                 .map(|fields| fields.map_err(|refusal| refusal.reason()).and_then(|fields| row::extract(fields, roles)))
@@ -164,5 +160,5 @@ pub fn read_pool(path: &Path, options: &ReadOptions, monitor: &dyn Monitor) -> R
             return Err(DataError::Cancelled);
         }
     }
-    assembler.finish(roles, source.length(), source.sha256())
+    assembler.finish(recogniser.finish()?, source.length(), source.sha256())
 }

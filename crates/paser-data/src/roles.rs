@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 
+/// Names that are recognised, the preferred one first.
+const INSTRUCTION: [&str; 1] = ["instruction"];
+const INPUT: [&str; 2] = ["input", "context"];
+const OUTPUT: [&str; 2] = ["output", "response"];
+const ID: [&str; 1] = ["id"];
+
 /// Column names by role. Columns without a role are kept as extra columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
@@ -25,7 +31,7 @@ impl Roles {
             names.iter().find(|name| columns.iter().any(|column| column == *name)).map(|name| (*name).to_owned())
         };
         for chat in ["messages", "conversations"] {
-            if find(&[chat]).is_some() && find(&["instruction"]).is_none() {
+            if find(&[chat]).is_some() && find(&INSTRUCTION).is_none() {
                 return Err(DataError::NotInstructionData {
                     path: path.to_owned(),
                     what: format!(
@@ -41,11 +47,35 @@ impl Roles {
             columns: listed(columns),
         };
         Ok(Self {
-            instruction: find(&["instruction"]).ok_or_else(|| missing("the instruction"))?,
-            input: find(&["input", "context"]),
-            output: find(&["output", "response"]).ok_or_else(|| missing("the output"))?,
-            id: find(&["id"]),
+            instruction: find(&INSTRUCTION).ok_or_else(|| missing("the instruction"))?,
+            input: find(&INPUT),
+            output: find(&OUTPUT).ok_or_else(|| missing("the output"))?,
+            id: find(&ID),
         })
+    }
+
+    /// Columns that appear only after the roles were recognised, so that the roles are those of the whole file. `Err`:
+    /// the whole file would have preferred one of them to a column that has been used already.
+    pub(crate) fn adopt(&mut self, fresh: &[String]) -> Result<(), TooLate> {
+        let best = |names: &[&str]| names.iter().position(|name| fresh.iter().any(|column| column == name));
+        let rank = |names: &[&str], bound: &str| names.iter().position(|name| *name == bound);
+        let late = |role, names: &[&str], best: usize, bound: &str| match rank(names, bound) {
+            Some(taken) if best < taken => {
+                Err(TooLate { role, column: names[best].to_owned(), bound: bound.to_owned() })
+            }
+            _ => Ok(()),
+        };
+        if let Some(best) = best(&OUTPUT) {
+            late("output", &OUTPUT, best, &self.output)?;
+        }
+        for (role, names, bound) in [("input", &INPUT[..], &mut self.input), ("id", &ID[..], &mut self.id)] {
+            let Some(best) = best(names) else { continue };
+            match bound {
+                Some(bound) => late(role, names, best, bound)?,
+                None => *bound = Some(names[best].to_owned()),
+            }
+        }
+        Ok(())
     }
 
     /// Checks roles that a person gave against the file's columns.
@@ -79,6 +109,15 @@ impl Roles {
     }
 }
 
+/// A column that should have had a role from the start.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLate {
+    pub role: &'static str,
+    pub column: String,
+    /// The column that has the role.
+    pub bound: String,
+}
+
 fn listed(columns: &[String]) -> String {
     const SHOWN: usize = 20;
     let mut text = columns.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -106,6 +145,21 @@ mod tests {
         assert_eq!((lamini.dialect(), lamini.output.as_str()), ("LaMini", "response"));
         let dolly = recognise(&["instruction", "context", "response", "category"]).unwrap();
         assert_eq!((dolly.dialect(), dolly.input.as_deref()), ("Dolly", Some("context")));
+    }
+
+    #[test]
+    fn columns_that_come_late_get_the_role_the_whole_file_gives_them() {
+        let late = |first: &[&str], then: &[&str]| {
+            let mut roles = recognise(first).unwrap();
+            let then: Vec<String> = then.iter().map(|name| (*name).to_owned()).collect();
+            roles.adopt(&then).map(|()| roles).map_err(|late| late.column)
+        };
+        let found = late(&["instruction", "output"], &["tag", "context", "input", "id"]).unwrap();
+        assert_eq!((found.input.as_deref(), found.id.as_deref()), (Some("input"), Some("id")));
+        let found = late(&["instruction", "output", "input"], &["context", "response"]).unwrap();
+        assert_eq!((found.input.as_deref(), found.output.as_str()), (Some("input"), "output"));
+        assert_eq!(late(&["instruction", "context", "output"], &["input"]), Err("input".to_owned()));
+        assert_eq!(late(&["instruction", "response"], &["output"]), Err("output".to_owned()));
     }
 
     #[test]

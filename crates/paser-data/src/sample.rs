@@ -2,8 +2,8 @@
 //! order in which every later stage walks the rows (method.md 1.4).
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
+use paser_protocol::order_by_hash;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -47,31 +47,9 @@ pub fn content_hash(instruction: &str, input: &str, output: &str) -> [u8; 32] {
 
 /// Row numbers ordered by content hash, then by id.
 pub fn hash_order(samples: &[Sample]) -> Vec<u32> {
-    let mut rows: Vec<u32> = (0..samples.len() as u32).collect();
-    rows.sort_unstable_by(|&a, &b| {
-        let (a, b) = (&samples[a as usize], &samples[b as usize]);
-        a.hash.cmp(&b.hash).then_with(|| compare_ids(&a.id, &b.id))
-    });
-    rows
-}
-
-/// The whole number an id stands for: `17` or `line:17`.
-pub(crate) fn id_number(id: &str) -> Option<u64> {
-    let digits = id.strip_prefix("line:").unwrap_or(id);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse().ok()
-}
-
-/// Whole numbers come first and by value, so that 9 is smaller than 10; all other ids by their bytes.
-pub(crate) fn compare_ids(a: &str, b: &str) -> Ordering {
-    match (id_number(a), id_number(b)) {
-        (Some(left), Some(right)) => left.cmp(&right).then_with(|| a.cmp(b)),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => a.cmp(b),
-    }
+    let hashes: Vec<[u8; 32]> = samples.iter().map(|sample| sample.hash).collect();
+    let ids: Vec<&str> = samples.iter().map(|sample| sample.id.as_str()).collect();
+    order_by_hash(&hashes, &ids)
 }
 
 #[cfg(test)]
@@ -83,14 +61,5 @@ mod tests {
         let hash = content_hash("a", "", "b");
         assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(b"a\x1f\x1fb\x1f")));
         assert_ne!(hash, content_hash("a", "b", ""));
-    }
-
-    #[test]
-    fn ids_compare_by_value_where_they_are_numbers() {
-        assert_eq!(compare_ids("9", "10"), Ordering::Less);
-        assert_eq!(compare_ids("line:9", "line:10"), Ordering::Less);
-        assert_eq!(compare_ids("b", "a"), Ordering::Greater);
-        assert_eq!(compare_ids("10", "a"), Ordering::Less);
-        assert_eq!(compare_ids("+1", "1"), Ordering::Greater);
     }
 }

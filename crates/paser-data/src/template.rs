@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::{ChatTemplate, DataError, Sample, hex};
+use crate::{ChatTemplate, DataError, Sample};
 
 const WITH_INPUT: [&str; 3] = [
     "Below is an instruction that describes a task, paired with an input that provides further context. Write a \
@@ -82,7 +82,7 @@ impl Template {
             Self::Chat(chat) => Parts(self.name(), chat.parts()),
         };
         // A list of strings always serialises.
-        hex(&Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()))
+        hex::encode(Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()))
     }
 }
 

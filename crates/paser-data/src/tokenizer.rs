@@ -1,12 +1,13 @@
 //! A model folder's tokenizer as this program uses it: never truncating, never padding, special tokens added in one
 //! known way. Owns the identity of a tokenizer, by which two models are found to read text alike.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{DataError, hex};
+use crate::DataError;
 
 /// A tokenizer with its begin and end tokens.
 #[derive(Debug, Clone)]
@@ -55,10 +56,6 @@ impl Tokenizer {
         Ok(Self { inner, path, prefix, bos, eos, vocabulary, hash: hasher.finalize().into() })
     }
 
-    pub fn bos_id(&self) -> Option<u32> {
-        self.bos
-    }
-
     pub fn eos_id(&self) -> u32 {
         self.eos
     }
@@ -68,18 +65,34 @@ impl Tokenizer {
         self.vocabulary
     }
 
-    /// Independent of formatting, truncation and padding settings of the file.
-    pub fn hash(&self) -> [u8; 32] {
-        self.hash
-    }
-
+    /// What two tokenizers have in common when they are one. Independent of formatting, truncation and padding settings
+    /// of the file.
     pub fn hash_hex(&self) -> String {
-        hex(&self.hash)
+        hex::encode(self.hash)
     }
 
-    /// The file it was read from.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The id of every entry, special tokens included, in the order of the entries.
+    pub(crate) fn entries(&self) -> BTreeMap<String, u32> {
+        self.inner.get_vocab(true).into_iter().collect()
+    }
+
+    /// Begin and end token.
+    pub(crate) fn ends(&self) -> (Option<u32>, u32) {
+        (self.bos, self.eos)
+    }
+
+    /// Ids of a text with what the tokenizer adds around it.
+    pub(crate) fn encode_whole(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        self.ids(text, true)
+    }
+
+    fn ids(&self, text: &str, special: bool) -> Result<Vec<u32>, DataError> {
+        match self.inner.encode_fast(text, special) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(error) => {
+                Err(DataError::Tokenizer { path: self.path.clone(), what: format!("cannot encode: {error}") })
+            }
+        }
     }
 
     /// What the tokenizer puts before a text of its own accord.
@@ -90,12 +103,7 @@ impl Tokenizer {
     /// Ids of a text without special tokens around it. Special tokens written in the text are recognised, as
     /// everywhere in this field.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        match self.inner.encode_fast(text, false) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(error) => {
-                Err(DataError::Tokenizer { path: self.path.clone(), what: format!("cannot encode: {error}") })
-            }
-        }
+        self.ids(text, false)
     }
 
     /// The text of ids, special tokens included.

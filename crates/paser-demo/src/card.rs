@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use crate::damage::SampleDamage;
+use paser_score::SampleScore;
+use paser_select::linear_quantile;
+
 use crate::evaluate::Score;
 use crate::pool::Label;
 use crate::tasks::Capability;
@@ -11,7 +13,7 @@ use crate::tasks::Capability;
 /// Development exact match of one sparsity, in the order of [`Capability::ALL`].
 pub struct Trial {
     pub sparsity: f64,
-    pub scores: Vec<Score>,
+    pub scores: [Score; 6],
 }
 
 /// All that the card reports.
@@ -27,7 +29,7 @@ pub struct Measured<'a> {
     pub dense: &'a [Score],
     pub pruned: &'a [Score],
     pub labels: &'a [Label],
-    pub damage: &'a [SampleDamage],
+    pub damage: &'a [SampleScore],
 }
 
 /// Exact match lost, in points.
@@ -50,8 +52,8 @@ struct Group {
     after_first: f64,
 }
 
-fn group<'a>(rows: impl Iterator<Item = &'a SampleDamage>) -> Group {
-    let rows: Vec<&SampleDamage> = rows.collect();
+fn group<'a>(rows: impl Iterator<Item = &'a SampleScore>) -> Group {
+    let rows: Vec<&SampleScore> = rows.collect();
     let n = rows.len().max(1) as f64;
     let jsd = rows.iter().map(|r| r.jsd).sum::<f64>() / n;
     let variance = rows.iter().map(|r| (r.jsd - jsd).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
@@ -59,15 +61,9 @@ fn group<'a>(rows: impl Iterator<Item = &'a SampleDamage>) -> Group {
         n: rows.len(),
         jsd,
         interval: 1.96 * (variance / n).sqrt(),
-        after_first: rows.iter().map(|r| r.jsd_after_first).sum::<f64>() / n,
+        // Every answer has its end token, and so a second one.
+        after_first: rows.iter().filter_map(|r| r.jsd_rest).sum::<f64>() / n,
     }
-}
-
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let at = q * (sorted.len().max(1) - 1) as f64;
-    let low = sorted.get(at.floor() as usize).copied().unwrap_or(f64::NAN);
-    let high = sorted.get(at.ceil() as usize).copied().unwrap_or(low);
-    low + (high - low) * at.fract()
 }
 
 fn percent(score: &Score) -> String {
@@ -238,17 +234,18 @@ fn noise(text: &mut String, m: &Measured<'_>) {
         let of =
             || m.labels.iter().zip(m.damage).filter(move |(label, _)| label.noise == kind).map(|(_, damage)| damage);
         let found = group(of());
-        let mut loss: Vec<f64> = of().map(|d| d.dense_loss).collect();
+        let mut loss: Vec<f64> = of().map(|score| score.loss_dense).collect();
+        if loss.is_empty() {
+            continue;
+        }
         loss.sort_by(f64::total_cmp);
+        let [low, median, high] = [0.01, 0.5, 0.99].map(|q| linear_quantile(&loss, q));
         let _ = writeln!(
             text,
-            "| {name} | {} | {:.0} +- {:.0} | {:.2}, {:.2}, {:.2} |",
+            "| {name} | {} | {:.0} +- {:.0} | {low:.2}, {median:.2}, {high:.2} |",
             found.n,
             1000.0 * found.jsd,
-            1000.0 * found.interval,
-            quantile(&loss, 0.01),
-            quantile(&loss, 0.5),
-            quantile(&loss, 0.99)
+            1000.0 * found.interval
         );
     }
     text.push_str(

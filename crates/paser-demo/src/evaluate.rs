@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use paser_model::{Checkpoint, Decoder};
+use tokenizers::Tokenizer;
 
-use crate::model::{exact_matches, likeliest_answers, read_model};
 use crate::pool::TestItem;
 use crate::tasks::Capability;
-use crate::tokens::read_tokenizer;
-use crate::train::run::sequenced;
+use crate::tokens::{Sequenced, read_tokenizer, sequence};
+
+/// Samples that go through the model together.
+const TOGETHER: usize = 64;
 
 /// Right answers of one capability.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,30 +39,61 @@ impl Score {
 }
 
 /// Exact match by teacher-forced argmax, one score per capability in the order of [`Capability::ALL`].
-pub fn evaluate(model: &Path, items: &[TestItem]) -> Result<Vec<Score>> {
+pub fn evaluate(model: &Path, items: &[TestItem]) -> Result<[Score; 6]> {
     let right = answers(model, items)?;
-    Ok(Capability::ALL
-        .into_iter()
-        .map(|capability| {
-            let of = items.iter().zip(&right).filter(|(item, _)| item.capability == capability.name());
-            Score { capability, items: of.clone().count(), right: of.filter(|(_, right)| **right).count() }
-        })
-        .collect())
+    Ok(Capability::ALL.map(|capability| {
+        let of = items.iter().zip(&right).filter(|(item, _)| item.capability == capability.name());
+        Score { capability, items: of.clone().count(), right: of.filter(|(_, right)| **right).count() }
+    }))
 }
 
-/// For every item: is its whole answer right?
+/// For every item: is each answer token the likeliest one? Exactly then greedy decoding gives the whole answer.
 pub fn answers(model: &Path, items: &[TestItem]) -> Result<Vec<bool>> {
-    let tokenizer = read_tokenizer(model)?;
-    let (shape, weights) = read_model(model)?;
-    exact_matches(&shape, &weights, &sequenced(&tokenizer, items)?)
+    let samples = sequenced(&read_tokenizer(model)?, items)?;
+    let likeliest = likeliest_tokens(&load(model)?, &samples)?;
+    Ok(likeliest.iter().zip(&samples).map(|(answer, sample)| *answer == sample.ids[sample.prompt..]).collect())
 }
 
 /// For every item the likeliest answer tokens (each after the right ones before it) as text.
 pub fn likeliest(model: &Path, items: &[TestItem]) -> Result<Vec<String>> {
     let tokenizer = read_tokenizer(model)?;
-    let (shape, weights) = read_model(model)?;
-    likeliest_answers(&shape, &weights, &sequenced(&tokenizer, items)?)?
+    likeliest_tokens(&load(model)?, &sequenced(&tokenizer, items)?)?
         .iter()
         .map(|ids| tokenizer.decode(ids, true).map_err(|e| anyhow!("the answer cannot be decoded: {e}")))
         .collect()
+}
+
+/// The decoder of a model folder.
+pub(crate) fn load(model: &Path) -> Result<Decoder> {
+    Ok(Decoder::load(&Checkpoint::open(model)?)?)
+}
+
+/// Items as token sequences.
+fn sequenced(tokenizer: &Tokenizer, items: &[TestItem]) -> Result<Vec<Sequenced>> {
+    items.iter().map(|item| sequence(tokenizer, &item.instruction, &item.input, &item.output)).collect()
+}
+
+/// For every sample the most likely token after the right ones before it, at every answer token, the end included.
+fn likeliest_tokens(model: &Decoder, samples: &[Sequenced]) -> Result<Vec<Vec<u32>>> {
+    let vocabulary = model.spec().vocab;
+    let mut likeliest = Vec::with_capacity(samples.len());
+    for samples in samples.chunks(TOGETHER) {
+        let fed: Vec<&[u32]> = samples.iter().map(|sample| &sample.ids[..sample.ids.len() - 1]).collect();
+        let from: Vec<usize> = samples.iter().map(|sample| sample.prompt - 1).collect();
+        let (hidden, places) = model.hidden_tails(&fed, &from, &|| false)?;
+        let mut logits = vec![0.0; hidden.len() / model.spec().hidden * vocabulary];
+        model.logits_rows(&hidden, &mut logits);
+        let best = |row: usize| {
+            let row = &logits[row * vocabulary..(row + 1) * vocabulary];
+            let mut best = 0;
+            for (id, logit) in row.iter().enumerate() {
+                if *logit > row[best] {
+                    best = id;
+                }
+            }
+            best as u32
+        };
+        likeliest.extend(places.into_iter().map(|rows| rows.map(best).collect::<Vec<u32>>()));
+    }
+    Ok(likeliest)
 }

@@ -1,5 +1,6 @@
 //! The embedded demo: a generator of its pool and tests, its tokenizer, the program that trains its dense
-//! model, and the material that ships with the program.
+//! model, and the material that ships with the program. The program itself reads [`assets`] alone; all else serves the
+//! three binaries that make them, and reports with `anyhow` as they do.
 //!
 //! # The form of a sample
 //!

@@ -217,7 +217,7 @@ impl TrainingStream {
         }
     }
 
-    /// A whole number below `len`, for the order of batches.
+    /// Brings a list into random order.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         self.draw.shuffle(list);
     }

@@ -1,8 +1,11 @@
 //! The trainer's gradients reach every weight and agree with finite differences.
 #![allow(clippy::unwrap_used)]
 
+mod oracle;
+
 use candle_core::{Device, Tensor, Var};
-use paser_demo::model::{Batch, Shape, Weights, exact_matches, initial_weights, loss};
+use oracle::{Batch, loss};
+use paser_demo::model::{Shape, Weights, initial_weights};
 use paser_demo::tokens::Sequenced;
 use paser_demo::train::gradients::gradients;
 use paser_demo::train::optimizer::{Optimizer, Rates, orthogonalise};
@@ -147,12 +150,13 @@ fn a_few_steps_learn_four_samples_by_heart() {
     let shape = tiny();
     let mut weights = weights(&shape);
     let mut optimizer = Optimizer::new(Rates::default());
-    assert!(!exact_matches(&shape, &weights, &samples()).unwrap().iter().all(|r| *r));
+    assert!(loss_of(&shape, &weights, &samples()) > 1.0);
     for _ in 0..150 {
         let found = gradients(&shape, &weights, &samples(), 1).unwrap();
         optimizer.update(&mut weights, &found.by_name, 1.0).unwrap();
     }
-    assert!(exact_matches(&shape, &weights, &samples()).unwrap().iter().all(|r| *r));
+    // Less than ln 2 over all 11 answer tokens: each is the likeliest one.
+    assert!(loss_of(&shape, &weights, &samples()) < 2f64.ln() / 11.0);
 }
 
 #[test]

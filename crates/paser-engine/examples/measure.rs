@@ -66,7 +66,7 @@ fn main() {
     for strategy in paser_protocol::Strategy::ALL {
         let plan = SelectionPlan { strategy, seed: 1, ..SelectionPlan::default() };
         timed(&format!("select {strategy}"), &|| {
-            if let Err(report) = session.select(&plan) {
+            if let Err(report) = session.select(&plan, &AtomicBool::new(false)) {
                 println!("{report}");
             }
         });

@@ -3,18 +3,19 @@
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
-use paser_engine::{Outcome, demo};
+use paser_engine::{Outcome, RunOptions, demo};
 use paser_protocol::{Failure, Report, SelectionPlan};
 
 fn record(place: &Path) -> Outcome<()> {
-    let (session, summary) = demo::compute(place, &|_| {}, &AtomicBool::new(false))?;
+    let never = AtomicBool::new(false);
+    let (session, summary) = demo::compute(place, &RunOptions::default(), &|_| {}, &never)?;
     for stage in &summary.stages {
         println!("{:9} {:6.2} s", stage.stage.name(), stage.seconds);
     }
     for cluster in &summary.clusters {
         println!("{:2} {:5} {:.4} {}", cluster.cluster, cluster.samples, cluster.cds.unwrap_or(f64::NAN), cluster.name);
     }
-    for row in session.noise_report(&SelectionPlan::default())? {
+    for row in session.noise_report(&SelectionPlan::default(), &never)? {
         println!(
             "{} concepts {} guard {:?}: {} noise of {}",
             row.strategy, row.concepts, row.guard, row.noise, row.selected

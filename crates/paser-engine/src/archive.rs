@@ -1,12 +1,15 @@
 //! A recorded run as one block of bytes: the artefacts that cannot be had in seconds, what each stage recorded, the
 //! selections whole, and the card of the welcome page. Plain concatenation; the program carries it uncompressed.
 
-use paser_project::{FrozenSelection, Inputs, StageRecord, write_durably};
+use std::path::Path;
+
+use paser_project::{Arrays, Artefact, FrozenSelection, Inputs, Manifest, StageRecord, write_durably};
 use paser_protocol::DemoCard;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    loaded::{f32s, u32s},
+    loaded::{f32s, from_hex, u32s},
+    selection::is_of,
     session::{Session, lock},
     stages::{concepts, embed, import, kmeans, manifold, score},
     trouble::{Outcome, Told, failed},
@@ -35,7 +38,13 @@ struct Recorded {
     view: String,
     rows: Vec<u32>,
     ids: Vec<String>,
+    /// Content hashes, hex. A recording of an earlier version has none: its pool is checked to be this one, so that its
+    /// rows say the same.
+    #[serde(default)]
+    hashes: Vec<String>,
     reasons: Vec<u8>,
+    #[serde(default)]
+    provenance: String,
 }
 
 /// Named blocks.
@@ -78,6 +87,20 @@ impl Archive {
         let content = self.find(name).ok_or_else(|| broken(name))?;
         serde_json::from_slice(content).map_err(|_| broken(name))
     }
+
+    /// The one artefact of a stage.
+    fn artefact(&self, stage: &str) -> Outcome<Artefact> {
+        let prefix = format!("arrays/{stage}-");
+        let name = self.0.iter().find_map(|(name, _)| {
+            let stem = name.strip_suffix(".json")?;
+            stem.starts_with(&prefix).then_some(stem)
+        });
+        let name = name.ok_or_else(|| broken(stage))?;
+        let manifest: Manifest = self.json(&format!("{name}.json"))?;
+        let file = format!("{name}.safetensors");
+        let bytes = self.find(&file).ok_or_else(|| broken(stage))?;
+        Ok(Artefact { manifest, arrays: Arrays::from_bytes(bytes, Path::new(&file)).map_err(|_| broken(stage))? })
+    }
 }
 
 fn broken(what: &str) -> paser_protocol::Report {
@@ -105,8 +128,54 @@ pub(crate) fn card(bytes: &[u8]) -> Option<Card> {
     })
 }
 
-/// Key of an artefact, its integer arrays one after the other, and its float arrays.
-pub(crate) type RawStage = (String, Vec<u32>, Vec<Vec<f32>>);
+/// What a run made, for a comparison with another one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Results {
+    /// SHA-256 of the manifold's and of the scores' arrays.
+    pub hashes: [String; 2],
+    /// Cluster of every sample.
+    pub clusters: Vec<u32>,
+    /// One column per score, NaN where a sample has none.
+    pub scores: Vec<Vec<f32>>,
+    /// The recipe's selections.
+    pub selections: Vec<Chosen>,
+}
+
+/// One selection's samples and every sample's reason.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chosen {
+    pub name: String,
+    pub rows: Vec<u32>,
+    pub ids: Vec<String>,
+    pub reasons: Vec<u8>,
+}
+
+impl Results {
+    fn of(manifold: &Artefact, score: &Artefact, selections: Vec<Chosen>) -> Outcome<Self> {
+        let columns = crate::loaded::SCORE_COLUMNS.iter().map(|(name, _, _)| f32s(score, name));
+        Ok(Self {
+            hashes: [&manifold.manifest.sha256, &score.manifest.sha256].map(String::clone),
+            clusters: u32s(manifold, "clusters")?,
+            scores: columns.collect::<Outcome<_>>()?,
+            selections,
+        })
+    }
+
+    /// Of a recorded run, read from its bytes alone.
+    ///
+    /// # Errors
+    /// Damaged bytes.
+    pub(crate) fn recorded(bytes: &[u8]) -> Outcome<Self> {
+        let archive = Archive::from_bytes(bytes).ok_or_else(|| broken("its frame"))?;
+        let selections = archive.json::<Vec<Recorded>>("selections.json")?.into_iter().map(|selection| Chosen {
+            name: selection.name,
+            rows: selection.rows,
+            ids: selection.ids,
+            reasons: selection.reasons,
+        });
+        Self::of(&archive.artefact(manifold::STAGE)?, &archive.artefact(score::STAGE)?, selections.collect())
+    }
+}
 
 impl Session {
     /// This project's results as a recorded run.
@@ -139,7 +208,7 @@ impl Session {
                 blocks.push((format!("arrays/{name}"), fs_err::read(&path).map_err(Told::told)?));
             }
         }
-        let selections: Vec<Recorded> = self.frozen().into_iter().map(recorded).collect();
+        let selections: Vec<Recorded> = self.frozen()?.into_iter().map(recorded).collect();
         let view = self.view();
         let positions = self.column_named("map").ok_or_else(|| failed("there is no map", "Run the project first."))?;
         let damage = self.column_named("jsd").ok_or_else(|| failed("there are no scores", "Run the project first."))?;
@@ -173,8 +242,8 @@ impl Session {
     pub fn unpack_recorded(&self, bytes: &[u8]) -> Outcome<()> {
         let archive = Archive::from_bytes(bytes).ok_or_else(|| broken("its frame"))?;
         let records: Vec<Record> = archive.json("stages.json")?;
-        let imported = self.samples()?.key.clone();
-        if !records.iter().any(|record| record.stage == import::STAGE && record.key == imported) {
+        let samples = self.samples()?;
+        if !records.iter().any(|record| record.stage == import::STAGE && record.key == samples.key) {
             return Err(failed(
                 "the recorded run belongs to another pool",
                 "Compute the demo anew: paser demo --fresh.",
@@ -196,6 +265,11 @@ impl Session {
             lock(&self.catalogue).record_stage(&record).map_err(Told::told)?;
         }
         for selection in archive.json::<Vec<Recorded>>("selections.json")? {
+            let hashes: Option<Vec<[u8; 32]>> = if selection.hashes.is_empty() && is_of(&selection.inputs, &samples) {
+                selection.rows.iter().map(|row| samples.hashes.get(*row as usize).copied()).collect()
+            } else {
+                selection.hashes.iter().map(|hash| from_hex(hash)).collect()
+            };
             let frozen = FrozenSelection {
                 name: selection.name,
                 created: selection.created,
@@ -205,26 +279,32 @@ impl Session {
                 view: selection.view,
                 rows: selection.rows,
                 ids: selection.ids,
+                hashes: hashes.ok_or_else(|| broken("the hashes of a selection"))?,
                 reasons: selection.reasons,
+                provenance: selection.provenance,
             };
             lock(&self.catalogue).put_selection(&frozen).map_err(Told::told)?;
         }
         self.reload()
     }
 
-    /// This project's arrays, for a comparison of two runs.
-    pub(crate) fn raw(&self, stage: &str) -> Outcome<Option<RawStage>> {
-        let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?;
-        let Some(record) = record else { return Ok(None) };
-        let Some(found) = self.store.get(stage, &record.key).map_err(Told::told)? else { return Ok(None) };
-        let clusters = if stage == manifold::STAGE { u32s(&found, "clusters")? } else { Vec::new() };
-        let mut columns = Vec::new();
-        if stage == score::STAGE {
-            for (name, _, _) in crate::loaded::SCORE_COLUMNS {
-                columns.push(f32s(&found, name)?);
-            }
-        }
-        Ok(Some((found.manifest.sha256, clusters, columns)))
+    /// This project's results, for a comparison with another run.
+    ///
+    /// # Errors
+    /// A project that was not run to the end.
+    pub(crate) fn results(&self) -> Outcome<Results> {
+        let artefact = |stage: &str| -> Outcome<Artefact> {
+            let missing = || failed(format!("the stage {stage} was not run"), "Run the project first.");
+            let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?.ok_or_else(missing)?;
+            self.store.get(stage, &record.key).map_err(Told::told)?.ok_or_else(missing)
+        };
+        let own = self.frozen()?.into_iter().filter(|frozen| frozen.by_recipe).map(|frozen| Chosen {
+            name: frozen.name,
+            rows: frozen.rows,
+            ids: frozen.ids,
+            reasons: frozen.reasons,
+        });
+        Results::of(&artefact(manifold::STAGE)?, &artefact(score::STAGE)?, own.collect())
     }
 }
 
@@ -237,7 +317,9 @@ fn recorded(frozen: FrozenSelection) -> Recorded {
         view: frozen.view,
         rows: frozen.rows,
         ids: frozen.ids,
+        hashes: frozen.hashes.iter().map(hex::encode).collect(),
         reasons: frozen.reasons,
+        provenance: frozen.provenance,
     }
 }
 

@@ -8,6 +8,7 @@ use paser_protocol::{ColumnInfo, ColumnKind, encode_f32, encode_u32};
 
 use crate::{
     loaded::{SCORE_COLUMNS, TOKEN_COLUMNS},
+    selection::{another_pool, is_of, reason_column},
     session::{Loaded, Session, lock},
     trouble::{Outcome, usage},
 };
@@ -218,11 +219,11 @@ impl Session {
             if let Some(bytes) = lock(&self.selections).reasons(key) {
                 return Ok(bytes);
             }
-            for frozen in self.frozen() {
-                let view = crate::selection::frozen_view(&frozen)?;
-                if view.reason_column == key {
-                    return Ok(frozen.reasons.into());
+            if let Some(head) = self.selection_heads()?.into_iter().find(|head| reason_column(&head.key) == key) {
+                if !is_of(&head.inputs, &*self.samples()?) {
+                    return Err(another_pool(&head.name));
                 }
+                return Ok(self.frozen_named(&head.name)?.reasons.into());
             }
         }
         let loaded = self.loaded();

@@ -11,7 +11,10 @@ use paser_score::{Candidate, TokenScore, score_tokens};
 use crate::{
     session::{Session, lock},
     sources::{self, Kind},
-    stages::{import, prune, score},
+    stages::{
+        import, prune,
+        score::{self, Named},
+    },
     trouble::{Outcome, Told, unusable, usage},
 };
 
@@ -44,7 +47,8 @@ impl Session {
             Encoding::Unscorable(reason) => return Err(unusable(format!("Sample {}: {reason}", sample.id), "")),
         };
         let item = score::item(row, &encoded);
-        let tokens = score_tokens(&pair.dense, &pair.pruned, &item, pair.tokenizer.vocabulary()).map_err(Told::told)?;
+        let tokens =
+            score_tokens(&pair.dense, &pair.pruned, &item, pair.tokenizer.vocabulary(), &Silent).map_err(Told::told)?;
         let response = &encoded.ids[encoded.prompt_tokens as usize..];
         let texts = pieces(&pair.tokenizer, response);
         let tokens = tokens.iter().zip(texts).map(|(token, text)| view(token, text, &pair.tokenizer)).collect();
@@ -62,12 +66,15 @@ impl Session {
             |reference: &str, path: &std::path::Path| sources::model_facts(&self.catalogue, reference, path, &Silent);
         let dense_path = find(&recipe.models.dense)?;
         let dense = facts(&recipe.models.dense, &dense_path)?;
-        let samples = self.samples()?.fingerprint.clone();
+        let samples = self.samples()?;
         let reference = prune::reference(recipe, Some(&dense), Some(&samples))
             .ok_or_else(|| usage("This project has no pruned model.", "Name one in recipe.toml."))?;
         let pruned_path = find(&reference)?;
         let pruned = facts(&reference, &pruned_path)?;
-        score::check_pair((&recipe.models.dense, &dense), (&reference, &pruned))?;
+        score::check_pair(
+            &Named { name: &recipe.models.dense, facts: &dense, path: Some(&dense_path) },
+            &Named { name: &reference, facts: &pruned, path: Some(&pruned_path) },
+        )?;
         let longest = score::max_tokens(recipe, &dense, &pruned);
         let key = format!("{} {} {} {longest}", dense.content, pruned.content, recipe.template.name);
         if let Some(pair) = &lock(&self.models).0

@@ -2,8 +2,8 @@
 //! cancel, estimates, and the protocol's requests. Every face holds a [`Studio`] or a [`Session`] and nothing else.
 
 mod archive;
+mod clusters;
 mod columns;
-mod convert;
 mod curate;
 pub mod demo;
 mod estimate;
@@ -26,11 +26,15 @@ mod studio;
 mod trouble;
 mod views;
 
+pub use estimate::WORDS_ONLY;
+pub use export::Archived;
 pub use machine::threads;
 pub use progress::Sink;
 pub use recents::state_folder;
 pub use run::{ClusterSummary, RunOptions, RunSummary, SelectionSummary, StageSummary};
-pub use selection::{Compared, Overlap, SelectionComparison, frozen_view};
+pub use selection::{Compared, Overlap, SelectionComparison};
 pub use session::Session;
+pub use sources::{Kind as ModelKind, model_folder};
+pub use stages::prune::calibration_sequences;
 pub use studio::{Studio, StudioOptions};
-pub use trouble::Outcome;
+pub use trouble::{Outcome, Told, tokenizers_differ, unusable, usage};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use paser_data::{Categories, ColumnValues, ExtraColumn, IdKind, ImportReport, Roles};
 use paser_manifold::{Merge, Quality, StabilityCurve, Timing};
 use paser_project::{Array, Arrays, Artefact, SampleRecord, sha256_hex};
-use paser_protocol::Report;
+use paser_protocol::{Report, order_by_hash};
 use paser_select::{ConceptTable, Score};
 use serde::{Deserialize, Serialize};
 
@@ -65,13 +65,19 @@ pub(crate) struct Samples {
     pub fingerprint: String,
     /// The same of the hold-out marks.
     pub held_out_fingerprint: String,
-    by_hash: HashMap<String, u32>,
+    by_hash: HashMap<[u8; 32], u32>,
     by_id: HashMap<String, u32>,
 }
 
 impl Samples {
     pub(crate) fn read(artefact: &Artefact, records: &[SampleRecord]) -> Outcome<Self> {
         let facts: PoolFacts = summary(artefact)?;
+        if facts.report.kept != records.len() as u64 {
+            return Err(failed(
+                format!("the catalogue holds {} samples, and the import made {}", records.len(), facts.report.kept),
+                "Import again.",
+            ));
+        }
         let mut samples = Self {
             key: artefact.manifest.key.clone(),
             ids: Vec::with_capacity(records.len()),
@@ -89,16 +95,17 @@ impl Samples {
         };
         for record in records {
             samples.ids.push(record.id.clone());
-            samples.hashes.push(from_hex(&record.hash).ok_or_else(|| {
+            let hash = from_hex(&record.hash).ok_or_else(|| {
                 failed(format!("sample {} has the hash {:?} in the catalogue", record.id, record.hash), "Import again.")
-            })?);
+            })?;
+            samples.hashes.push(hash);
             samples.held_out.push(record.held_out);
             samples.multiplicity.push(record.multiplicity);
             samples.lines.push(record.line);
-            samples.by_hash.insert(record.hash.clone(), record.row);
+            samples.by_hash.insert(hash, record.row);
             samples.by_id.insert(record.id.clone(), record.row);
         }
-        samples.order = paser_manifold::order_by_hash(&samples.hashes, &samples.ids);
+        samples.order = order_by_hash(&samples.hashes, &samples.ids);
         samples.fingerprint = sha256_hex(samples.hashes.as_flattened());
         let marks: Vec<u8> = samples.held_out.iter().map(|held| u8::from(*held)).collect();
         samples.held_out_fingerprint = sha256_hex(&marks);
@@ -113,8 +120,12 @@ impl Samples {
     pub(crate) fn row_of(&self, id: &str, hash: &str) -> Option<u32> {
         let named = self.by_id.get(id).copied();
         // An id that is a line number means nothing once the file changed.
-        let by_content = self.by_hash.get(hash).copied();
+        let by_content = from_hex(hash).and_then(|hash| self.row_of_hash(&hash));
         by_content.or(if id.starts_with("line:") { None } else { named })
+    }
+
+    pub(crate) fn row_of_hash(&self, hash: &[u8; 32]) -> Option<u32> {
+        self.by_hash.get(hash).copied()
     }
 
     pub(crate) fn row_of_id(&self, id: &str) -> Option<u32> {
@@ -122,18 +133,13 @@ impl Samples {
     }
 
     pub(crate) fn hash_hex(&self, row: usize) -> String {
-        paser_data::hex(&self.hashes[row])
+        hex::encode(self.hashes[row])
     }
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
+    hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -172,6 +178,16 @@ fn read_extra(artefact: &Artefact, facts: &PoolFacts) -> Outcome<Vec<ExtraColumn
             let texts = Categories { values, codes: u32s(artefact, &cells)? };
             if kind == "text" { ColumnValues::Text(texts) } else { ColumnValues::Json(texts) }
         };
+        let cells = match &values {
+            ColumnValues::Number(numbers) => numbers.len(),
+            ColumnValues::Text(texts) | ColumnValues::Json(texts) => texts.codes.len(),
+        };
+        if cells as u64 != facts.report.kept {
+            return Err(failed(
+                format!("column {name} has {cells} cells for {} samples", facts.report.kept),
+                "Import again.",
+            ));
+        }
         columns.push(ExtraColumn { name: name.clone(), values });
     }
     Ok(columns)
@@ -368,7 +384,7 @@ mod tests {
     #[test]
     fn hashes_come_back_from_text() {
         let hash: [u8; 32] = std::array::from_fn(|at| at as u8 * 7);
-        assert_eq!(from_hex(&paser_data::hex(&hash)), Some(hash));
+        assert_eq!(from_hex(&hex::encode(hash)), Some(hash));
         assert_eq!(from_hex("ab"), None);
         assert_eq!(from_hex(&"zz".repeat(32)), None);
     }

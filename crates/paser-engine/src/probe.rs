@@ -8,7 +8,7 @@ use paser_project::{Folder, Recipe};
 use paser_protocol::{Remark, Report, Silent, SourceKind};
 
 use crate::{
-    sources::{self, Kind, short_count},
+    sources::{self, Kind, NotHere, short_count},
     trouble::{Outcome, Told},
 };
 
@@ -30,12 +30,13 @@ pub(crate) fn probe(kind: SourceKind, path: &str) -> Vec<Remark> {
         SourceKind::Model => model(path, Kind::Model),
         SourceKind::Encoder => model(path, Kind::Encoder),
         SourceKind::Project => project(Path::new(path)),
-        SourceKind::Folder => Ok(folder(Path::new(path))),
+        SourceKind::Folder => folder(Path::new(path)),
     };
     outcome.unwrap_or_else(|report: Report| vec![remark("error", report.to_string())])
 }
 
 fn pool(path: &Path) -> Outcome<Vec<Remark>> {
+    let path = &sources::find_pool(path.to_owned())?;
     let bytes = fs_err::metadata(path).map_err(Told::told)?.len();
     if bytes > WHOLE {
         return Ok(vec![remark("ok", format!("{:.1} GB; it is read when the project is made", bytes as f64 / 1e9))]);
@@ -75,10 +76,11 @@ fn model(reference: &str, kind: Kind) -> Outcome<Vec<Remark>> {
             Ok(remarks)
         }
         // A hub id that is not here yet is fine: it is fetched when it is needed.
-        Err(report) if report.what.ends_with("is not downloaded yet") => {
+        Err(why @ NotHere::NotDownloaded(_)) => {
+            let report = Report::from(why);
             Ok(vec![remark("warn", format!("{}. {}", report.what, report.advice))])
         }
-        Err(report) => Err(report),
+        Err(NotHere::Unusable(report)) => Err(report),
     }
 }
 
@@ -89,16 +91,11 @@ fn project(path: &Path) -> Outcome<Vec<Remark>> {
     Ok(vec![remark("ok", format!("project {name}"))])
 }
 
-fn folder(path: &Path) -> Vec<Remark> {
-    if Folder::open(path).is_ok() {
-        return vec![remark("error", "A project is there already: open it, or choose another folder.")];
-    }
-    if path.is_file() {
-        return vec![remark("error", "This is a file.")];
-    }
+fn folder(path: &Path) -> Outcome<Vec<Remark>> {
+    Folder::check_free(path).map_err(Told::told)?;
     let holds_something = fs_err::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if holds_something {
-        return vec![remark("warn", "The folder is not empty; the project is made inside it.")];
+        return Ok(vec![remark("warn", "The folder is not empty; the project is made inside it.")]);
     }
-    vec![remark("ok", if path.exists() { "an empty folder" } else { "a new folder" })]
+    Ok(vec![remark("ok", if path.exists() { "an empty folder" } else { "a new folder" })])
 }

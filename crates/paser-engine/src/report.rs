@@ -1,7 +1,10 @@
 //! The project as one offline HTML file: map, damage bars and ledger as SVG and tables, no script, nothing fetched.
 //! It needs nothing but what a face sees: the project's view, two columns and the selection.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use paser_protocol::{ClusterView, ProjectView, ReasonCode, SelectionView, decode_f32, decode_u32};
 
@@ -26,7 +29,7 @@ impl Session {
     ///
     /// # Errors
     /// An artefact that cannot be read; a selection that cannot be made.
-    pub fn report_html(&self) -> Outcome<String> {
+    pub fn report_html(&self, cancelled: &AtomicBool) -> Outcome<String> {
         let view = self.view();
         let bytes = |name: &str| match view.columns.iter().find(|column| column.name == name) {
             Some(column) => self.column(&column.key),
@@ -34,7 +37,7 @@ impl Session {
         };
         let (positions, clusters) = (decode_f32(&bytes("map")?), decode_u32(&bytes("cluster")?));
         let scored = view.clusters.iter().any(|cluster| cluster.scored > 0);
-        let selection = if scored { Some(self.select(&view.plan)?) } else { None };
+        let selection = if scored { Some(self.select(&view.plan, cancelled)?) } else { None };
         let reasons = match &selection {
             Some(selection) => self.column(&selection.reason_column)?,
             None => Arc::default(),
@@ -105,7 +108,8 @@ fn map(page: &mut String, view: &ProjectView, positions: &[f32], clusters: &[u32
                 continue;
             }
             let [x, y] = place(point);
-            let taken = reasons.get(row).is_some_and(|&byte| ReasonCode::from_byte(byte).is_taken());
+            let taken =
+                reasons.get(row).and_then(|&byte| ReasonCode::from_byte(byte)).is_some_and(ReasonCode::is_taken);
             let _ = write!(page, "<circle cx={x:.1} cy={y:.1} r={}/>", if taken { "2.4" } else { "1" });
         }
         page.push_str("</g>");

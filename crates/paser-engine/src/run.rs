@@ -11,11 +11,12 @@ use paser_protocol::{Event, Report, Stage};
 use serde::Serialize;
 
 use crate::{
-    estimate, machine,
+    machine,
     progress::{Reporter, Sink},
-    session::{Session, lock},
+    session::{RecipeText, Session, lock},
     stages::{self, Bench},
-    trouble::{Outcome, Told, failed, usage},
+    trouble::{Outcome, Told, cancelled, failed, usage},
+    views::pruned_name,
 };
 
 /// Artefacts of a stage that are kept besides the current one.
@@ -107,7 +108,7 @@ impl Session {
         sink: Sink<'_>,
         cancel: &AtomicBool,
     ) -> Outcome<RunSummary> {
-        self.reread_recipe()?;
+        let recipe = self.reread_recipe()?;
         lock(&self.failures).clear();
         let threads = if options.threads == 0 { machine::threads() } else { options.threads };
         let pool = rayon::ThreadPoolBuilder::new()
@@ -118,8 +119,11 @@ impl Session {
         let reporter = Reporter::new(sink, cancel);
         let mut summaries = Vec::new();
         for stage in Stage::ALL.into_iter().filter(|stage| *stage <= until) {
-            let bench = Bench { session: self, reporter: &reporter, stage, threads };
-            estimate::check_memory(self, stage, options.memory)?;
+            if reporter.cancelled() {
+                return Err(cancelled());
+            }
+            let (recipe, memory) = (recipe.clone(), options.memory);
+            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory };
             machine::reset_peak_memory();
             let started = Instant::now();
             let outcome = pool.install(|| one_stage(&bench));
@@ -151,7 +155,7 @@ impl Session {
             }
         }
         self.sweep()?;
-        Ok(self.summary(summaries))
+        self.summary(&recipe, summaries)
     }
 
     /// Removes artefacts that nothing refers to, but for the newest few of each stage: going back to a setting that
@@ -181,11 +185,12 @@ impl Session {
         self.touch();
     }
 
-    fn summary(&self, stages: Vec<StageSummary>) -> RunSummary {
-        let view = self.view();
-        RunSummary {
+    fn summary(&self, recipe: &RecipeText, stages: Vec<StageSummary>) -> Outcome<RunSummary> {
+        let pruned = pruned_name(&recipe.recipe);
+        Ok(RunSummary {
             stages,
-            clusters: view
+            clusters: self
+                .parts(&self.loaded())
                 .clusters
                 .iter()
                 .map(|cluster| ClusterSummary {
@@ -198,18 +203,18 @@ impl Session {
                     cds_rest: cluster.cds_rest,
                 })
                 .collect(),
-            selections: view
-                .selections
-                .iter()
+            selections: self
+                .selection_views()?
+                .into_iter()
                 .map(|selection| SelectionSummary {
-                    selection: selection.name.clone().unwrap_or_default(),
+                    selection: selection.name.unwrap_or_default(),
                     strategy: selection.plan.strategy.name().to_owned(),
-                    pruned: view.pruned.clone(),
+                    pruned: pruned.clone(),
                     budget: selection.budget,
                     selected: selection.selected,
                 })
                 .collect(),
-        }
+        })
     }
 }
 
@@ -217,10 +222,7 @@ impl Session {
 fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
     let session = bench.session;
     match bench.stage {
-        Stage::Import => {
-            let recipe = session.recipe();
-            stages::import::ImportPlan::check(session, &recipe.recipe)?.bring_up(bench).map(Some)
-        }
+        Stage::Import => stages::import::ImportPlan::check(bench)?.bring_up(bench).map(Some),
         Stage::Embed => stages::embed::EmbedPlan::check(bench)?.bring_up(bench).map(Some),
         Stage::Manifold => stages::manifold::ManifoldPlan::check(bench)?.bring_up(bench).map(Some),
         Stage::Score => match stages::score::ScorePlan::check(bench)? {

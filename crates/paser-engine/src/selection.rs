@@ -2,20 +2,20 @@
 //! request and replayed to the byte (method.md 2 to 4).
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{Arc, atomic::AtomicBool},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use paser_project::{FrozenSelection, Inputs};
-use paser_protocol::{Monitor, ReasonCode, SelectionPlan, SelectionView, Silent, Stage, Strategy};
-use paser_select::{PoolColumns, Selection, select};
+use paser_project::{FrozenSelection, Inputs, SelectionHead};
+use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy};
+use paser_select::{PoolColumns, SelectParams, Selection, select};
 use serde::Serialize;
 
 use crate::{
-    convert,
+    loaded::Samples,
     progress::Reporter,
-    session::{Session, lock},
+    session::{Marks, RecipeText, Session, lock},
     stages::{Bench, concepts, kmeans},
     trouble::{Outcome, Told, failed, usage},
 };
@@ -67,6 +67,13 @@ impl SelectionCache {
     }
 }
 
+/// The pool as the strategies read it, everything it was made of, and the samples that are its rows.
+struct AtHand {
+    columns: Arc<PoolColumns>,
+    inputs: Inputs,
+    samples: Arc<Samples>,
+}
+
 /// How two selections of one pool compare.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overlap {
@@ -101,15 +108,21 @@ pub struct SelectionComparison {
 }
 
 impl Session {
-    /// Does `work` with a bench that tells nobody.
-    pub(crate) fn quietly<T>(&self, work: impl FnOnce(&Bench<'_>) -> T) -> T {
-        let cancel = AtomicBool::new(false);
-        let reporter = Reporter::new(&|_| {}, &cancel);
-        work(&Bench { session: self, reporter: &reporter, stage: Stage::Select, threads: crate::machine::threads() })
+    /// Does `work` with a bench that tells nobody. It stops once `cancelled` is set.
+    pub(crate) fn quietly<T>(&self, cancelled: &AtomicBool, work: impl FnOnce(&Bench<'_>) -> T) -> T {
+        let reporter = Reporter::new(&|_| {}, cancelled);
+        work(&Bench {
+            session: self,
+            reporter: &reporter,
+            stage: Stage::Select,
+            threads: crate::machine::threads(),
+            recipe: self.recipe(),
+            memory: None,
+        })
     }
 
-    /// The pool as the strategies read it.
-    fn pool_columns(&self, alternative: bool, bench: &Bench<'_>) -> Outcome<(Arc<PoolColumns>, Inputs)> {
+    /// The pool for a strategy; with the k-means labels of the ablation or without.
+    fn pool_columns(&self, alternative: bool, bench: &Bench<'_>) -> Outcome<AtHand> {
         let loaded = self.loaded();
         let missing =
             |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
@@ -132,7 +145,7 @@ impl Session {
         if let Some((known, pool)) = lock(&self.selections).pools.get(&alternative)
             && *known == key
         {
-            return Ok((pool.clone(), inputs));
+            return Ok(AtHand { columns: pool.clone(), inputs, samples });
         }
         let pool = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
@@ -147,7 +160,7 @@ impl Session {
             alternative_clusters: labels,
         });
         lock(&self.selections).pools.insert(alternative, (key, pool.clone()));
-        Ok((pool, inputs))
+        Ok(AtHand { columns: pool, inputs, samples })
     }
 
     /// The same as far as it is known without computing or reading k-means labels.
@@ -155,16 +168,11 @@ impl Session {
         let loaded = self.loaded();
         match (&loaded.samples, &loaded.manifold, &loaded.scores, &loaded.concepts) {
             (Some(samples), Some(manifold), Some(scores), Some(concepts)) => {
-                self.decided_by(plan, pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key))
+                let pool = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
+                decided_by(plan, pool, &self.marks(samples), samples)
             }
             _ => Err(usage("The project has not been run yet.", "Run it first.")),
         }
-    }
-
-    fn decided_by(&self, plan: &SelectionPlan, pool: Inputs) -> Outcome<Inputs> {
-        let plan = serde_json::to_string(plan).map_err(|error| failed(error.to_string(), ""))?;
-        let curation = lock(&self.journal).curation().fingerprint();
-        Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", curation))
     }
 
     /// The pool's columns, where a selection was computed from them.
@@ -174,41 +182,40 @@ impl Session {
 
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
-        let (_, pool) = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        self.decided_by(plan, pool)
+        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        decided_by(plan, pool.inputs, &self.marks(&pool.samples), &pool.samples)
     }
 
     /// The selection of a plan, from memory or computed.
-    pub(crate) fn select_with(
-        &self,
-        plan: &SelectionPlan,
-        bench: &Bench<'_>,
-        monitor: &dyn Monitor,
-    ) -> Outcome<Arc<Selected>> {
-        let (pool, inputs) = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        let inputs = self.decided_by(plan, inputs)?;
+    pub(crate) fn select_with(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Arc<Selected>> {
+        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let marks = self.marks(&pool.samples);
+        let inputs = decided_by(plan, pool.inputs, &marks, &pool.samples)?;
         let key = inputs.key();
         if let Some(known) = lock(&self.selections).find(&key) {
             return Ok(known);
         }
-        let marks = self.marks();
-        let curation = paser_select::Curation {
-            pinned: marks.pinned,
-            excluded: marks.excluded,
-            ..paser_select::Curation::default()
-        };
-        let params = convert::params(plan, concepts::rule(&self.recipe().recipe.concepts));
-        let selection = select(&pool, &curation, &params, monitor).map_err(Told::told)?;
-        let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| convert::code(reason) as u8).collect();
-        let view = self.selection_view(plan, &selection, &reasons, &key);
+        let lost = marks.lost;
+        let curation = paser_select::Curation { pinned: marks.pinned, excluded: marks.excluded };
+        let params = SelectParams::new(plan, concepts::rule(&bench.recipe.recipe.concepts));
+        let selection = bench
+            .work(&format!("selecting by {}", plan.strategy), "samples", |monitor| {
+                select(&pool.columns, &curation, &params, monitor)
+            })
+            .map_err(Told::told)?;
+        let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
+        let view = self.selection_view(plan, &selection, &key, lost);
         let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
     }
 
     /// The selection of a plan, which becomes the plan being built.
-    pub fn select(&self, plan: &SelectionPlan) -> Outcome<SelectionView> {
-        let selected = self.quietly(|bench| self.select_with(plan, bench, &Silent))?;
+    ///
+    /// # Errors
+    /// Whatever keeps the selection from being computed; `cancelled` was set.
+    pub fn select(&self, plan: &SelectionPlan, cancelled: &AtomicBool) -> Outcome<SelectionView> {
+        let selected = self.quietly(cancelled, |bench| self.select_with(plan, bench))?;
         self.keep_plan(plan)?;
         Ok(selected.view.clone())
     }
@@ -216,18 +223,20 @@ impl Session {
     /// Computes the selection of a plan and freezes it under a name.
     ///
     /// # Errors
-    /// A name that is taken or empty; whatever keeps the selection from being computed.
-    pub fn select_as(&self, plan: &SelectionPlan, name: &str) -> Outcome<SelectionView> {
+    /// A name that is taken or empty; whatever keeps the selection from being computed; `cancelled` was set.
+    pub fn select_as(&self, plan: &SelectionPlan, name: &str, cancelled: &AtomicBool) -> Outcome<SelectionView> {
         let name = self.free_name(name)?;
-        let selected = self.quietly(|bench| self.select_with(plan, bench, &Silent))?;
-        self.store_selection(&name, &selected, false)?;
-        self.touch();
-        Ok(SelectionView { name: Some(name), ..selected.view.clone() })
+        self.quietly(cancelled, |bench| {
+            let selected = self.select_with(plan, bench)?;
+            self.store_selection(&name, &selected, false, &bench.recipe)?;
+            self.touch();
+            Ok(SelectionView { name: Some(name.clone()), ..selected.view.clone() })
+        })
     }
 
     /// Freezes the selection of the current plan.
-    pub fn freeze(&self, name: &str) -> Outcome<SelectionView> {
-        self.select_as(&self.plan(), name)
+    pub fn freeze(&self, name: &str, cancelled: &AtomicBool) -> Outcome<SelectionView> {
+        self.select_as(&self.plan(), name, cancelled)
     }
 
     fn free_name(&self, name: &str) -> Outcome<String> {
@@ -235,7 +244,7 @@ impl Session {
         if name.is_empty() {
             return Err(usage("A selection needs a name.", ""));
         }
-        if self.frozen().iter().any(|selection| selection.name == name) {
+        if self.selection_heads()?.iter().any(|selection| selection.name == name) {
             return Err(usage(
                 format!("There is a selection named {name} already."),
                 "Choose another name, or discard the old one.",
@@ -247,38 +256,65 @@ impl Session {
     /// Removes a frozen selection.
     pub fn discard(&self, name: &str) -> Outcome<()> {
         if !lock(&self.catalogue).remove_selection(name).map_err(Told::told)? {
-            return Err(no_selection(name, &self.frozen()));
+            return Err(no_selection(name, &self.selection_heads()?));
         }
         self.touch();
         Ok(())
     }
 
-    pub(crate) fn store_selection(&self, name: &str, selected: &Selected, by_recipe: bool) -> Outcome<()> {
+    /// `recipe`: the one that the selection was computed by.
+    pub(crate) fn store_selection(
+        &self,
+        name: &str,
+        selected: &Selected,
+        by_recipe: bool,
+        recipe: &RecipeText,
+    ) -> Outcome<()> {
         let samples = self.samples()?;
+        if !is_of(&selected.inputs, &samples) {
+            return Err(usage("The pool was imported anew while the selection was made.", "Select again."));
+        }
         let view = SelectionView { name: Some(name.to_owned()), ..selected.view.clone() };
+        let rows = &selected.selection.rows;
+        let json = |text: serde_json::Result<String>| text.map_err(|error| failed(error.to_string(), ""));
         let frozen = FrozenSelection {
             name: name.to_owned(),
             created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             by_recipe,
             key: selected.key.clone(),
             inputs: selected.inputs.clone(),
-            view: serde_json::to_string(&view).map_err(|error| failed(error.to_string(), ""))?,
-            rows: selected.selection.rows.clone(),
-            ids: selected.selection.rows.iter().map(|row| samples.ids[*row as usize].clone()).collect(),
+            view: json(serde_json::to_string(&view))?,
+            rows: rows.clone(),
+            ids: rows.iter().map(|row| samples.ids[*row as usize].clone()).collect(),
+            hashes: rows.iter().map(|row| samples.hashes[*row as usize]).collect(),
             reasons: selected.reasons.to_vec(),
+            provenance: json(serde_json::to_string(&self.provenance(&selected.inputs, recipe)?))?,
         };
         lock(&self.catalogue).put_selection(&frozen).map_err(Told::told)
     }
 
     /// Every frozen selection, in the order of their making.
-    pub fn frozen(&self) -> Vec<FrozenSelection> {
-        lock(&self.catalogue).selections().unwrap_or_default()
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub fn frozen(&self) -> Outcome<Vec<FrozenSelection>> {
+        lock(&self.catalogue).selections().map_err(Told::told)
+    }
+
+    /// The same without their samples.
+    pub(crate) fn selection_heads(&self) -> Outcome<Vec<SelectionHead>> {
+        lock(&self.catalogue).selection_heads().map_err(Told::told)
     }
 
     /// A frozen selection by name.
+    ///
+    /// # Errors
+    /// There is none of that name; a catalogue that cannot be read.
     pub fn frozen_named(&self, name: &str) -> Outcome<FrozenSelection> {
-        let all = self.frozen();
-        all.iter().find(|selection| selection.name == name).cloned().ok_or_else(|| no_selection(name, &all))
+        match self.frozen()?.into_iter().find(|selection| selection.name == name) {
+            Some(found) => Ok(found),
+            None => Err(no_selection(name, &self.selection_heads()?)),
+        }
     }
 
     /// Computes a frozen selection again from the plan it stores, where everything else that decided it is still so.
@@ -286,10 +322,10 @@ impl Session {
     ///
     /// # Errors
     /// Inputs that changed, named.
-    pub fn replay(&self, name: &str) -> Outcome<bool> {
+    pub fn replay(&self, name: &str, cancelled: &AtomicBool) -> Outcome<bool> {
         let frozen = self.frozen_named(name)?;
-        let view = frozen_view(&frozen)?;
-        let selected = self.quietly(|bench| self.select_with(&view.plan, bench, &Silent))?;
+        let view = stored_view(&frozen.name, &frozen.view)?;
+        let selected = self.quietly(cancelled, |bench| self.select_with(&view.plan, bench))?;
         let changed = selected.inputs.difference(&frozen.inputs);
         if !changed.is_empty() {
             return Err(usage(
@@ -313,15 +349,15 @@ impl Session {
         let mut frozen = Vec::new();
         for name in names {
             let selection = self.frozen_named(name)?;
-            if selection.reasons.len() != samples.len() {
-                return Err(usage(format!("{name} was made of another pool."), "Make it again on this pool."));
+            if !is_of(&selection.inputs, &samples) {
+                return Err(another_pool(name));
             }
             frozen.push(selection);
         }
         let jsd = loaded.scores.as_ref().and_then(|scores| scores.column("jsd").map(<[f32]>::to_vec));
         let mut selections = Vec::new();
         for selection in &frozen {
-            let view = frozen_view(selection)?;
+            let view = stored_view(&selection.name, &selection.view)?;
             let damages: Vec<f64> = match &jsd {
                 Some(jsd) => {
                     selection.rows.iter().map(|row| f64::from(jsd[*row as usize])).filter(|d| !d.is_nan()).collect()
@@ -363,10 +399,10 @@ impl Session {
         Ok(SelectionComparison { selections, overlaps })
     }
 
-    fn selection_view(&self, plan: &SelectionPlan, selection: &Selection, reasons: &[u8], key: &str) -> SelectionView {
+    fn selection_view(&self, plan: &SelectionPlan, selection: &Selection, key: &str, lost: usize) -> SelectionView {
         let mut counts = [0_u64; ReasonCode::ALL.len()];
-        for byte in reasons {
-            counts[ReasonCode::from_byte(*byte) as usize] += 1;
+        for reason in &selection.reasons {
+            counts[reason.code() as usize] += 1;
         }
         let noise = lock(&self.noise).as_ref().map(|noise| {
             selection.rows.iter().filter(|row| noise.get(**row as usize).copied().unwrap_or(false)).count() as u64
@@ -382,57 +418,74 @@ impl Session {
             acceptance_rate: selection.acceptance_rate,
             above_fence: selection.above_fence.unwrap_or(0.0),
             noise,
-            ledger: selection.ledger.iter().map(convert::ledger_row).collect(),
+            ledger: selection.ledger.clone(),
             reasons: ReasonCode::ALL
                 .into_iter()
                 .zip(counts)
                 .filter(|(_, count)| *count > 0)
                 .map(|(code, count)| (code.word().to_owned(), count))
                 .collect(),
-            reason_column: format!("reason-{}", key.get(..24).unwrap_or(key)),
-            notes: self.notes(plan, selection),
+            reason_column: reason_column(key),
+            notes: notes(plan, selection, lost),
         }
     }
+}
 
-    /// Sentences that must stand beside the numbers.
-    fn notes(&self, plan: &SelectionPlan, selection: &Selection) -> Vec<String> {
-        let mut notes = Vec::new();
-        if selection.equal_weights {
-            notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
-        }
-        let exhausted: Vec<&str> = selection
-            .ledger
-            .iter()
-            .filter(|row| row.exhausted && row.cap > 0 && row.quota_raw.is_some())
-            .map(|row| row.name.as_str())
-            .collect();
-        if plan.strategy != Strategy::Full && !exhausted.is_empty() {
-            notes.push(format!("Taken whole, so that nothing was chosen there: {}.", exhausted.join("; ")));
-        }
-        let shortfall: u64 = selection.ledger.iter().map(|row| row.shortfall).sum();
-        if shortfall > 0 {
-            notes.push(format!("{shortfall} {} of the budget found no sample.", selection.unit.name()));
-        }
-        let lost = self.marks().lost;
-        if lost > 0 {
-            notes.push(format!("{lost} pinned or excluded samples are not in this pool and count for nothing."));
-        }
-        notes
+/// Sentences that must stand beside the numbers.
+fn notes(plan: &SelectionPlan, selection: &Selection, lost: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if selection.equal_weights {
+        notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
     }
+    let exhausted: Vec<&str> = selection
+        .ledger
+        .iter()
+        .filter(|row| row.exhausted && row.cap > 0 && row.quota_raw.is_some())
+        .map(|row| row.name.as_str())
+        .collect();
+    if plan.strategy != Strategy::Full && !exhausted.is_empty() {
+        notes.push(format!("Taken whole, so that nothing was chosen there: {}.", exhausted.join("; ")));
+    }
+    let shortfall: u64 = selection.ledger.iter().map(|row| row.shortfall).sum();
+    if shortfall > 0 {
+        notes.push(format!("{shortfall} {} of the budget found no sample.", selection.unit.name()));
+    }
+    if lost > 0 {
+        notes.push(format!("{lost} pinned or excluded samples are not in this pool and count for nothing."));
+    }
+    notes
 }
 
 fn pool_inputs(samples: &str, manifold: &str, scores: &str, concepts: &str) -> Inputs {
     Inputs::new().with("samples", samples).with("manifold", manifold).with("scores", scores).with("concepts", concepts)
 }
 
-/// The view that a frozen selection stores.
-pub fn frozen_view(frozen: &FrozenSelection) -> Outcome<SelectionView> {
-    serde_json::from_str(&frozen.view).map_err(|error| {
-        failed(format!("the stored selection {}: {error}", frozen.name), "Discard it and make it again.")
-    })
+fn decided_by(plan: &SelectionPlan, pool: Inputs, marks: &Marks, samples: &Samples) -> Outcome<Inputs> {
+    let plan = serde_json::to_string(plan).map_err(|error| failed(error.to_string(), ""))?;
+    Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", marks.fingerprint(samples)))
 }
 
-fn no_selection(name: &str, all: &[FrozenSelection]) -> paser_protocol::Report {
+/// Whether a selection that `inputs` decided was made of these samples: only then its rows are theirs.
+pub(crate) fn is_of(inputs: &Inputs, samples: &Samples) -> bool {
+    inputs.get("samples") == Some(samples.key.as_str())
+}
+
+pub(crate) fn another_pool(name: &str) -> paser_protocol::Report {
+    usage(format!("{name} was made of another pool."), "Make it again on this pool.")
+}
+
+/// The column of a selection's reasons, by its key.
+pub(crate) fn reason_column(key: &str) -> String {
+    format!("reason-{}", key.get(..24).unwrap_or(key))
+}
+
+/// The view that a frozen selection stores.
+pub(crate) fn stored_view(name: &str, view: &str) -> Outcome<SelectionView> {
+    serde_json::from_str(view)
+        .map_err(|error| failed(format!("the stored selection {name}: {error}"), "Discard it and make it again."))
+}
+
+fn no_selection(name: &str, all: &[SelectionHead]) -> paser_protocol::Report {
     let names: Vec<&str> = all.iter().map(|selection| selection.name.as_str()).collect();
     let advice = if names.is_empty() {
         "There is none yet: make one with `paser select`.".to_owned()
@@ -443,7 +496,6 @@ fn no_selection(name: &str, all: &[FrozenSelection]) -> paser_protocol::Report {
 }
 
 fn shared_rows(first: &[u32], second: &[u32]) -> u64 {
-    let mut sorted = second.to_vec();
-    sorted.sort_unstable();
-    first.iter().filter(|row| sorted.binary_search(row).is_ok()).count() as u64
+    let second: HashSet<u32> = second.iter().copied().collect();
+    first.iter().filter(|row| second.contains(row)).count() as u64
 }

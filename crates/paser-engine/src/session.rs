@@ -10,10 +10,13 @@ use std::{
     },
 };
 
-use paser_project::{Catalogue, Curation, Folder, Journal, Lock, Mark, Recipe, Store, write_durably};
+use paser_project::{
+    Catalogue, Curation, Folder, Journal, Lock, Mark, Recipe, Store, clear_merged, sha256_hex, write_durably,
+};
 use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
 
 use crate::{
+    clusters::{self, Parts},
     columns::ColumnCache,
     inspector::LoadedModels,
     loaded::{Concepts, ManifoldData, Samples, Scores},
@@ -42,13 +45,69 @@ pub(crate) struct Loaded {
     pub names: Option<Arc<Vec<String>>>,
 }
 
-/// Rows that a person decided about.
+impl Loaded {
+    /// Names everything that is in memory.
+    pub(crate) fn key(&self) -> String {
+        let keys = [
+            self.samples.as_ref().map(|samples| &samples.key),
+            self.manifold.as_ref().map(|manifold| &manifold.key),
+            self.scores.as_ref().map(|scores| &scores.key),
+            self.concepts.as_ref().map(|concepts| &concepts.key),
+        ];
+        keys.map(|key| key.map_or("", String::as_str)).join(" ")
+    }
+}
+
+/// Rows of one pool that a person decided about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub pinned: Vec<u32>,
     pub excluded: Vec<u32>,
-    /// Journal entries whose sample is not in the pool.
+    /// Pinned or excluded samples that are not in the pool.
     pub lost: usize,
+}
+
+impl Marks {
+    /// Decisions as rows of a pool. A row may have been named by another id or another content before an import, so
+    /// they become rows first; then the last one stands.
+    pub(crate) fn of(curation: &Curation, samples: &Samples) -> Self {
+        let mut rows = BTreeMap::new();
+        let mut lost = BTreeSet::new();
+        for (sample, mark) in &curation.decisions {
+            match (samples.row_of(&sample.id, &sample.hash), mark) {
+                (Some(row), Some(mark)) => {
+                    rows.insert(row, *mark);
+                }
+                (Some(row), None) => {
+                    rows.remove(&row);
+                }
+                (None, Some(_)) => {
+                    lost.insert(sample);
+                }
+                (None, None) => {
+                    lost.remove(sample);
+                }
+            }
+        }
+        let with = |wanted: Mark| rows.iter().filter(|(_, mark)| **mark == wanted).map(|(row, _)| *row).collect();
+        Self { pinned: with(Mark::Pinned), excluded: with(Mark::Excluded), lost: lost.len() }
+    }
+
+    /// SHA-256 of the marks by id and content: what a selection depends on.
+    pub(crate) fn fingerprint(&self, samples: &Samples) -> String {
+        let pinned = self.pinned.iter().map(|row| (*row, Mark::Pinned));
+        let excluded = self.excluded.iter().map(|row| (*row, Mark::Excluded));
+        let mut lines: Vec<(&str, String, Mark)> = pinned
+            .chain(excluded)
+            .map(|(row, mark)| (samples.ids[row as usize].as_str(), samples.hash_hex(row as usize), mark))
+            .collect();
+        lines.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let mut text: String = lines.iter().map(|(id, hash, mark)| format!("{id:?} {hash:?} {mark:?}\n")).collect();
+        if self.lost > 0 {
+            text.push_str(&format!("and {} that are not in the pool\n", self.lost));
+        }
+        sha256_hex(text.as_bytes())
+    }
 }
 
 /// An open project.
@@ -62,6 +121,8 @@ pub struct Session {
     pub(crate) loaded: RwLock<Loaded>,
     pub(crate) selections: Mutex<SelectionCache>,
     pub(crate) columns: Mutex<ColumnCache>,
+    /// What a view tells of the artefacts in memory.
+    pub(crate) parts: Mutex<Option<Arc<Parts>>>,
     pub(crate) models: Mutex<LoadedModels>,
     pub(crate) job: Mutex<Option<JobView>>,
     /// Held by the run at work.
@@ -85,10 +146,13 @@ impl Session {
     /// folder; those inside the project become relative.
     ///
     /// # Errors
-    /// A folder that holds a project, or cannot be written; a draft that no recipe can express.
+    /// A folder that holds a project, or cannot be written; a pool that is not there; a draft that no recipe can express.
     pub fn create(draft: &ProjectDraft) -> Outcome<Self> {
         if draft.folder.trim().is_empty() {
             return Err(usage("A project needs a folder.", "Name one that does not hold a project yet."));
+        }
+        if !draft.pool.trim().is_empty() {
+            crate::sources::find_pool(PathBuf::from(draft.pool.trim()))?;
         }
         let root = PathBuf::from(draft.folder.trim());
         let folder = Folder::create(&root).map_err(Told::told)?;
@@ -112,11 +176,14 @@ impl Session {
         let folder = Folder::open(root).map_err(Told::told)?;
         let lock = Lock::acquire(&folder.lock()).map_err(Told::told)?;
         folder.tidy().map_err(Told::told)?;
+        paser_prune::sweep_unfinished(&folder.models());
         let recipe = read_recipe(&folder)?;
         let catalogue = Catalogue::open(&folder.catalogue()).map_err(Told::told)?;
         let journal = Journal::open(&folder.journal()).map_err(Told::told)?;
+        let store = Store::new(folder.arrays());
+        clear_merged(&folder.jobs(), |stage, key| store.manifest(stage, key).is_some()).map_err(Told::told)?;
         let session = Self {
-            store: Store::new(folder.arrays()),
+            store,
             folder,
             _lock: lock,
             catalogue: Mutex::new(catalogue),
@@ -125,6 +192,7 @@ impl Session {
             loaded: RwLock::new(Loaded::default()),
             selections: Mutex::new(SelectionCache::default()),
             columns: Mutex::new(ColumnCache::default()),
+            parts: Mutex::new(None),
             models: Mutex::new(LoadedModels::default()),
             job: Mutex::new(None),
             running: Mutex::new(()),
@@ -148,7 +216,18 @@ impl Session {
         if recipe.recipe.name.is_empty() { self.folder.name() } else { recipe.recipe.name.clone() }
     }
 
-    /// The recipe as it was when the project was opened or a run began.
+    /// Is this the pruned model of the project: by the name that it is shown by, as the recipe has it, or by a path to
+    /// the same folder?
+    pub fn is_pruned_model(&self, typed: &str) -> bool {
+        let recipe = self.recipe();
+        let reference = &recipe.recipe.models.pruned;
+        let folder = |path: &Path| fs_err::canonicalize(path).ok();
+        let same =
+            || folder(Path::new(typed)).is_some_and(|typed| folder(&self.folder.resolve(reference)) == Some(typed));
+        typed == self.view().pruned || !reference.is_empty() && (typed == reference || same())
+    }
+
+    /// The recipe as it was read last. A run follows its own copy.
     pub(crate) fn recipe(&self) -> Arc<RecipeText> {
         self.recipe.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -236,31 +315,15 @@ impl Session {
                     Concepts::read(&found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
             }
         }
-        crate::views::name_clusters(&mut loaded);
+        clusters::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);
         self.read_noise();
         Ok(())
     }
 
-    /// Pins and exclusions as rows of this pool.
-    pub(crate) fn marks(&self) -> Marks {
-        let curation = lock(&self.journal).curation();
-        self.rows_of(&curation)
-    }
-
-    pub(crate) fn rows_of(&self, curation: &Curation) -> Marks {
-        let Some(samples) = self.loaded().samples else { return Marks::default() };
-        let mut marks = Marks::default();
-        for (sample, mark) in &curation.marks {
-            match (samples.row_of(&sample.id, &sample.hash), mark) {
-                (None, _) => marks.lost += 1,
-                (Some(row), Mark::Pinned) => marks.pinned.push(row),
-                (Some(row), Mark::Excluded) => marks.excluded.push(row),
-            }
-        }
-        marks.pinned.sort_unstable();
-        marks.excluded.sort_unstable();
-        marks
+    /// Pins and exclusions as rows of these samples.
+    pub(crate) fn marks(&self, samples: &Samples) -> Marks {
+        Marks::of(&lock(&self.journal).curation(), samples)
     }
 
     /// The plan being built; kept across restarts.
@@ -275,14 +338,13 @@ impl Session {
             })
     }
 
+    /// Keeps the plan for the next start. Nothing else depends on it, so no face has to look again.
     pub(crate) fn keep_plan(&self, plan: &SelectionPlan) -> Outcome<()> {
         if self.plan() == *plan {
             return Ok(());
         }
         let text = serde_json::to_string(plan).map_err(|error| crate::trouble::failed(error.to_string(), ""))?;
-        lock(&self.catalogue).set_fact("plan", &text).map_err(Told::told)?;
-        self.touch();
-        Ok(())
+        lock(&self.catalogue).set_fact("plan", &text).map_err(Told::told)
     }
 }
 

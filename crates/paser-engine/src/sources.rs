@@ -2,6 +2,7 @@
 //! of the files it was made of, so that looking at a project reads no weights; whatever changed is read again.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     path::{Path, PathBuf},
     thread,
@@ -15,20 +16,22 @@ use paser_project::{Catalogue, Folder, sha256_file, sha256_hex};
 use paser_protocol::{Monitor, Report};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::trouble::{Outcome, Told, unusable};
+use crate::trouble::{Outcome, Told, cancelled, unusable};
 
 /// A file younger than this may still change without its time changing.
 const SETTLED: Duration = Duration::from_millis(50);
 
 /// What a model reference is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A language model.
     Model,
+    /// A sentence encoder.
     Encoder,
 }
 
 impl Kind {
-    fn files(self) -> Vec<Pattern> {
+    pub(crate) fn files(self) -> Vec<Pattern> {
         match self {
             Self::Model => model_files(),
             Self::Encoder => encoder_files(),
@@ -88,31 +91,62 @@ impl<T> Known<T> {
     }
 }
 
-/// Name, size and time of a file, or of every file in a folder.
-fn stamp(path: &Path) -> Option<(String, SystemTime)> {
-    let mut files = Vec::new();
-    if path.is_dir() {
-        for entry in fs_err::read_dir(path).ok()? {
-            files.push(entry.ok()?.path());
-        }
-        files.sort();
-    } else {
-        files.push(path.to_owned());
+/// The files whose change is a change of what is at `path`: the file itself; of a folder every file in it, and those
+/// that `patterns` name in folders inside it. Names are relative to the folder.
+fn stamped_files(path: &Path, patterns: &[Pattern]) -> Option<Vec<(String, PathBuf)>> {
+    if !path.is_dir() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Some(vec![(name, path.to_owned())]);
     }
+    let named = patterns.iter().filter_map(|pattern| pattern.glob.rsplit_once('/')).map(|(folder, _)| folder);
+    let inner: BTreeSet<&str> = named.collect();
+    let mut files = Vec::new();
+    for entry in fs_err::read_dir(path).ok()? {
+        let entry = entry.ok()?;
+        files.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    for folder in inner {
+        for entry in fs_err::read_dir(path.join(folder)).into_iter().flatten().flatten() {
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if patterns.iter().any(|pattern| pattern.matches(&name)) {
+                files.push((name, entry.path()));
+            }
+        }
+    }
+    files.sort();
+    Some(files)
+}
+
+/// When the system says that content or name changed last: unlike the time of writing it cannot be set, so that a
+/// file of the same size and time copied over another one is seen.
+#[cfg(unix)]
+fn changed(facts: &std::fs::Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = Duration::from_secs(u64::try_from(facts.ctime()).ok()?);
+    UNIX_EPOCH.checked_add(seconds + Duration::from_nanos(u64::try_from(facts.ctime_nsec()).ok()?))
+}
+
+#[cfg(not(unix))]
+fn changed(_: &std::fs::Metadata) -> Option<SystemTime> {
+    None
+}
+
+/// Names, sizes and times of [`stamped_files`] in one hash, and the newest time.
+fn stamp(path: &Path, patterns: &[Pattern]) -> Option<(String, SystemTime)> {
     let mut text = String::new();
     let mut newest = UNIX_EPOCH;
-    for file in files {
+    for (name, file) in stamped_files(path, patterns)? {
         // Cache folders of the hub hold links: what they point at counts.
         let Ok(facts) = fs_err::metadata(&file) else { continue };
         if facts.is_dir() {
             continue;
         }
-        let time = facts.modified().ok()?;
-        newest = newest.max(time);
-        let nanoseconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let written = facts.modified().ok()?;
+        let changed = changed(&facts).unwrap_or(written);
+        newest = newest.max(written).max(changed);
+        let nanoseconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "{name} {} {nanoseconds}", facts.len());
+        let _ = writeln!(text, "{name} {} {} {}", facts.len(), nanoseconds(written), nanoseconds(changed));
     }
     (!text.is_empty()).then(|| (sha256_hex(text.as_bytes()), newest))
 }
@@ -122,9 +156,14 @@ fn remembered<T: DeserializeOwned>(catalogue: &Catalogue, name: &str) -> Option<
     Some((stamp, serde_json::from_str(&value).ok()?))
 }
 
-fn known<T: DeserializeOwned>(catalogue: &Catalogue, name: &str, place: Outcome<PathBuf>) -> Known<T> {
+fn known<T: DeserializeOwned>(
+    catalogue: &Catalogue,
+    name: &str,
+    patterns: &[Pattern],
+    place: Outcome<PathBuf>,
+) -> Known<T> {
     let memory = remembered::<T>(catalogue, name);
-    match (place.map(|path| stamp(&path)), memory) {
+    match (place.map(|path| stamp(&path, patterns)), memory) {
         (Ok(Some((now, _))), Some((then, value))) if now == then => Known::Yes(value),
         (Ok(Some(_)), _) => Known::Unread,
         (Ok(None) | Err(_), Some((_, value))) => Known::Gone(value),
@@ -138,15 +177,16 @@ fn learn<T: Serialize + DeserializeOwned>(
     catalogue: &std::sync::Mutex<Catalogue>,
     name: &str,
     path: &Path,
+    patterns: &[Pattern],
     read: impl FnOnce() -> Outcome<T>,
 ) -> Outcome<T> {
-    let mut now = stamp(path);
+    let mut now = stamp(path, patterns);
     if let Some((_, newest)) = &now
         && let Ok(age) = newest.elapsed()
         && age < SETTLED
     {
         thread::sleep(SETTLED);
-        now = stamp(path);
+        now = stamp(path, patterns);
     }
     let lock = || catalogue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let (Some((now, _)), Some((then, value))) = (&now, remembered::<T>(&lock(), name))
@@ -162,26 +202,46 @@ fn learn<T: Serialize + DeserializeOwned>(
     Ok(value)
 }
 
+/// Why a model's folder is not at hand.
+#[derive(Clone, Debug)]
+pub(crate) enum NotHere {
+    /// A hub id that is fetched when a stage needs it.
+    NotDownloaded(ModelId),
+    Unusable(Report),
+}
+
+impl From<NotHere> for Report {
+    fn from(why: NotHere) -> Self {
+        match why {
+            NotHere::NotDownloaded(id) => {
+                unusable(format!("{id} is not downloaded yet"), "It is fetched from the hub when a stage needs it.")
+            }
+            NotHere::Unusable(report) => report,
+        }
+    }
+}
+
 /// Finds a model without touching the network.
-pub(crate) fn find_model(folder: &Folder, reference: &str, kind: Kind) -> Outcome<PathBuf> {
+pub(crate) fn find_model(folder: &Folder, reference: &str, kind: Kind) -> Result<PathBuf, NotHere> {
     let path = folder.resolve(reference);
     if path.is_dir() {
         return Ok(path);
     }
+    if path.is_file() {
+        return Err(NotHere::Unusable(unusable(
+            format!("{} is a file: a model is a folder with config.json and safetensors", path.display()),
+            "Give the folder that holds it.",
+        )));
+    }
     match reference.parse::<ModelId>() {
         Ok(id) if !looks_like_a_path(reference) => {
-            let env = HubEnv::from_process().map_err(Told::told)?;
-            cached_model(&id, &kind.files(), &env).ok_or_else(|| {
-                unusable(
-                    format!("{reference} is not downloaded yet"),
-                    "It is fetched from the hub when a stage needs it.",
-                )
-            })
+            let env = HubEnv::from_process().map_err(|error| NotHere::Unusable(error.told()))?;
+            cached_model(&id, &kind.files(), &env).ok_or(NotHere::NotDownloaded(id))
         }
-        _ => Err(unusable(
-            format!("{}: there is no model folder", path.display()),
-            "Give the path of a folder, or a hub id: org/name.",
-        )),
+        _ => Err(NotHere::Unusable(unusable(
+            format!("{}: there is no such folder", path.display()),
+            "Give the folder of a model, or a hub id such as org/name.",
+        ))),
     }
 }
 
@@ -189,50 +249,74 @@ pub(crate) fn find_model(folder: &Folder, reference: &str, kind: Kind) -> Outcom
 pub(crate) fn obtain_model(folder: &Folder, reference: &str, kind: Kind, monitor: &dyn Monitor) -> Outcome<PathBuf> {
     match find_model(folder, reference, kind) {
         Ok(path) => Ok(path),
-        Err(report) => match reference.parse::<ModelId>() {
-            Ok(id) if !looks_like_a_path(reference) => {
-                let env = HubEnv::from_process().map_err(Told::told)?;
-                fetch_model(&id, &kind.files(), &env, monitor).map_err(Told::told)
-            }
-            _ => Err(report),
-        },
+        Err(NotHere::NotDownloaded(id)) => {
+            let env = HubEnv::from_process().map_err(Told::told)?;
+            fetch_model(&id, &kind.files(), &env, monitor).map_err(Told::told)
+        }
+        Err(NotHere::Unusable(report)) => Err(report),
     }
+}
+
+/// The folder of a model that is named outside a project: a path from the current folder, or a hub id, of which what is
+/// missing is downloaded. `monitor` counts bytes.
+///
+/// # Errors
+/// No such folder, no such model on the hub, whatever keeps a download from ending.
+pub fn model_folder(reference: &str, kind: Kind, monitor: &dyn Monitor) -> Outcome<PathBuf> {
+    // Joined to nothing, a relative path stays as it was typed, in messages too.
+    obtain_model(&Folder::planned(Path::new("")), reference, kind, monitor)
 }
 
 fn looks_like_a_path(reference: &str) -> bool {
     reference.starts_with(['/', '.', '~']) || reference.contains('\\') || reference.matches('/').count() > 1
 }
 
-/// What is remembered of the pool file: its SHA-256.
-pub(crate) fn known_pool(catalogue: &Catalogue, folder: &Folder, reference: &str) -> Known<String> {
-    let path = folder.resolve(reference);
-    let place = if path.is_file() {
-        Ok(path)
-    } else {
-        Err(unusable(format!("{}: there is no such pool file", path.display()), "Correct `pool.path` in recipe.toml."))
-    };
-    known(catalogue, &format!("pool {reference}"), place)
+/// The pool file, if it is there.
+pub(crate) fn find_pool(path: PathBuf) -> Outcome<PathBuf> {
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(unusable(
+        format!("{}: there is no such pool file", path.display()),
+        "Check the path; in a project it is `pool.path` in recipe.toml.",
+    ))
 }
 
-pub(crate) fn pool_hash(catalogue: &std::sync::Mutex<Catalogue>, folder: &Folder, reference: &str) -> Outcome<String> {
+/// What is remembered of the pool file: its SHA-256.
+pub(crate) fn known_pool(catalogue: &Catalogue, folder: &Folder, reference: &str) -> Known<String> {
+    known(catalogue, &format!("pool {reference}"), &[], find_pool(folder.resolve(reference)))
+}
+
+/// SHA-256 of the pool file. `monitor` counts bytes.
+pub(crate) fn pool_hash(
+    catalogue: &std::sync::Mutex<Catalogue>,
+    folder: &Folder,
+    reference: &str,
+    monitor: &dyn Monitor,
+) -> Outcome<String> {
     let path = folder.resolve(reference);
-    learn(catalogue, &format!("pool {reference}"), &path, || sha256_file(&path).map_err(Told::told))
+    learn(catalogue, &format!("pool {reference}"), &path, &[], || {
+        sha256_file(&path, monitor).map_err(Told::told)?.ok_or_else(cancelled)
+    })
 }
 
 pub(crate) fn known_model(catalogue: &Catalogue, folder: &Folder, reference: &str) -> Known<ModelFacts> {
-    known(catalogue, &format!("model {reference}"), find_model(folder, reference, Kind::Model))
+    let place = find_model(folder, reference, Kind::Model).map_err(Report::from);
+    known(catalogue, &format!("model {reference}"), &Kind::Model.files(), place)
 }
 
-/// Reads a decoder's folder whole: hash of the weights, zeros, tokenizer. `monitor` counts parameters.
+/// Reads a decoder's folder whole: zeros and hash of the weights, tokenizer. `monitor` counts every parameter twice.
 pub(crate) fn model_facts(
     catalogue: &std::sync::Mutex<Catalogue>,
     reference: &str,
     path: &Path,
     monitor: &dyn Monitor,
 ) -> Outcome<ModelFacts> {
-    learn(catalogue, &format!("model {reference}"), path, || {
+    learn(catalogue, &format!("model {reference}"), path, &Kind::Model.files(), || {
         let checkpoint = Checkpoint::open(path).map_err(Told::told)?;
-        let report = inspect::inspect(&checkpoint, monitor).map_err(Told::told)?;
+        let total = checkpoint.spec().parameters();
+        let half = |number| Half { monitor, number, total };
+        let report = inspect::inspect(&checkpoint, &half(0)).map_err(Told::told)?;
         let tokenizer = match checkpoint.tokenizer_path() {
             Some(_) => Some(Tokenizer::from_model_dir(path).map_err(Told::told)?),
             None => None,
@@ -241,7 +325,7 @@ pub(crate) fn model_facts(
         let zeros: u64 = projections().map(|projection| projection.zeros).sum();
         let weights: u64 = projections().map(|projection| (projection.rows * projection.columns) as u64).sum();
         Ok(ModelFacts {
-            content: checkpoint.content_hash().map_err(Told::told)?,
+            content: checkpoint.content_hash_watched(&half(1)).map_err(Told::told)?,
             tokenizer: tokenizer.as_ref().map(Tokenizer::hash_hex),
             chat: Template::by_name("chat", path).ok().map(|template| template.fingerprint()),
             context: report.context,
@@ -256,6 +340,25 @@ pub(crate) fn model_facts(
             note: pruning_note(path),
         })
     })
+}
+
+/// One of two passes over so many parameters, whatever the pass itself counts.
+struct Half<'a> {
+    monitor: &'a dyn Monitor,
+    /// 0 or 1.
+    number: u64,
+    total: u64,
+}
+
+impl Monitor for Half<'_> {
+    fn progress(&self, done: u64, total: u64) {
+        let share = done as f64 / total.max(1) as f64;
+        self.monitor.progress(self.number * self.total + (share * self.total as f64) as u64, 2 * self.total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.monitor.cancelled()
+    }
 }
 
 /// The note that our own pruning leaves beside the weights, in words.
@@ -274,7 +377,8 @@ fn pruning_note(path: &Path) -> Option<String> {
 }
 
 pub(crate) fn known_encoder(catalogue: &Catalogue, folder: &Folder, reference: &str) -> Known<EncoderFacts> {
-    known(catalogue, &format!("encoder {reference}"), find_model(folder, reference, Kind::Encoder))
+    let place = find_model(folder, reference, Kind::Encoder).map_err(Report::from);
+    known(catalogue, &format!("encoder {reference}"), &Kind::Encoder.files(), place)
 }
 
 /// Loads the encoder if its facts are not remembered.
@@ -283,7 +387,7 @@ pub(crate) fn encoder_facts(
     reference: &str,
     path: &Path,
 ) -> Outcome<EncoderFacts> {
-    learn(catalogue, &format!("encoder {reference}"), path, || {
+    learn(catalogue, &format!("encoder {reference}"), path, &Kind::Encoder.files(), || {
         let encoder = SentenceEncoder::load(path).map_err(Told::told)?;
         Ok(EncoderFacts { content: encoder.content_hash().to_owned(), dimensions: encoder.dimensions() })
     })
@@ -351,14 +455,45 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("model.safetensors");
         fs_err::write(&file, "abc").unwrap();
-        let first = stamp(place.path()).unwrap().0;
-        assert_eq!(stamp(place.path()).unwrap().0, first);
+        let stamp_of = |path: &Path| stamp(path, &Kind::Model.files()).map(|(stamp, _)| stamp);
+        let first = stamp_of(place.path()).unwrap();
+        assert_eq!(stamp_of(place.path()).unwrap(), first);
         fs_err::write(&file, "abcd").unwrap();
-        let second = stamp(place.path()).unwrap().0;
+        let second = stamp_of(place.path()).unwrap();
         assert_ne!(first, second);
         fs_err::rename(&file, place.path().join("other.safetensors")).unwrap();
-        assert_ne!(stamp(place.path()).unwrap().0, second);
-        assert!(stamp(&place.path().join("nothing")).is_none());
+        assert_ne!(stamp_of(place.path()).unwrap(), second);
+        assert!(stamp_of(&place.path().join("nothing")).is_none());
+    }
+
+    #[test]
+    fn a_stamp_follows_what_an_encoder_keeps_in_folders() {
+        let place = tempfile::tempdir().unwrap();
+        let pooling = place.path().join("1_Pooling");
+        fs_err::create_dir(&pooling).unwrap();
+        fs_err::write(place.path().join("config.json"), "{}").unwrap();
+        fs_err::write(pooling.join("config.json"), "{\"pooling_mode_mean_tokens\": true}").unwrap();
+        let stamp_of = || stamp(place.path(), &Kind::Encoder.files()).unwrap().0;
+        let before = stamp_of();
+        fs_err::write(pooling.join("README.md"), "nothing that decides").unwrap();
+        assert_eq!(stamp_of(), before);
+        fs_err::write(pooling.join("config.json"), "{\"pooling_mode_cls_token\": true}").unwrap();
+        assert_ne!(stamp_of(), before);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_stamp_sees_a_copy_of_the_same_size_and_time() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("pool.jsonl");
+        fs_err::write(&file, "one").unwrap();
+        let written = fs_err::metadata(&file).unwrap().modified().unwrap();
+        let before = stamp(&file, &[]).unwrap().0;
+        thread::sleep(SETTLED);
+        fs_err::write(&file, "two").unwrap();
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
+        assert_eq!(fs_err::metadata(&file).unwrap().modified().unwrap(), written);
+        assert_ne!(stamp(&file, &[]).unwrap().0, before);
     }
 
     #[test]
@@ -369,14 +504,14 @@ mod tests {
         fs_err::write(&file, "one").unwrap();
         let read = |text: &str| {
             let text = text.to_owned();
-            learn(&catalogue, "pool", &file, || Ok(text)).unwrap()
+            learn(&catalogue, "pool", &file, &[], || Ok(text)).unwrap()
         };
         assert_eq!(read("first"), "first");
         assert_eq!(read("second"), "first");
         fs_err::write(&file, "two, longer").unwrap();
         assert_eq!(read("third"), "third");
         fs_err::remove_file(&file).unwrap();
-        let gone = known::<String>(&catalogue.lock().unwrap(), "pool", Ok(file.clone()));
+        let gone = known::<String>(&catalogue.lock().unwrap(), "pool", &[], Ok(file.clone()));
         assert!(matches!(gone, Known::Gone(value) if value == "third"));
     }
 

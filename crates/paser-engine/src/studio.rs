@@ -2,10 +2,13 @@
 //! run works on a thread of its own and tells of itself by events.
 
 use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -13,10 +16,12 @@ use std::{
 };
 
 use paser_project::recipe::ClusterRule;
-use paser_protocol::{ClusterChoice, Event, Hello, Reply, Report, Request, Stage};
+use paser_protocol::{ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, Stage};
 
 use crate::{
-    archive, demo, estimate, machine, probe, recents,
+    archive, demo, estimate,
+    export::Archived,
+    machine, probe, recents,
     run::RunOptions,
     session::{Session, lock},
     trouble::{Outcome, failed, usage},
@@ -24,6 +29,8 @@ use crate::{
 
 /// Events that a slow subscriber may lag behind before it loses some.
 const LAG: usize = 1024;
+/// Downloads that wait to be fetched; older ones are forgotten.
+const DOWNLOADS: usize = 4;
 
 /// How a studio lives on this machine.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +53,12 @@ struct Shared {
     subscribers: Mutex<Vec<SyncSender<Event>>>,
     run: Mutex<Option<Run>>,
     card: OnceLock<Option<archive::Card>>,
+    /// What kept the project from opening that was named at the program's start.
+    trouble: Mutex<Option<Report>>,
+    /// Set when the open project is closed: answers that are still being computed for it stop.
+    closed: Mutex<Arc<AtomicBool>>,
+    /// Files to be fetched once, by column key.
+    downloads: Mutex<VecDeque<(String, Arc<[u8]>)>>,
 }
 
 /// A run at work.
@@ -83,7 +96,19 @@ impl Studio {
                 subscribers: Mutex::new(Vec::new()),
                 run: Mutex::new(None),
                 card: OnceLock::new(),
+                trouble: Mutex::new(None),
+                closed: Mutex::default(),
+                downloads: Mutex::new(VecDeque::new()),
             }),
+        }
+    }
+
+    /// Opens the project that was named at the program's start. What keeps it from opening is told by the window, which
+    /// opens all the same: see [`Hello::trouble`].
+    pub fn open_at_start(&self, path: &Path) {
+        if let Err(report) = self.open(path) {
+            tracing::warn!(%report, "the project cannot be opened");
+            *lock(&self.shared.trouble) = Some(report);
         }
     }
 
@@ -108,6 +133,7 @@ impl Studio {
     /// # Errors
     /// The report that a face shows.
     pub fn handle(&self, request: Request) -> Outcome<Reply> {
+        let closed = lock(&self.shared.closed).clone();
         match request {
             Request::Hello => Ok(Reply::Hello(self.hello())),
             Request::OpenDemo { fresh } => self.open_demo(fresh),
@@ -121,12 +147,12 @@ impl Studio {
             Request::CreateProject { draft, run } => {
                 let reply = self.take(Session::create(&draft)?);
                 if run {
-                    self.run(Stage::Select)?;
+                    self.run_after(|_| Ok(()), Stage::Select)?;
                 }
                 Ok(reply)
             }
             Request::Project => Ok(Reply::Project(Box::new(self.session()?.view()))),
-            Request::Run { until } => self.run(until),
+            Request::Run { until } => self.run_after(|_| Ok(()), until),
             Request::Cancel => {
                 if let Some(run) = &*lock(&self.shared.run) {
                     run.cancel.store(true, Ordering::Relaxed);
@@ -140,18 +166,18 @@ impl Studio {
                     ClusterChoice::Fine => ClusterRule::Fine,
                     ClusterChoice::Fixed(k) => ClusterRule::Fixed(k),
                 };
-                self.session()?.set_recipe("manifold", "clusters", &rule.literal())?;
-                self.run(Stage::Select)
+                let choose = |session: &Session| session.set_recipe("manifold", "clusters", &rule.literal());
+                self.run_after(choose, Stage::Select)
             }
             Request::Query { query } => self.session()?.query(&query),
             Request::Texts { rows } => self.session()?.texts(&rows).map(Reply::Texts),
             Request::Sample { row } => self.session()?.sample(row).map(|sample| Reply::Sample(Box::new(sample))),
             Request::Tokens { row } => self.session()?.tokens(row).map(Reply::Tokens),
             Request::Select { plan } => {
-                self.changing(|session| session.select(&plan).map(|view| Reply::Selection(Box::new(view))))
+                self.changing(|session| session.select(&plan, &closed).map(|view| Reply::Selection(Box::new(view))))
             }
             Request::Freeze { name } => {
-                self.changing(|session| session.freeze(&name).map(|view| Reply::Selection(Box::new(view))))
+                self.changing(|session| session.freeze(&name, &closed).map(|view| Reply::Selection(Box::new(view))))
             }
             Request::Discard { name } => self.changing(|session| session.discard(&name).map(|()| Reply::Done)),
             Request::Curate { edit } => {
@@ -159,8 +185,12 @@ impl Studio {
             }
             Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
+            Request::Export { selection, format, path } if path.is_empty() => {
+                let archive = self.session()?.export_archive(selection.as_deref(), format, &closed)?;
+                Ok(Reply::Exported(self.offer(archive)))
+            }
             Request::Export { selection, format, path } => {
-                self.session()?.export(selection.as_deref(), format, &path).map(Reply::Exported)
+                self.session()?.export(selection.as_deref(), format, &path, &closed).map(Reply::Exported)
             }
         }
     }
@@ -178,12 +208,32 @@ impl Studio {
                 return Ok(card.damage.as_slice().into());
             }
         }
+        let mut downloads = lock(&self.shared.downloads);
+        if let Some(place) = downloads.iter().position(|(known, _)| known == key)
+            && let Some((_, bytes)) = downloads.remove(place)
+        {
+            return Ok(bytes);
+        }
+        drop(downloads);
         self.session()?.column(key)
     }
 
     /// Stops a run, waits for it and closes the project.
     pub fn shut_down(&self) {
         self.close();
+    }
+
+    /// Keeps a zip until it is fetched.
+    fn offer(&self, archive: Archived) -> ExportedView {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let key = format!("download-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut downloads = lock(&self.shared.downloads);
+        downloads.push_back((key.clone(), archive.bytes.into()));
+        while downloads.len() > DOWNLOADS {
+            downloads.pop_front();
+        }
+        let download = Some(DownloadView { name: archive.name, key });
+        ExportedView { paths: Vec::new(), samples: archive.samples, download }
     }
 
     fn hello(&self) -> Hello {
@@ -193,6 +243,7 @@ impl Studio {
             recent: recents::read(&self.shared.state),
             demo: self.shared.card().map(|card| card.card.clone()),
             open: self.session().is_ok(),
+            trouble: lock(&self.shared.trouble).clone(),
         }
     }
 
@@ -211,6 +262,7 @@ impl Studio {
     /// Makes a session the open one; the one before it is closed only now, when nothing can fail any more.
     fn take(&self, session: Session) -> Reply {
         self.close();
+        *lock(&self.shared.trouble) = None;
         let view = session.view();
         recents::remember(&self.shared.state, &view);
         *self.shared.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
@@ -219,39 +271,53 @@ impl Studio {
 
     fn open(&self, path: &Path) -> Outcome<Reply> {
         if let Ok(open) = self.session()
-            && std::path::absolute(path).is_ok_and(|path| path == open.root())
+            && same_folder(path, open.root())
         {
             return Ok(Reply::Project(Box::new(open.view())));
+        }
+        if demo::is_unfinished(path) {
+            return self.open_demo_in(path);
         }
         Ok(self.take(Session::open(path)?))
     }
 
+    fn open_demo_in(&self, folder: &Path) -> Outcome<Reply> {
+        let sink = |event: Event| self.shared.send(&event);
+        Ok(self.take(demo::open(folder, &self.run_options(), &sink, &AtomicBool::new(false))?))
+    }
+
+    /// The demo that is open, wherever it lies; else the one of the state folder.
     fn open_demo(&self, fresh: bool) -> Outcome<Reply> {
-        let folder = self.shared.state.join("demo");
-        let open = self.session().ok().filter(|session| session.root() == folder);
-        let reply = match open {
+        let reply = match self.session().ok().filter(|session| session.is_demo()) {
             Some(session) => Reply::Project(Box::new(session.view())),
-            None => {
-                let cancel = AtomicBool::new(false);
-                let sink = |event: Event| self.shared.send(&event);
-                self.take(demo::open(&folder, &sink, &cancel)?)
-            }
+            None => self.open_demo_in(&self.shared.state.join("demo"))?,
         };
         if fresh {
-            self.start(|session, sink, cancel| demo::run_again(session, sink, cancel).map(|_| ()))?;
+            let options = self.run_options();
+            self.start(
+                |_| Ok(()),
+                move |session, sink, cancel| demo::run_again(session, &options, sink, cancel).map(|_| ()),
+            )?;
         }
         Ok(reply)
     }
 
-    fn run(&self, until: Stage) -> Outcome<Reply> {
-        let options = RunOptions { threads: self.shared.threads, memory: None };
-        self.start(move |session, sink, cancel| session.run(until, &options, sink, cancel).map(|_| ()))?;
+    fn run_options(&self) -> RunOptions {
+        RunOptions { threads: self.shared.threads, memory: None }
+    }
+
+    /// Starts a run, after a change of the project that only a run may follow.
+    fn run_after(&self, prepare: impl FnOnce(&Session) -> Outcome<()>, until: Stage) -> Outcome<Reply> {
+        let options = self.run_options();
+        self.start(prepare, move |session, sink, cancel| session.run(until, &options, sink, cancel).map(|_| ()))?;
         Ok(Reply::Done)
     }
 
-    /// Starts work on a thread of its own; its end is an event.
+    /// Starts work on a thread of its own, unless some is at work; its end is an event, however it ends. `prepare` is
+    /// done before, and not at all where the work cannot start.
     fn start(
         &self,
+        prepare: impl FnOnce(&Session) -> Outcome<()>,
         work: impl FnOnce(&Session, crate::progress::Sink<'_>, &AtomicBool) -> Outcome<()> + Send + 'static,
     ) -> Outcome<()> {
         let session = self.session()?;
@@ -259,15 +325,27 @@ impl Studio {
         if running.as_ref().is_some_and(|run| !run.over.load(Ordering::Acquire)) {
             return Err(usage("A run is at work already.", "Wait for it, or cancel it."));
         }
+        prepare(&session)?;
         let cancel = Arc::new(AtomicBool::new(false));
         let over = Arc::new(AtomicBool::new(false));
         let (shared, flag, ended) = (self.shared.clone(), cancel.clone(), over.clone());
         let body = move || {
             let started = Instant::now();
             let sink = |event: Event| shared.send(&event);
-            let outcome = work(&session, &sink, &flag);
-            recents::remember(&shared.state, &session.view());
-            let report: Option<Report> = outcome.err();
+            // What a panic leaves of a session is as good as what a kill leaves: its parts are replaced whole.
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let outcome = work(&session, &sink, &flag);
+                recents::remember(&shared.state, &session.view());
+                outcome
+            }));
+            let report: Option<Report> = match outcome {
+                Ok(outcome) => outcome.err(),
+                Err(panic) => {
+                    *lock(&session.job) = None;
+                    session.touch();
+                    Some(panicked(panic.as_ref()))
+                }
+            };
             ended.store(true, Ordering::Release);
             shared.send(&Event::Finished { report, seconds: started.elapsed().as_secs_f64() });
         };
@@ -281,6 +359,7 @@ impl Studio {
 
     /// Stops the run, waits for it, and lets the project go.
     fn close(&self) {
+        std::mem::take(&mut *lock(&self.shared.closed)).store(true, Ordering::Relaxed);
         let run = lock(&self.shared.run).take();
         if let Some(run) = run {
             run.cancel.store(true, Ordering::Relaxed);
@@ -292,8 +371,126 @@ impl Studio {
     }
 }
 
+fn panicked(panic: &(dyn Any + Send)) -> Report {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    failed(
+        format!("The run stopped because of a mistake in the program: {}", words.unwrap_or("no reason was given")),
+        "What was finished is kept; run again to go on. Please report this with the log.",
+    )
+}
+
+/// One folder, by whatever links it is named?
+fn same_folder(one: &Path, other: &Path) -> bool {
+    match (fs_err::canonicalize(one), fs_err::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
 impl Drop for Studio {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use paser_protocol::{Failure, JobView, ProjectDraft};
+
+    use super::*;
+
+    fn studio(place: &Path) -> Studio {
+        let pool = place.join("pool.jsonl");
+        fs_err::write(&pool, "{\"instruction\": \"a\", \"output\": \"b\"}\n").unwrap();
+        let studio = Studio::new(StudioOptions { state_dir: Some(place.join("state")), threads: 1 });
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let draft = ProjectDraft { folder: text(place.join("p")), pool: text(pool), ..ProjectDraft::default() };
+        studio.handle(Request::CreateProject { draft, run: false }).unwrap();
+        studio
+    }
+
+    #[test]
+    fn a_panic_ends_a_run_and_the_next_one_can_start() {
+        let place = tempfile::tempdir().unwrap();
+        let studio = studio(place.path());
+        let events = studio.subscribe();
+        let work = |session: &Session, _: crate::progress::Sink<'_>, _: &AtomicBool| -> Outcome<()> {
+            let job = JobView {
+                stage: Stage::Import,
+                what: "reading".to_owned(),
+                done: 0,
+                total: 1,
+                unit: "bytes".to_owned(),
+                seconds: 0.0,
+                eta_seconds: None,
+                cancelling: false,
+            };
+            *lock(&session.job) = Some(job);
+            panic!("a hole in the floor")
+        };
+        studio.start(|_| Ok(()), work).unwrap();
+        let told = events.recv_timeout(Duration::from_secs(60)).expect("no end was told");
+        let Event::Finished { report: Some(report), .. } = told else { panic!("{told:?}") };
+        assert!(report.failure == Failure::Failed && report.what.contains("a hole in the floor"), "{report}");
+        assert!(studio.session().unwrap().view().job.is_none());
+        studio.handle(Request::Run { until: Stage::Import }).unwrap();
+        let end = events.iter().find(|event| matches!(event, Event::Finished { .. })).unwrap();
+        assert!(matches!(end, Event::Finished { report: None, .. }), "{end:?}");
+    }
+
+    #[test]
+    fn clusters_chosen_while_a_run_is_at_work_change_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let studio = studio(place.path());
+        let events = studio.subscribe();
+        let wait = |_: &Session, _: crate::progress::Sink<'_>, cancel: &AtomicBool| {
+            while !cancel.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            Ok(())
+        };
+        studio.start(|_| Ok(()), wait).unwrap();
+        let recipe = place.path().join("p").join("recipe.toml");
+        let before = fs_err::read_to_string(&recipe).unwrap();
+        let choose = || studio.handle(Request::ChooseClusters { choice: ClusterChoice::Fixed(7) });
+        assert_eq!(choose().unwrap_err().failure, Failure::Usage);
+        assert_eq!(fs_err::read_to_string(&recipe).unwrap(), before);
+        studio.handle(Request::Cancel).unwrap();
+        events.recv().unwrap();
+        choose().unwrap();
+        assert!(fs_err::read_to_string(&recipe).unwrap().contains("clusters = 7"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_project_is_itself_by_another_name() {
+        let place = tempfile::tempdir().unwrap();
+        let studio = studio(place.path());
+        let link = place.path().join("link");
+        fs_err::os::unix::fs::symlink(place.path().join("p"), &link).unwrap();
+        let path = link.to_string_lossy().into_owned();
+        assert!(matches!(studio.handle(Request::OpenProject { path }).unwrap(), Reply::Project(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_at_the_start_is_told_to_the_window() {
+        let place = tempfile::tempdir().unwrap();
+        let owner = studio(place.path());
+        let second = Studio::new(StudioOptions { state_dir: Some(place.path().join("state")), threads: 1 });
+        second.open_at_start(&place.path().join("p"));
+        let trouble = |studio: &Studio| match studio.handle(Request::Hello).unwrap() {
+            Reply::Hello(hello) => hello.trouble,
+            other => panic!("{other:?}"),
+        };
+        let report = trouble(&second).unwrap();
+        assert!(report.failure == Failure::ComeBack && report.what.contains(&std::process::id().to_string()));
+        assert_eq!(trouble(&second), Some(report), "a reload must tell it again");
+        drop(owner);
+        let path = place.path().join("p").to_string_lossy().into_owned();
+        second.handle(Request::OpenProject { path }).unwrap();
+        assert_eq!(trouble(&second), None);
     }
 }

@@ -16,12 +16,12 @@ use paser_select::SelectError;
 /// What engine functions return.
 pub type Outcome<T> = Result<T, Report>;
 
-/// Turns an error into what a person reads.
-pub(crate) trait Told {
+/// Turns an error into what a person reads, the same in the window and on the command line.
+pub trait Told {
     fn told(self) -> Report;
 }
 
-fn cancelled() -> Report {
+pub(crate) fn cancelled() -> Report {
     Report::new(Failure::Cancelled, "Cancelled.", "What was finished is kept; run again to go on.")
 }
 
@@ -53,8 +53,9 @@ impl Told for DataError {
         match self {
             Self::Cancelled => cancelled(),
             Self::Io(error) => io_or(&error, what, Failure::Unusable),
-            Self::HoldOut(_) => Report::new(Failure::Usage, what, "Correct `pool.holdout` in recipe.toml."),
-            _ => Report::new(Failure::Unusable, what, ""),
+            Self::HoldOut(_) => usage(what, "Correct `pool.holdout` in recipe.toml."),
+            Self::Export(_) => failed(what, ""),
+            _ => unusable(what, ""),
         }
     }
 }
@@ -65,7 +66,7 @@ impl Told for ModelError {
         match self {
             Self::Cancelled => cancelled(),
             Self::Io { source, .. } => io_or(&source, what, Failure::Unusable),
-            _ => Report::new(Failure::Unusable, what, ""),
+            _ => unusable(what, ""),
         }
     }
 }
@@ -76,7 +77,9 @@ impl Told for PruneError {
         match self {
             Self::Cancelled => cancelled(),
             Self::Model(error) => error.told(),
-            _ => Report::new(Failure::Unusable, what, ""),
+            Self::Io { source, .. } => io_or(&source, what, Failure::Unusable),
+            Self::Params(_) | Self::OutputNotEmpty(_) | Self::NoCalibration => usage(what, ""),
+            Self::Groups { .. } => unusable(what, ""),
         }
     }
 }
@@ -87,8 +90,9 @@ impl Told for ScoreError {
         match self {
             Self::Cancelled => cancelled(),
             Self::Model(error) => error.told(),
-            Self::Parameter { .. } => Report::new(Failure::Usage, what, "Correct [score] in recipe.toml."),
-            _ => Report::new(Failure::Unusable, what, ""),
+            Self::Parameter { .. } => usage(what, "In a project it stands under [score] in recipe.toml."),
+            Self::Sample { .. } => failed(what, ""),
+            _ => unusable(what, ""),
         }
     }
 }
@@ -99,10 +103,12 @@ impl Told for ManifoldError {
         match self {
             Self::Cancelled => cancelled(),
             Self::Parameter { .. } | Self::TooManyClusters { .. } => {
-                Report::new(Failure::Usage, what, "Correct [manifold] in recipe.toml.")
+                usage(what, "In a project it stands under [manifold] in recipe.toml.")
             }
-            Self::Shape { .. } | Self::Order { .. } => Report::new(Failure::Failed, what, ""),
-            _ => Report::new(Failure::Unusable, what, ""),
+            Self::Shape { .. } | Self::Order { .. } | Self::LowRecall { .. } | Self::NotConverged { .. } => {
+                failed(what, "")
+            }
+            _ => unusable(what, ""),
         }
     }
 }
@@ -112,13 +118,8 @@ impl Told for SelectError {
         let what = self.to_string();
         match self {
             Self::Cancelled => cancelled(),
-            Self::BadBudget { .. }
-            | Self::NoSuchStrategy { .. }
-            | Self::BadSetting { .. }
-            | Self::BadEmphasis { .. }
-            | Self::PinnedHeldOut { .. }
-            | Self::MorePinsThanBudget { .. } => Report::new(Failure::Usage, what, ""),
-            _ => Report::new(Failure::Failed, what, ""),
+            Self::BadSetting { .. } | Self::PinnedHeldOut { .. } | Self::MorePinsThanBudget { .. } => usage(what, ""),
+            _ => failed(what, ""),
         }
     }
 }
@@ -128,17 +129,18 @@ impl Told for HubError {
         let what = self.to_string();
         match self {
             Self::Cancelled => cancelled(),
-            Self::NoCacheFolder
-            | Self::BadEndpoint { .. }
-            | Self::Certificates { .. }
-            | Self::RateLimited { .. }
+            Self::BadId { .. } | Self::NoCacheFolder | Self::BadEndpoint { .. } | Self::Certificates { .. } => {
+                usage(what, "")
+            }
+            Self::RateLimited { .. }
             | Self::Server { .. }
             | Self::Network { .. }
             | Self::Answer { .. }
+            | Self::Checksum { .. }
             | Self::Offline { .. }
-            | Self::DiskFull { .. }
-            | Self::Io { .. } => Report::new(Failure::Machine, what, ""),
-            _ => Report::new(Failure::Unusable, what, ""),
+            | Self::DiskFull { .. } => Report::new(Failure::Machine, what, ""),
+            Self::Io { source, .. } => io_or(&source, what, Failure::Machine),
+            _ => unusable(what, ""),
         }
     }
 }
@@ -148,12 +150,22 @@ pub(crate) fn failed(what: impl Into<String>, advice: impl Into<String>) -> Repo
     Report::new(Failure::Failed, what, advice)
 }
 
-pub(crate) fn usage(what: impl Into<String>, advice: impl Into<String>) -> Report {
+/// Something that was typed cannot be meant.
+pub fn usage(what: impl Into<String>, advice: impl Into<String>) -> Report {
     Report::new(Failure::Usage, what, advice)
 }
 
-pub(crate) fn unusable(what: impl Into<String>, advice: impl Into<String>) -> Report {
+/// A pool, model or file that cannot be used.
+pub fn unusable(what: impl Into<String>, advice: impl Into<String>) -> Report {
     Report::new(Failure::Unusable, what, advice)
+}
+
+/// Two models that cut texts into different tokens, and how their tokenizers differ.
+pub fn tokenizers_differ(dense: &str, pruned: &str, difference: &str) -> Report {
+    unusable(
+        format!("{dense} and {pruned} read text differently: {difference}"),
+        "Damage is the difference of two models on the same tokens: take the pruned copy of this dense model.",
+    )
 }
 
 #[cfg(test)]
@@ -165,9 +177,29 @@ mod tests {
         let full = || io::Error::new(io::ErrorKind::StorageFull, "a.json: no space left");
         assert_eq!(DataError::Io(full()).told().failure, Failure::Machine);
         assert_eq!(ModelError::Io { path: "a".into(), source: full() }.told().failure, Failure::Machine);
+        assert_eq!(PruneError::Io { path: "a".into(), source: full() }.told().failure, Failure::Machine);
         let absent = io::Error::new(io::ErrorKind::NotFound, "pool.jsonl: not found");
         assert_eq!(DataError::Io(absent).told().failure, Failure::Unusable);
+        let absent = io::Error::new(io::ErrorKind::NotFound, "model.safetensors: not found");
+        assert_eq!(PruneError::Io { path: "a".into(), source: absent }.told().failure, Failure::Unusable);
         assert_eq!(DataError::Cancelled.told().failure, Failure::Cancelled);
         assert_eq!(ScoreError::Model(ModelError::Cancelled).told().failure, Failure::Cancelled);
+    }
+
+    #[test]
+    fn exit_codes_follow_who_has_to_act() {
+        let code = |report: Report| report.failure.exit_code();
+        assert_eq!(code(PruneError::OutputNotEmpty("out".into()).told()), 2);
+        assert_eq!(code(DataError::HoldOut("no rule".to_owned()).told()), 2);
+        assert_eq!(code(HubError::BadId { id: "a b".to_owned(), reason: "a space" }.told()), 2);
+        assert_eq!(code(DataError::Template { name: "chat".to_owned(), what: "is none".to_owned() }.told()), 3);
+        let damaged = HubError::Checksum {
+            id: "org/name".to_owned(),
+            file: "model.safetensors".to_owned(),
+            kind: "sha256",
+            found: "0".to_owned(),
+            expected: "1".to_owned(),
+        };
+        assert_eq!(code(damaged.told()), 4);
     }
 }

@@ -1,51 +1,23 @@
-//! The project as a face sees it: stages with what is stale and why, clusters with their damage, curves, curation.
+//! The project as a face sees it: stages with what is stale and why, curves, curation, and what `clusters.rs` tells of
+//! the clusters.
 
-use std::sync::Arc;
-
-use paser_project::{Curation, Inputs, recipe::Recipe};
+use paser_project::{Curation, Inputs, SelectionHead, recipe::Recipe};
 use paser_protocol::{
-    BadRowView, ClusterView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionView, Stage,
-    StageState, StageView,
+    BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionView, Stage, StageState,
+    StageView,
 };
-use paser_select::{PoolColumns, cluster_damage, cluster_names};
 
 use crate::{
-    columns, estimate,
-    selection::frozen_view,
+    clusters, estimate,
+    selection::stored_view,
     session::{Loaded, Marks, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, score},
+    trouble::{Outcome, Told},
 };
 
-/// Bins of a cluster's histogram.
-const BINS: usize = 24;
 /// Bad rows that a view lists.
 const BAD_ROWS: usize = 50;
-
-/// Names the clusters by their concepts, where both are there.
-pub(crate) fn name_clusters(loaded: &mut Loaded) {
-    loaded.names = match (&loaded.manifold, &loaded.concepts) {
-        (Some(manifold), Some(concepts)) => {
-            let table = &concepts.table;
-            Some(Arc::new(cluster_names(&manifold.clusters, manifold.facts.count, &table.samples, &table.names)))
-        }
-        _ => None,
-    };
-}
-
-/// The largest cluster damage rounded up to 1, 2 or 5 x 10^n.
-fn damage_scale(clusters: &[ClusterView]) -> f64 {
-    let largest = clusters.iter().filter_map(|cluster| cluster.cds).fold(0.0, f64::max);
-    if largest <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(largest.log10().floor());
-    [1.0, 2.0, 5.0]
-        .into_iter()
-        .map(|step| step * power)
-        .find(|top| *top >= largest * (1.0 - 1e-12))
-        .unwrap_or(10.0 * power)
-}
 
 impl Session {
     /// Everything but bulk columns and texts.
@@ -53,24 +25,19 @@ impl Session {
         let loaded = self.loaded();
         let recipe = self.recipe();
         let curation = lock(&self.journal).curation();
-        let marks = self.rows_of(&curation);
+        let marks = marks_of(&curation, &loaded);
         let (dense, pruned) = score::known_pair(self, &recipe.recipe);
         let facts = (dense.clone().and_then(Known::value), pruned.clone().and_then(Known::value));
-        let mut clusters = cluster_views(&loaded, &marks);
-        let damage_scale = damage_scale(&clusters);
-        fill_histograms(&mut clusters, &loaded, damage_scale);
+        let parts = self.parts(&loaded);
+        let heads = self.selection_heads();
+        let views = heads.as_deref().unwrap_or_default().iter().map(|head| stored_view(&head.name, &head.view));
         ProjectView {
             name: self.name(),
             path: self.root().to_string_lossy().into_owned(),
             demo: self.is_demo(),
             revision: self.revision(),
             dense: model_name(&recipe.recipe.models.dense),
-            pruned: match recipe.recipe.prune.method.as_str() {
-                "none" => model_name(&recipe.recipe.models.pruned),
-                method => {
-                    format!("{} by {method} {}", model_name(&recipe.recipe.models.dense), recipe.recipe.prune.pattern)
-                }
-            },
+            pruned: pruned_name(&recipe.recipe),
             pruning: match &facts {
                 (Some(dense), Some(pruned)) => pruning_words(dense, pruned),
                 _ => String::new(),
@@ -79,12 +46,13 @@ impl Session {
             device: crate::machine::describe(),
             recipe: recipe.text.clone(),
             pool: self.pool_view(&loaded, &recipe.recipe),
-            stages: self.stage_views(&loaded, &recipe.recipe, dense, pruned),
+            // One that cannot be read is told of by the stage that makes them.
+            selections: views.flatten().collect(),
+            stages: self.stage_views(&loaded, &recipe.recipe, &heads, dense, pruned),
             manifold: manifold_view(&loaded),
-            clusters,
-            damage_scale,
-            columns: columns::infos(&loaded),
-            selections: self.selection_views(),
+            clusters: clusters::marked(&parts.clusters, &loaded, &marks),
+            damage_scale: parts.damage_scale,
+            columns: parts.columns.clone(),
             plan: self.plan(),
             curation: curation_view(&curation, marks),
             job: lock(&self.job).clone(),
@@ -92,13 +60,17 @@ impl Session {
         }
     }
 
-    pub(crate) fn selection_views(&self) -> Vec<SelectionView> {
-        self.frozen().iter().filter_map(|frozen| frozen_view(frozen).ok()).collect()
+    /// Every frozen selection as a face shows it.
+    ///
+    /// # Errors
+    /// One that cannot be read.
+    pub(crate) fn selection_views(&self) -> Outcome<Vec<SelectionView>> {
+        self.selection_heads()?.iter().map(|head| stored_view(&head.name, &head.view)).collect()
     }
 
     pub(crate) fn curation_view(&self) -> CurationView {
         let curation = lock(&self.journal).curation();
-        let marks = self.rows_of(&curation);
+        let marks = marks_of(&curation, &self.loaded());
         curation_view(&curation, marks)
     }
 
@@ -112,6 +84,7 @@ impl Session {
         roles.push(("output".to_owned(), facts.roles.output.clone()));
         roles.extend(facts.roles.id.iter().map(|name| ("id".to_owned(), name.clone())));
         PoolView {
+            key: samples.key.clone(),
             path,
             rows: facts.report.rows_read - facts.report.bad_total,
             samples: samples.len() as u64,
@@ -138,6 +111,7 @@ impl Session {
         &self,
         loaded: &Loaded,
         recipe: &Recipe,
+        heads: &Outcome<Vec<SelectionHead>>,
         dense: Option<Known<sources::ModelFacts>>,
         pruned: Option<Known<sources::ModelFacts>>,
     ) -> Vec<StageView> {
@@ -149,18 +123,20 @@ impl Session {
             .into_iter()
             .zip(wanted)
             .map(|(stage, wanted)| {
-                let mut state = self.stage_state(stage, wanted);
+                let mut state = match stage {
+                    Stage::Select => self.select_state(loaded, recipe, heads),
+                    _ => self.stage_state(stage, loaded, wanted),
+                };
                 let first = unfinished.iter().find(|above| leans_on(stage, **above));
                 if let (StageState::Done { .. }, Some(above)) = (&state, first) {
                     state = StageState::Stale { why: format!("{} comes first", above.name()) };
                 }
+                // Also where what it made before still fits: the next run stops here all the same.
+                if let Some(report) = failures.get(&stage) {
+                    state = StageState::Failed { report: report.clone() };
+                }
                 if !matches!(state, StageState::Done { .. }) {
                     unfinished.push(stage);
-                }
-                if let Some(report) = failures.get(&stage)
-                    && !matches!(state, StageState::Done { .. })
-                {
-                    state = StageState::Failed { report: report.clone() };
                 }
                 if running == Some(stage) {
                     state = StageState::Running;
@@ -172,19 +148,29 @@ impl Session {
             .collect()
     }
 
-    fn stage_state(&self, stage: Stage, wanted: Wanted) -> StageState {
-        if stage == Stage::Select {
-            return self.select_state();
+    /// A stage is done where its record says so and what it made is in memory.
+    fn stage_state(&self, stage: Stage, loaded: &Loaded, wanted: Wanted) -> StageState {
+        let record = match lock(&self.catalogue).stage(stage.name()) {
+            Ok(Some(record)) => record,
+            Ok(None) => return StageState::Missing,
+            Err(error) => return StageState::Failed { report: error.told() },
+        };
+        let at_hand = match stage {
+            Stage::Import => loaded.samples.as_ref().map(|samples| &samples.key),
+            Stage::Manifold => loaded.manifold.as_ref().map(|manifold| &manifold.key),
+            Stage::Score => loaded.scores.as_ref().map(|scores| &scores.key),
+            // Vectors are read by the stages that need them, and made again where they are not there.
+            Stage::Embed | Stage::Select => Some(&record.key),
+        };
+        if at_hand != Some(&record.key) {
+            return StageState::Missing;
         }
-        let record = lock(&self.catalogue).stage(stage.name()).ok().flatten();
-        match (record, wanted) {
-            (None, _) => StageState::Missing,
-            (Some(record), Wanted::Inputs(inputs)) if record.inputs == inputs => self.done(stage, record.seconds),
-            (Some(record), Wanted::Inputs(inputs)) => {
+        match wanted {
+            Wanted::Inputs(inputs) if record.inputs != inputs => {
                 StageState::Stale { why: format!("changed: {}", inputs.difference(&record.inputs).join(", ")) }
             }
-            (Some(_), Wanted::Changed(what)) => StageState::Stale { why: format!("changed: {what}") },
-            (Some(record), Wanted::Nothing) => self.done(stage, record.seconds),
+            Wanted::Changed(what) => StageState::Stale { why: format!("changed: {what}") },
+            Wanted::Inputs(_) | Wanted::Nothing => self.done(stage, record.seconds),
         }
     }
 
@@ -192,14 +178,19 @@ impl Session {
         StageState::Done { seconds, cached: !lock(&self.computed).contains(&stage) }
     }
 
-    fn select_state(&self) -> StageState {
-        let recipe = self.recipe();
-        if self.loaded().scores.is_none() {
+    fn select_state(&self, loaded: &Loaded, recipe: &Recipe, heads: &Outcome<Vec<SelectionHead>>) -> StageState {
+        if loaded.scores.is_none() {
             return StageState::Missing;
         }
-        let stored = self.frozen();
+        let stored = match heads {
+            Ok(stored) => stored,
+            Err(report) => return StageState::Failed { report: report.clone() },
+        };
+        if let Some(report) = stored.iter().find_map(|head| stored_view(&head.name, &head.view).err()) {
+            return StageState::Failed { report };
+        }
         let mut changed = Vec::new();
-        for named in &recipe.recipe.selections {
+        for named in &recipe.selections {
             let Some(current) = stored.iter().find(|stored| stored.name == named.name) else {
                 return StageState::Missing;
             };
@@ -211,12 +202,31 @@ impl Session {
             changed.extend(inputs.difference(&current.inputs).into_iter().filter(|name| name != "k-means"));
         }
         if changed.is_empty() {
-            let record = lock(&self.catalogue).stage(Stage::Select.name()).ok().flatten();
-            return self.done(Stage::Select, record.map_or(0.0, |record| record.seconds));
+            return match lock(&self.catalogue).stage(Stage::Select.name()) {
+                Ok(record) => self.done(Stage::Select, record.map_or(0.0, |record| record.seconds)),
+                Err(error) => StageState::Failed { report: error.told() },
+            };
         }
         changed.sort();
         changed.dedup();
         StageState::Stale { why: format!("changed: {}", changed.join(", ")) }
+    }
+
+    /// Whether the recipe would make what decided a selection, as it and the files it names stand now.
+    pub(crate) fn recipe_makes(&self, recipe: &Recipe, inputs: &Inputs) -> bool {
+        let loaded = self.loaded();
+        let Some(samples) = &loaded.samples else { return false };
+        let (dense, pruned) = score::known_pair(self, recipe);
+        let [pool, _, clusters, scores, _] = self.wanted(&loaded, recipe, dense, pruned);
+        let is = |wanted: &Wanted, name: &str| match wanted {
+            Wanted::Inputs(wanted) => inputs.get(name) == Some(wanted.key().as_str()),
+            Wanted::Changed(_) | Wanted::Nothing => false,
+        };
+        let concepts = concepts::inputs(&recipe.concepts, samples).key();
+        is(&pool, "samples")
+            && is(&clusters, "manifold")
+            && is(&scores, "scores")
+            && inputs.get("concepts") == Some(concepts.as_str())
     }
 
     /// What each stage would be computed from now, as far as it can be told without reading models.
@@ -255,8 +265,8 @@ impl Session {
         // The clusters' names come from the concepts.
         let concepts = concepts::inputs(&recipe.concepts, samples).key();
         let clusters = match &loaded.concepts {
-            Some(found) if found.key != concepts => Wanted::Changed("concepts".to_owned()),
-            _ => clusters,
+            Some(found) if found.key == concepts => clusters,
+            _ => Wanted::Changed("concepts".to_owned()),
         };
         let named = |known: Known<sources::ModelFacts>, role: &str| known.value().ok_or(format!("{role} model"));
         let scores = match (dense, pruned) {
@@ -296,6 +306,18 @@ fn model_name(reference: &str) -> String {
     if name.is_empty() { reference.to_owned() } else { name.to_owned() }
 }
 
+/// What the pruned model of a recipe is called.
+pub(crate) fn pruned_name(recipe: &Recipe) -> String {
+    match recipe.prune.method.as_str() {
+        "none" => model_name(&recipe.models.pruned),
+        method => format!("{} by {method} {}", model_name(&recipe.models.dense), recipe.prune.pattern),
+    }
+}
+
+fn marks_of(curation: &Curation, loaded: &Loaded) -> Marks {
+    loaded.samples.as_ref().map_or_else(Marks::default, |samples| Marks::of(curation, samples))
+}
+
 fn curation_view(curation: &Curation, marks: Marks) -> CurationView {
     CurationView {
         pinned: marks.pinned,
@@ -331,6 +353,8 @@ fn manifold_view(loaded: &Loaded) -> Option<ManifoldView> {
         curve: facts.curve.as_ref().map(|curve| CurveView {
             clusters: curve.clusters.iter().map(|k| *k as u32).collect(),
             stability: curve.score.clone(),
+            stability_range: curve.score_range.clone(),
+            half_splits: count(curve.splits),
             prediction_strength: curve.prediction_strength.clone(),
             nmf_error: curve.nmf_error.clone(),
             coarse: Some(count(curve.coarse)),
@@ -341,150 +365,9 @@ fn manifold_view(loaded: &Loaded) -> Option<ManifoldView> {
     })
 }
 
-/// Damage of every cluster, from the columns that a selection would see.
-fn damages(loaded: &Loaded) -> Vec<Option<paser_select::Cds>> {
-    let (Some(samples), Some(manifold), Some(scores), Some(names)) =
-        (&loaded.samples, &loaded.manifold, &loaded.scores, &loaded.names)
-    else {
-        return vec![None; loaded.manifold.as_ref().map_or(0, |manifold| manifold.facts.count)];
-    };
-    cluster_damage(&PoolColumns {
-        ids: samples.ids.clone(),
-        hashes: samples.hashes.clone(),
-        clusters: manifold.clusters.clone(),
-        cluster_names: names.to_vec(),
-        held_out: samples.held_out.clone(),
-        scores: scores.rows.clone(),
-        trained_tokens: scores.trained_tokens.clone(),
-        ..PoolColumns::default()
-    })
-}
-
-fn cluster_views(loaded: &Loaded, marks: &Marks) -> Vec<ClusterView> {
-    let (Some(samples), Some(manifold)) = (&loaded.samples, &loaded.manifold) else { return Vec::new() };
-    let mut places: Vec<(Vec<f32>, Vec<f32>)> = vec![Default::default(); manifold.facts.count];
-    let mut views: Vec<ClusterView> = damages(loaded)
-        .into_iter()
-        .enumerate()
-        .map(|(cluster, cds)| {
-            let name = loaded.names.as_ref().map(|names| names[cluster].clone()).unwrap_or_default();
-            ClusterView {
-                cluster: cluster as u32,
-                // Clusters are numbered by size when they are made.
-                colour: cluster as u32,
-                concepts: name.split(", ").map(str::to_owned).collect(),
-                name,
-                samples: 0,
-                tokens: 0,
-                cds: cds.map(|cds| cds.mean),
-                cds_low: cds.and_then(|cds| cds.low),
-                cds_high: cds.and_then(|cds| cds.high),
-                cds_rest: cds.and_then(|cds| cds.rest),
-                scored: cds.map_or(0, |cds| cds.n),
-                eligible: 0,
-                eligible_tokens: 0,
-                pinned: 0,
-                pinned_tokens: 0,
-                centre: [0.0; 2],
-                histogram: Vec::new(),
-            }
-        })
-        .collect();
-    let mut excluded = vec![false; samples.len()];
-    for &row in &marks.excluded {
-        excluded[row as usize] = true;
-    }
-    for (row, &cluster) in manifold.clusters.iter().enumerate() {
-        let view = &mut views[cluster as usize];
-        let place = &mut places[cluster as usize];
-        place.0.extend(manifold.map.get(2 * row));
-        place.1.extend(manifold.map.get(2 * row + 1));
-        if samples.held_out[row] {
-            continue;
-        }
-        view.samples += 1;
-        let Some(scores) = &loaded.scores else { continue };
-        if let Some(score) = &scores.rows[row] {
-            view.tokens += u64::from(score.response_tokens);
-            if !excluded[row] {
-                view.eligible += 1;
-                view.eligible_tokens += u64::from(scores.trained_tokens[row]);
-            }
-        }
-    }
-    for &row in &marks.pinned {
-        let view = &mut views[manifold.clusters[row as usize] as usize];
-        view.pinned += 1;
-        view.pinned_tokens += loaded.scores.as_ref().map_or(0, |scores| u64::from(scores.trained_tokens[row as usize]));
-    }
-    for (view, (x, y)) in views.iter_mut().zip(&mut places) {
-        view.centre = [median(x), median(y)];
-    }
-    views
-}
-
-fn median(values: &mut [f32]) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
-}
-
-fn fill_histograms(clusters: &mut [ClusterView], loaded: &Loaded, scale: f64) {
-    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, &loaded.scores) else {
-        return;
-    };
-    for cluster in clusters.iter_mut() {
-        cluster.histogram = vec![0; BINS];
-    }
-    for (row, score) in scores.rows.iter().enumerate() {
-        if let Some(score) = score.filter(|_| !samples.held_out[row]) {
-            let bin = ((score.jsd / scale * BINS as f64) as usize).min(BINS - 1);
-            clusters[manifold.clusters[row] as usize].histogram[bin] += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_scale_is_a_round_number_above_the_largest_damage() {
-        let of = |cds: f64| {
-            let mut cluster = ClusterView { cds: Some(cds), ..blank() };
-            cluster.cluster = 0;
-            damage_scale(&[cluster])
-        };
-        assert!((of(0.13) - 0.2).abs() < 1e-12);
-        assert!((of(0.051) - 0.1).abs() < 1e-12);
-        assert!((of(0.05) - 0.05).abs() < 1e-12);
-        assert!((of(0.0021) - 0.005).abs() < 1e-12);
-        assert!((damage_scale(&[]) - 1.0).abs() < 1e-12);
-    }
-
-    fn blank() -> ClusterView {
-        ClusterView {
-            cluster: 0,
-            name: String::new(),
-            colour: 0,
-            samples: 0,
-            tokens: 0,
-            cds: None,
-            cds_low: None,
-            cds_high: None,
-            cds_rest: None,
-            scored: 0,
-            eligible: 0,
-            eligible_tokens: 0,
-            pinned: 0,
-            pinned_tokens: 0,
-            concepts: Vec::new(),
-            centre: [0.0; 2],
-            histogram: Vec::new(),
-        }
-    }
 
     #[test]
     fn names_are_the_last_part_of_a_reference() {

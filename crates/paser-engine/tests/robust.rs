@@ -4,6 +4,7 @@
 mod common;
 
 use std::{
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -11,13 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{World, computed, run, write_model, write_pool};
+use common::{NEVER, World, computed, run, write_model, write_pool};
 use paser_engine::{RunOptions, Session};
-use paser_protocol::{Event, Failure, ProjectDraft, PruneDraft, Stage};
+use paser_project::{Array, Arrays, Job, ShardPlan};
+use paser_protocol::{
+    Budget, Event, ExportFormat, Failure, ProjectDraft, PruneDraft, SelectionPlan, Stage, StageState, Strategy,
+};
 
 /// Everything that decides and describes the frozen selections.
 fn selections(session: &Session) -> Vec<(String, Vec<u32>, Vec<u8>, String)> {
-    session.frozen().into_iter().map(|f| (f.name, f.rows, f.reasons, f.view)).collect()
+    session.frozen().unwrap().into_iter().map(|f| (f.name, f.rows, f.reasons, f.view)).collect()
 }
 
 #[test]
@@ -36,9 +40,7 @@ fn a_run_stopped_anywhere_goes_on_and_ends_with_the_same_bytes() {
             }
         };
         let outcome = session.run(Stage::Select, &RunOptions::default(), &sink, &cancel);
-        if let Err(report) = outcome {
-            assert_eq!(report.failure, Failure::Cancelled);
-        }
+        assert_eq!(outcome.unwrap_err().failure, Failure::Cancelled, "stopped after {events} events");
         drop(session);
         let session = world.open(&name);
         run(&session, Stage::Select).unwrap();
@@ -46,36 +48,155 @@ fn a_run_stopped_anywhere_goes_on_and_ends_with_the_same_bytes() {
     }
 }
 
+/// The only job of a stage.
+fn job_of(world: &World, name: &str, stage: &str) -> Option<PathBuf> {
+    let jobs = fs_err::read_dir(world.path(name).join("jobs")).unwrap();
+    let mut found = jobs
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{stage}-"))));
+    let first = found.next();
+    assert!(found.next().is_none(), "{stage} has one job");
+    first
+}
+
+/// Shards of a job that are marked as finished.
+fn finished(job: &Path) -> usize {
+    fs_err::read_dir(job.join("done")).map_or(0, |entries| {
+        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "json")).count()
+    })
+}
+
 #[test]
 fn a_killed_job_takes_up_its_shards() {
-    let world = World::new(500);
+    let world = World::new(1200);
     let session = world.project("p");
     run(&session, Stage::Manifold).unwrap();
     let cancel = AtomicBool::new(false);
     let sink = |event: Event| {
         if let Event::Job { job } = event
             && job.what == "scoring"
-            && job.done > 0
         {
+            let end = Instant::now() + Duration::from_secs(60);
+            while job_of(&world, "p", "score").is_none_or(|job| finished(&job) == 0) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             cancel.store(true, Ordering::Relaxed);
         }
     };
-    let _ = session.run(Stage::Score, &RunOptions { threads: 1, memory: None }, &sink, &cancel);
+    let outcome = session.run(Stage::Score, &RunOptions { threads: 1, memory: None }, &sink, &cancel);
+    assert_eq!(outcome.unwrap_err().failure, Failure::Cancelled);
     drop(session);
-    // What a kill leaves: a shard without its marker, a marker without its shard, half a file.
-    let jobs = world.path("p").join("jobs");
-    let job = fs_err::read_dir(&jobs).unwrap().next().unwrap().unwrap().path();
-    for name in ["shards/0002.safetensors.77.partial", "shards/0004.safetensors"] {
-        if job.join("shards").is_dir() {
-            fs_err::write(job.join(name), "half").unwrap();
-        }
-    }
+    let job = job_of(&world, "p", "score").unwrap();
+    let kept = finished(&job);
+    assert!((1..10).contains(&kept), "{kept} of 12 shards were finished");
+    // What a kill leaves: half a file, a shard without its marker, a marker whose shard is not there.
+    let shard = |number: usize, end: &str| job.join("shards").join(format!("{number:04}.safetensors{end}"));
+    let marker = |number: usize| job.join("done").join(format!("{number:04}.json"));
+    fs_err::write(shard(kept, ".77.partial"), "half").unwrap();
+    fs_err::write(shard(kept + 1, ""), "half").unwrap();
+    fs_err::copy(marker(0), marker(kept + 2)).unwrap();
     let session = world.open("p");
     run(&session, Stage::Select).unwrap();
     let whole = world.project("whole");
     run(&whole, Stage::Select).unwrap();
     assert_eq!(selections(&session), selections(&whole));
     assert!(!job.join("shards").exists(), "merged shards are removed");
+}
+
+#[test]
+fn shards_that_a_crash_left_behind_their_artefact_are_removed() {
+    let world = World::new(200);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let key = session.frozen().unwrap()[0].inputs.get("scores").unwrap().to_owned();
+    drop(session);
+    let jobs = world.path("p").join("jobs");
+    let mut arrays = Arrays::new();
+    arrays.insert("jsd", Array::column(vec![0.5_f32; 100]));
+    let rows: Vec<u32> = (0..200).collect();
+    for (key, left) in [(key.as_str(), false), ("of scores that were never finished", true)] {
+        let job = Job::open(&jobs, ShardPlan::cut("score", key, &rows, 100)).unwrap();
+        job.finish(0, &arrays, 1, 1.0).unwrap();
+        let shards = job.folder().join("shards");
+        drop(job);
+        drop(world.open("p"));
+        assert_eq!(shards.exists(), left, "{key}");
+    }
+}
+
+#[test]
+fn a_recipe_edited_during_a_run_is_for_the_next_one() {
+    let world = World::new(300);
+    let session = world.project("p");
+    let edited = AtomicBool::new(false);
+    let sink = |event: Event| {
+        if let Event::Job { job } = event
+            && job.stage == Stage::Manifold
+            && !edited.swap(true, Ordering::Relaxed)
+        {
+            world.edit("p", "name = \"plain\"", "name = \"alpaca\"");
+            world.edit("p", "strategy = \"random\"", "strategy = \"longest\"");
+            session.reread();
+        }
+    };
+    session.run(Stage::Select, &RunOptions::default(), &sink, &NEVER).unwrap();
+    let state = |stage: Stage| session.view().stages.into_iter().find(|view| view.stage == stage).unwrap().state;
+    assert!(matches!(state(Stage::Score), StageState::Stale { why } if why.contains("template")));
+    let strategy = |session: &Session| session.view().selections[2].plan.strategy;
+    assert_eq!(strategy(&session), Strategy::Random);
+    assert_eq!(computed(&run(&session, Stage::Select).unwrap()), [Stage::Score, Stage::Select]);
+    assert_eq!(strategy(&session), Strategy::Longest);
+}
+
+#[test]
+fn selections_and_exports_stop_when_they_are_told_to() {
+    let world = World::new(400);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let stop = AtomicBool::new(true);
+    for strategy in [Strategy::Paser, Strategy::PaserNoS2ric] {
+        let plan = SelectionPlan { strategy, seed: 7, budget: Budget::Samples(33), ..SelectionPlan::default() };
+        assert_eq!(session.select(&plan, &stop).unwrap_err().failure, Failure::Cancelled, "{strategy}");
+        assert_eq!(session.select_as(&plan, "mine", &stop).unwrap_err().failure, Failure::Cancelled, "{strategy}");
+        session.select(&plan, &NEVER).unwrap();
+    }
+    assert_eq!(session.frozen().unwrap().len(), 3, "nothing was frozen");
+    let export = |stop| session.export(Some("paser-20"), ExportFormat::AlpacaJson, "train.json", stop);
+    assert_eq!(export(&stop).unwrap_err().failure, Failure::Cancelled);
+    assert!(!world.path("p").join("exports").join("train.json").exists());
+    export(&NEVER).unwrap();
+}
+
+#[test]
+fn a_selection_that_cannot_be_read_is_told_of_and_never_replaced() {
+    let world = World::new(200);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    session.select_as(&SelectionPlan::default(), "mine", &NEVER).unwrap();
+    let catalogue = rusqlite::Connection::open(world.path("p").join("project.db")).unwrap();
+    let set = |column: &str, text: &str| {
+        let command = format!("UPDATE selections SET {column} = ?1 WHERE name = 'mine'");
+        catalogue.execute(&command, [text]).unwrap();
+    };
+    let read = |column: &str| -> String {
+        let query = format!("SELECT {column} FROM selections WHERE name = 'mine'");
+        catalogue.query_row(&query, [], |row| row.get(0)).unwrap()
+    };
+    let select_state = || session.view().stages.pop().unwrap().state;
+    assert!(matches!(select_state(), StageState::Done { .. }));
+    for column in ["inputs", "view"] {
+        let whole = read(column);
+        set(column, "{");
+        assert!(matches!(select_state(), StageState::Failed { .. }), "{column}");
+        if column == "inputs" {
+            assert!(session.frozen().is_err());
+        }
+        session.select_as(&SelectionPlan { seed: 3, ..SelectionPlan::default() }, "mine", &NEVER).unwrap_err();
+        assert!(session.export(Some("mine"), ExportFormat::AlpacaJson, "mine.json", &NEVER).is_err(), "{column}");
+        assert_eq!(read(column), "{", "what is there stays");
+        set(column, &whole);
+    }
+    assert!(session.frozen_named("mine").is_ok());
 }
 
 #[test]
@@ -178,7 +299,7 @@ fn bad_models_are_refused_by_tensor_or_file() {
     fs_err::write(&weights, &good).unwrap();
     common::write_tokenizer(&world.path("pruned"), &["other"]);
     let report = refused(&world, "p");
-    assert!(report.failure == Failure::Unusable && report.what.contains("tokenizers"), "{report}");
+    assert!(report.failure == Failure::Unusable && report.what.contains("read text differently"), "{report}");
 
     fs_err::remove_dir_all(world.path("pruned")).unwrap();
     let report = refused(&world, "p");
@@ -237,6 +358,36 @@ fn a_project_can_make_its_own_pruned_model() {
 }
 
 #[test]
+fn half_a_pruned_model_is_made_anew() {
+    let world = World::new(200);
+    let draft = ProjectDraft {
+        pruned: String::new(),
+        prune: Some(PruneDraft { method: "magnitude".to_owned(), pattern: "0.5".to_owned() }),
+        ..world.draft("p")
+    };
+    let session = Session::create(&draft).unwrap();
+    world.edit("p", "clusters = \"automatic\"", "clusters = 3");
+    run(&session, Stage::Select).unwrap();
+    let models = world.path("p").join("models");
+    let model = fs_err::read_dir(&models).unwrap().next().unwrap().unwrap().path();
+    let weights = model.join("model.safetensors");
+    let whole = fs_err::read(&weights).unwrap();
+    // A power cut may give the folder its name and lose the end of a file, or the note.
+    fs_err::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(computed(&run(&session, Stage::Select).unwrap()), []);
+    assert!(fs_err::read(&weights).unwrap() == whole, "the weights are as they were");
+    fs_err::remove_file(model.join("paser-prune.json")).unwrap();
+    assert_eq!(computed(&run(&session, Stage::Select).unwrap()), []);
+    assert!(model.join("paser-prune.json").exists());
+    drop(session);
+    let left = models.join(".magnitude-of-another-recipe.77.0.tmp");
+    fs_err::create_dir(&left).unwrap();
+    fs_err::write(left.join(".paser-prune.lock"), "").unwrap();
+    drop(world.open("p"));
+    assert!(!left.exists() && model.exists());
+}
+
+#[test]
 fn a_recorded_run_opens_as_it_was() {
     let world = World::new(300);
     let session = world.project("p");
@@ -260,16 +411,21 @@ fn a_damaged_artefact_is_computed_again() {
     run(&session, Stage::Select).unwrap();
     let before = selections(&session);
     drop(session);
-    for entry in fs_err::read_dir(world.path("p").join("arrays")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.to_string_lossy().contains("score-") && path.extension().is_some_and(|end| end == "safetensors") {
-            let mut bytes = fs_err::read(&path).unwrap();
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 0x55;
-            fs_err::write(&path, bytes).unwrap();
+    for (artefact, stage) in [("score", Stage::Score), ("manifold", Stage::Manifold), ("concepts", Stage::Manifold)] {
+        for entry in fs_err::read_dir(world.path("p").join("arrays")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with(&format!("{artefact}-")) && name.ends_with("safetensors") {
+                let mut bytes = fs_err::read(&path).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 0x55;
+                fs_err::write(&path, bytes).unwrap();
+            }
         }
+        let session = world.open("p");
+        let view = session.view().stages.into_iter().find(|view| view.stage == stage).unwrap();
+        assert!(!matches!(view.state, StageState::Done { .. }), "{artefact} is not there: {view:?}");
+        assert_eq!(computed(&run(&session, Stage::Select).unwrap()), [stage], "{artefact}");
+        assert_eq!(selections(&session), before, "{artefact}");
     }
-    let session = world.open("p");
-    assert_eq!(computed(&run(&session, Stage::Select).unwrap()), [Stage::Score]);
-    assert_eq!(selections(&session), before);
 }

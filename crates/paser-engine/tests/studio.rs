@@ -55,7 +55,9 @@ fn a_window_makes_runs_edits_and_reopens_a_project() {
         panic!()
     };
     assert_eq!(estimate.stages.len(), 5);
-    assert!(estimate.stages.iter().all(|(_, low, high)| *low > 0.0 && high > low), "{estimate:?}");
+    let is_range = |range: Option<(f64, f64)>| range.is_some_and(|(low, high)| low > 0.0 && high > low);
+    assert!(estimate.stages.iter().all(|(_, range)| is_range(*range)), "{estimate:?}");
+    assert_eq!(estimate.network_bytes, Some(0));
 
     studio.handle(Request::CreateProject { draft, run: false }).unwrap();
     assert!(project(&studio).stages.iter().all(|stage| stage.estimate.is_some()));
@@ -112,7 +114,7 @@ fn a_run_is_cancelled_within_a_second_and_goes_on_later() {
 }
 
 #[test]
-fn the_demo_opens_in_seconds_and_agrees_with_itself_computed_anew() {
+fn the_demo_opens_in_seconds() {
     let place = tempfile::tempdir().unwrap();
     let studio = Studio::new(StudioOptions { state_dir: Some(place.path().to_owned()), threads: 0 });
     let events = studio.subscribe();
@@ -132,11 +134,4 @@ fn the_demo_opens_in_seconds_and_agrees_with_itself_computed_anew() {
     let stale = |stage: &paser_protocol::StageView| !matches!(stage.state, StageState::Done { cached: true, .. });
     let stale: Vec<_> = view.stages.iter().filter(|stage| stale(stage)).collect();
     assert!(stale.is_empty(), "the recorded run is of an older program: run `record_demo`. {stale:?}");
-
-    studio.handle(Request::OpenDemo { fresh: true }).unwrap();
-    assert!(finish(&events).1.is_none());
-    let comparison = project(&studio).comparison.unwrap();
-    assert!(comparison.score_difference <= 1e-4, "{comparison:?}");
-    assert!(comparison.clusters_equal, "{comparison:?}");
-    assert!(comparison.selections.iter().all(|(_, share)| *share >= 0.99), "{comparison:?}");
 }

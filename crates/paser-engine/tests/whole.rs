@@ -3,14 +3,19 @@
 
 mod common;
 
-use common::{World, computed, run, run_with};
+use common::{NEVER, World, computed, run, run_with};
+use paser_engine::{RunOptions, Session};
 use paser_protocol::{Budget, ExportFormat, Failure, ReasonCode, RowQuery, SelectionPlan, Stage, StageState, Strategy};
+
+fn is_taken(byte: u8) -> bool {
+    ReasonCode::from_byte(byte).unwrap().is_taken()
+}
 
 #[test]
 fn a_pool_alone_becomes_clusters_and_a_map() {
     let world = World::new(600);
     let draft = paser_protocol::ProjectDraft { dense: String::new(), pruned: String::new(), ..world.draft("p") };
-    let session = paser_engine::Session::create(&draft).unwrap();
+    let session = Session::create(&draft).unwrap();
     let summary = run(&session, Stage::Select).unwrap();
     assert_eq!(summary.stages.len(), 3, "no models, so nothing is scored: {summary:?}");
     let view = session.view();
@@ -21,7 +26,7 @@ fn a_pool_alone_becomes_clusters_and_a_map() {
     assert_eq!(session.column(&map.key).unwrap().len(), 600 * 8);
     let extra = view.columns.iter().find(|column| column.name == "extra:capability").unwrap();
     assert_eq!(session.column(&extra.key).unwrap().len(), 600 * 4);
-    assert!(session.select(&SelectionPlan::default()).unwrap_err().what.contains("scored"));
+    assert!(session.select(&SelectionPlan::default(), &NEVER).unwrap_err().what.contains("scored"));
 }
 
 #[test]
@@ -37,7 +42,7 @@ fn a_run_ends_with_selections_that_add_up_and_the_next_one_finds_everything() {
         assert_eq!(selection.ledger.iter().map(|row| row.quota).sum::<u64>(), 140);
         let reasons = session.column(&selection.reason_column).unwrap();
         assert_eq!(reasons.len(), 700);
-        assert_eq!(reasons.iter().filter(|byte| ReasonCode::from_byte(**byte).is_taken()).count(), 140);
+        assert_eq!(reasons.iter().filter(|byte| is_taken(**byte)).count(), 140);
     }
     let fresh = |stage: &paser_protocol::StageView| matches!(stage.state, StageState::Done { cached: false, .. });
     assert!(session.view().stages.iter().all(fresh), "{:?}", session.view().stages);
@@ -60,7 +65,7 @@ fn threads_and_the_order_of_the_file_change_no_byte() {
     run_with(&one, Stage::Select, 1).unwrap();
     let two = world.project("two");
     run_with(&two, Stage::Select, 2).unwrap();
-    let names: Vec<String> = one.frozen().into_iter().map(|frozen| frozen.name).collect();
+    let names: Vec<String> = one.frozen().unwrap().into_iter().map(|frozen| frozen.name).collect();
     for name in &names {
         let (a, b) = (one.frozen_named(name).unwrap(), two.frozen_named(name).unwrap());
         assert_eq!((&a.rows, &a.reasons, &a.view), (&b.rows, &b.reasons, &b.view), "{name}");
@@ -79,25 +84,67 @@ fn threads_and_the_order_of_the_file_change_no_byte() {
     }
 }
 
+/// Runs after a change, and sees that exactly `expected` is computed, as the window foretells it, and only once.
+fn check(session: &Session, what: &str, expected: &[Stage]) {
+    session.reread();
+    let view = session.view();
+    let stale: Vec<Stage> =
+        view.stages.iter().filter(|s| !matches!(s.state, StageState::Done { .. })).map(|s| s.stage).collect();
+    let found = computed(&run(session, Stage::Select).unwrap());
+    assert_eq!(found, expected, "{what}");
+    // Before a new import nobody knows whether the samples will be the same.
+    let told = if expected.contains(&Stage::Import) { &Stage::ALL[..] } else { expected };
+    assert_eq!(stale, told, "{what}: as the window tells it");
+    assert_eq!(computed(&run(session, Stage::Select).unwrap()), [], "{what}: a second time");
+}
+
+#[test]
+fn a_model_pruned_here_follows_all_that_calibrated_it() {
+    use Stage::{Embed, Import, Manifold, Score, Select};
+    let world = World::new(200);
+    let chat = |begin: &str| {
+        let config = serde_json::json!({
+            "bos_token": "<s>", "eos_token": "</s>",
+            "chat_template": format!("{begin}{{% for message in messages %}}{{{{ message.content }}}} {{% endfor %}}"),
+        });
+        fs_err::write(world.path("dense").join("tokenizer_config.json"), config.to_string()).unwrap();
+    };
+    chat("");
+    let draft = paser_protocol::ProjectDraft {
+        pruned: String::new(),
+        template: "chat".to_owned(),
+        prune: Some(paser_protocol::PruneDraft { method: "wanda".to_owned(), pattern: "2:4".to_owned() }),
+        ..world.draft("p")
+    };
+    let session = Session::create(&draft).unwrap();
+    world.edit("p", "clusters = \"automatic\"", "clusters = 3");
+    run(&session, Select).unwrap();
+    let models = || fs_err::read_dir(world.path("p").join("models")).unwrap().count();
+    assert_eq!(models(), 1);
+    check(&session, "nothing", &[]);
+    world.edit("p", "calibration = 128", "calibration = 4");
+    check(&session, "number of calibration samples", &[Score, Select]);
+    assert_eq!(models(), 2);
+    world.edit("p", "holdout = \"none\"", "holdout = \"multiples of 2\"");
+    check(&session, "hold-out", &[Import, Embed, Manifold, Score, Select]);
+    assert_eq!(models(), 3, "samples that are held out calibrate nothing");
+    chat("begin ");
+    check(&session, "chat template", &[Score, Select]);
+    assert_eq!(models(), 4);
+    world.edit("p", "method = \"wanda\"", "method = \"magnitude\"");
+    check(&session, "method", &[Score, Select]);
+    world.edit("p", "holdout = \"multiples of 2\"", "holdout = \"multiples of 3\"");
+    check(&session, "hold-out without calibration", &[Import, Embed, Manifold, Select]);
+    assert_eq!(models(), 5);
+}
+
 #[test]
 fn each_change_runs_exactly_what_depends_on_it() {
     use Stage::{Embed, Import, Manifold, Score, Select};
     let world = World::new(400);
     let session = world.project("p");
     run(&session, Select).unwrap();
-    let check = |what: &str, expected: &[Stage]| {
-        let stale: Vec<Stage> = {
-            session.reread();
-            let view = session.view();
-            view.stages.iter().filter(|s| !matches!(s.state, StageState::Done { .. })).map(|s| s.stage).collect()
-        };
-        let found = computed(&run(&session, Select).unwrap());
-        assert_eq!(found, expected, "{what}");
-        // Before a new import nobody knows whether the samples will be the same.
-        let told = if expected.contains(&Import) { &Stage::ALL[..] } else { expected };
-        assert_eq!(stale, told, "{what}: as the window tells it");
-        assert_eq!(computed(&run(&session, Select).unwrap()), [], "{what}: a second time");
-    };
+    let check = |what: &str, expected: &[Stage]| check(&session, what, expected);
     check("nothing", &[]);
     world.edit("p", "clusters = 4", "clusters = 5");
     check("number of clusters", &[Manifold, Select]);
@@ -112,7 +159,7 @@ fn each_change_runs_exactly_what_depends_on_it() {
     world.edit("p", "per_sample = 5", "per_sample = 4");
     check("concepts", &[Manifold, Select]);
     world.edit("p", "holdout = \"none\"", "holdout = \"multiples of 20\"");
-    check("hold-out", &[Import, Manifold, Select]);
+    check("hold-out", &[Import, Embed, Manifold, Select]);
     world.edit("p", "budget = \"20%\"", "budget = \"10%\"");
     check("budgets", &[Select]);
     common::write_model(&world.path("dense"), 2, false);
@@ -128,6 +175,42 @@ fn each_change_runs_exactly_what_depends_on_it() {
     rows[8] = rows[8].replace("Sort", "Order");
     common::write_pool(&world.path("pool.jsonl"), &rows);
     check("a sample's text", &[Import, Embed, Manifold, Score, Select]);
+}
+
+#[test]
+fn the_memory_limit_is_for_what_is_computed() {
+    let world = World::new(200);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let limited = || {
+        let options = RunOptions { threads: 2, memory: Some(1) };
+        session.run(Stage::Select, &options, &|_| {}, &NEVER)
+    };
+    assert_eq!(computed(&limited().unwrap()), [], "nothing is computed, so nothing needs memory");
+    world.edit("p", "budget = \"20%\"", "budget = \"10%\"");
+    let report = limited().unwrap_err();
+    assert!(report.failure == Failure::Machine && report.what.contains("select"), "{report}");
+    world.edit("p", "name = \"plain\"", "name = \"alpaca\"");
+    let report = limited().unwrap_err();
+    assert!(report.failure == Failure::Machine && report.what.contains("score"), "{report}");
+    let alone = paser_protocol::ProjectDraft { dense: String::new(), pruned: String::new(), ..world.draft("alone") };
+    let alone = Session::create(&alone).unwrap();
+    let report = alone.run(Stage::Import, &RunOptions { threads: 2, memory: Some(1) }, &|_| {}, &NEVER).unwrap_err();
+    assert!(report.failure == Failure::Machine && report.what.contains("import"), "{report}");
+}
+
+#[test]
+fn building_a_plan_is_no_change_of_the_project() {
+    let world = World::new(200);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let revision = session.revision();
+    let plan = SelectionPlan { budget: Budget::Samples(17), ..SelectionPlan::default() };
+    session.select(&plan, &NEVER).unwrap();
+    assert_eq!(session.revision(), revision);
+    assert_eq!(session.view().plan, plan, "and it is kept");
+    session.freeze("mine", &NEVER).unwrap();
+    assert!(session.revision() > revision);
 }
 
 #[test]
@@ -154,38 +237,48 @@ fn edits_selections_and_exports_hold_together() {
     let session = world.project("p");
     run(&session, Stage::Select).unwrap();
     let plan = SelectionPlan { budget: Budget::Samples(40), ..SelectionPlan::default() };
-    let view = session.select(&plan).unwrap();
+    let view = session.select(&plan, &NEVER).unwrap();
     let reasons = session.column(&view.reason_column).unwrap();
-    let left_out = reasons.iter().position(|byte| !ReasonCode::from_byte(*byte).is_taken()).unwrap() as u32;
-    let taken = reasons.iter().position(|byte| ReasonCode::from_byte(*byte).is_taken()).unwrap() as u32;
+    let left_out = reasons.iter().position(|byte| !is_taken(*byte)).unwrap() as u32;
+    let taken = reasons.iter().position(|byte| is_taken(*byte)).unwrap() as u32;
 
-    let frozen = session.freeze("before").unwrap();
+    let frozen = session.freeze("before", &NEVER).unwrap();
     assert_eq!(frozen.selected, 40);
-    assert!(session.replay("before").unwrap());
+    assert!(session.replay("before", &NEVER).unwrap());
     session.curate(&paser_protocol::Edit::Pin { rows: vec![left_out], reason: "wanted".to_owned() }).unwrap();
+    let totals = || {
+        let clusters = session.view().clusters;
+        let sum = |of: fn(&paser_protocol::ClusterView) -> u64| clusters.iter().map(of).sum::<u64>();
+        [sum(|c| c.eligible), sum(|c| c.eligible_tokens), sum(|c| c.pinned), sum(|c| c.pinned_tokens)]
+    };
+    let [eligible, eligible_tokens, pinned, pinned_tokens] = totals();
+    assert_eq!((eligible, pinned), (400, 1));
     session.curate(&paser_protocol::Edit::Exclude { rows: vec![taken], reason: "bad".to_owned() }).unwrap();
-    let view = session.select(&plan).unwrap();
+    let after = totals();
+    assert_eq!((after[0], after[2], after[3]), (399, 1, pinned_tokens));
+    assert!(after[1] < eligible_tokens);
+    let view = session.select(&plan, &NEVER).unwrap();
     let reasons = session.column(&view.reason_column).unwrap();
-    assert_eq!(ReasonCode::from_byte(reasons[left_out as usize]), ReasonCode::Pinned);
-    assert_eq!(ReasonCode::from_byte(reasons[taken as usize]), ReasonCode::Excluded);
-    assert!(session.replay("before").unwrap_err().what.contains("curation"));
+    assert_eq!(ReasonCode::from_byte(reasons[left_out as usize]), Some(ReasonCode::Pinned));
+    assert_eq!(ReasonCode::from_byte(reasons[taken as usize]), Some(ReasonCode::Excluded));
+    assert!(session.replay("before", &NEVER).unwrap_err().what.contains("curation"));
     session.undo().unwrap();
     session.undo().unwrap();
-    assert!(session.replay("before").unwrap());
+    assert!(session.replay("before", &NEVER).unwrap());
     session.redo().unwrap();
-    session.freeze("after").unwrap();
-    assert!(session.freeze("after").unwrap_err().what.contains("already"));
+    session.freeze("after", &NEVER).unwrap();
+    assert!(session.freeze("after", &NEVER).unwrap_err().what.contains("already"));
     let comparison = session.compare(&["before".to_owned(), "after".to_owned()]).unwrap();
     assert!(comparison.overlaps[0].shared >= 30 && comparison.overlaps[0].shared < 40);
 
-    let exported = session.export(Some("after"), ExportFormat::AlpacaJsonl, "after.jsonl").unwrap();
+    let exported = session.export(Some("after"), ExportFormat::AlpacaJsonl, "after.jsonl", &NEVER).unwrap();
     assert_eq!(exported.samples, 40);
     let text = fs_err::read_to_string(&exported.paths[0]).unwrap();
     assert_eq!(text.lines().count(), 40);
     let manifest = fs_err::read_to_string(&exported.paths[1]).unwrap();
     assert!(manifest.contains("pruned model"), "{manifest}");
-    let download = session.export(None, ExportFormat::AlpacaJson, "").unwrap();
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&download.download.unwrap()).unwrap();
+    let exported = session.export(None, ExportFormat::AlpacaJson, "now.json", &NEVER).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&fs_err::read(&exported.paths[0]).unwrap()).unwrap();
     assert_eq!(rows.len(), 40);
     let plan_after = session.view().plan;
     drop(session);
@@ -224,11 +317,11 @@ fn rows_are_found_filtered_and_sorted() {
     assert!(text.starts_with(&sample.output), "{text:?}");
     let mean = tokens.tokens.iter().map(|token| f64::from(token.jsd)).sum::<f64>() / tokens.tokens.len() as f64;
     assert!((mean - f64::from(jsd[3])).abs() < 1e-6);
-    let conflict = session.select(&SelectionPlan { strategy: Strategy::Paser, ..SelectionPlan::default() }).unwrap();
+    let plan = SelectionPlan { strategy: Strategy::Paser, ..SelectionPlan::default() };
+    let conflict = session.select(&plan, &NEVER).unwrap();
     let reasons = session.column(&conflict.reason_column).unwrap();
-    if let Some(row) = reasons.iter().position(|byte| *byte == ReasonCode::Conflict as u8) {
-        let sample = session.sample(row as u32).unwrap();
-        assert_eq!(sample.status, "conflict");
-        assert!(sample.blocking.is_some() && sample.why.starts_with("Rejected"));
-    }
+    let row = reasons.iter().position(|byte| *byte == ReasonCode::Conflict as u8);
+    let sample = session.sample(row.expect("the pool has concepts that contradict each other") as u32).unwrap();
+    assert_eq!(sample.status, "conflict");
+    assert!(sample.blocking.is_some() && sample.why.starts_with("Rejected"));
 }

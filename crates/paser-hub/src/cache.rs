@@ -31,17 +31,17 @@ impl ModelCache {
         self.root.join(self.id.repo().folder_name())
     }
 
-    /// `etag` was checked to be plain.
-    pub(crate) fn blob(&self, etag: &str) -> PathBuf {
-        self.repo.blob_path(etag)
+    /// `name` is the digits of a hash.
+    pub(crate) fn blob(&self, name: &str) -> PathBuf {
+        self.repo.blob_path(name)
     }
 
     pub(crate) fn snapshot(&self, commit: &str) -> PathBuf {
         self.repo.pointer_path(commit)
     }
 
-    pub(crate) fn lock_file(&self, etag: &str) -> PathBuf {
-        self.root.join(".locks").join(self.id.repo().folder_name()).join(format!("{etag}.lock"))
+    pub(crate) fn lock_file(&self, name: &str) -> PathBuf {
+        self.root.join(".locks").join(self.id.repo().folder_name()).join(format!("{name}.lock"))
     }
 
     fn reference(&self) -> PathBuf {

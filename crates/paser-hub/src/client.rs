@@ -27,6 +27,9 @@ pub(crate) struct RepoListing {
     pub sha: String,
     #[serde(default)]
     pub siblings: Vec<Sibling>,
+    /// What the hub read from the heads of the weights; `total` counts parameters.
+    #[serde(default)]
+    pub safetensors: serde_json::Value,
 }
 
 /// One file of a listing. Mirrors may leave out all but the name.
@@ -49,9 +52,25 @@ pub(crate) struct LargeFile {
 /// What is known of a file before it is transferred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Metadata {
-    /// Name of the blob in the cache: SHA-256 of a large file, git's hash of a small one.
-    pub etag: Option<String>,
+    /// What its content must hash to.
+    pub hash: Option<ContentHash>,
     pub size: Option<u64>,
+}
+
+/// The hub's name of a blob: SHA-256 of a large file (64 digits), git's hash of a small one (40), lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ContentHash(String);
+
+impl ContentHash {
+    /// `None` for what is no such hash, as the ETags of other servers are.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let hash = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hash.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    pub(crate) fn digits(&self) -> &str {
+        &self.0
+    }
 }
 
 pub(crate) struct Client<'a> {
@@ -118,24 +137,22 @@ impl<'a> Client<'a> {
         };
         let header = |name| response.as_ref().and_then(|response| text(response.headers(), name));
         let lfs = file.lfs.as_ref();
-        let listed = lfs.and_then(|lfs| lfs.sha256.clone()).or_else(|| file.blob_id.clone().filter(|_| lfs.is_none()));
-        let etag = header("x-linked-etag").or_else(|| header("etag")).map(|etag| plain_etag(&etag)).or(listed);
-        if let Some(etag) = &etag
-            && !etag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        {
-            return Err(HubError::Answer { url, reason: format!("'{etag}' is no hash of a file") });
-        }
+        // The hub's own words first: an `etag` may be a mirror's or a cache's and name something else.
+        let listed = if lfs.is_some() { lfs.and_then(|lfs| lfs.sha256.clone()) } else { file.blob_id.clone() };
+        let named = [header("x-linked-etag"), listed, header("etag")];
+        let hash = named.iter().flatten().find_map(|text| ContentHash::read(&plain_etag(text)));
         let size = header("x-linked-size").and_then(|size| size.parse().ok());
         let size = size.or_else(|| lfs.and_then(|lfs| lfs.size)).or(file.size);
-        let length = || header("content-length").and_then(|size| size.parse().ok());
+        // Some servers answer HEAD with a length of 0 whatever the file's is.
+        let length = || header("content-length").and_then(|size| size.parse().ok()).filter(|size| *size > 0);
         let redirected = response.as_ref().is_some_and(|response| response.status().is_redirection());
-        Ok(Metadata { etag, size: size.or_else(|| if redirected { None } else { length() }) })
+        Ok(Metadata { hash, size: size.or_else(|| if redirected { None } else { length() }) })
     }
 
     /// The file from byte `from` on. One try: the caller counts them, because bytes may arrive before one fails.
     pub(crate) fn open(&self, commit: &str, file: &str, from: u64) -> Result<Response<Body>, HubError> {
         let url = self.file_url(commit, file);
-        self.send(Method::Get, &url, Some(from)).map_err(|error| self.about_file(error, file))
+        self.send(Method::Get, &url, Some(from).filter(|from| *from > 0)).map_err(|error| self.about_file(error, file))
     }
 
     fn file_url(&self, commit: &str, file: &str) -> String {
@@ -358,6 +375,10 @@ mod tests {
     fn names_and_tags_are_made_plain() {
         assert_eq!(percent_encode("a b#?%.json"), "a%20b%23%3F%25.json");
         assert_eq!(plain_etag("W/\"abc\""), "abc");
+        assert_eq!(ContentHash::read(&"0A".repeat(32)), Some(ContentHash("0a".repeat(32))));
+        for foreign in ["", "5f3a-62a", &"0g".repeat(20), "d41d8cd98f00b204e9800998ecf8427e", "../../evil"] {
+            assert_eq!(ContentHash::read(foreign), None, "{foreign}");
+        }
         assert_eq!(without_query("http://x/y?signature=1"), "http://x/y");
     }
 }

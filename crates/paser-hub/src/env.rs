@@ -15,7 +15,7 @@ pub struct Variable {
 
 const HF_HOME: Variable = Variable {
     name: "HF_HOME",
-    meaning: "folder of the hub's cache and token; default: huggingface in XDG_CACHE_HOME or in .cache of the home folder",
+    meaning: "folder of the hub's cache and token; default: huggingface in XDG_CACHE_HOME or .cache",
 };
 const HF_HUB_CACHE: Variable =
     Variable { name: "HF_HUB_CACHE", meaning: "folder of downloaded models; default: hub in HF_HOME" };
@@ -26,10 +26,8 @@ const HF_TOKEN_PATH: Variable =
 const HF_ENDPOINT: Variable = Variable { name: "HF_ENDPOINT", meaning: "address of the hub or of a mirror" };
 const HF_HUB_OFFLINE: Variable =
     Variable { name: "HF_HUB_OFFLINE", meaning: "1, true, yes or on: use only what is in the cache" };
-const SSL_CERT_FILE: Variable = Variable {
-    name: "SSL_CERT_FILE",
-    meaning: "PEM file with the certificates to trust instead of the built-in ones, for networks that have their own",
-};
+const SSL_CERT_FILE: Variable =
+    Variable { name: "SSL_CERT_FILE", meaning: "PEM file with the certificates to trust instead of the built-in ones" };
 const XDG_CACHE_HOME: Variable =
     Variable { name: "XDG_CACHE_HOME", meaning: "folder of caches, used where HF_HOME is not set" };
 

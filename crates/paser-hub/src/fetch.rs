@@ -8,7 +8,7 @@ use paser_protocol::Monitor;
 
 use crate::cache::ModelCache;
 use crate::client::{Client, Metadata, Sibling};
-use crate::files::{Need, Pattern, is_safe, missing, wanted};
+use crate::files::{Need, POOLING, Pattern, is_safe, missing, wanted};
 use crate::transfer::Transfer;
 use crate::{HubEnv, HubError, ModelId};
 
@@ -48,7 +48,8 @@ pub fn fetch_model(id: &ModelId, wanted: &[Pattern], env: &HubEnv, monitor: &dyn
             waiting.push((file, client.metadata(&listing.sha, file)?));
         }
     }
-    let blob_is_there = |metadata: &Metadata| metadata.etag.as_deref().is_some_and(|etag| cache.blob(etag).exists());
+    let blob_is_there =
+        |metadata: &Metadata| metadata.hash.as_ref().is_some_and(|hash| cache.blob(hash.digits()).exists());
     let total: u64 = waiting.iter().filter_map(|(_, metadata)| metadata.size).sum();
     let needed: u64 = waiting.iter().filter(|entry| !blob_is_there(&entry.1)).filter_map(|entry| entry.1.size).sum();
     check_space(env, needed)?;
@@ -81,11 +82,15 @@ pub fn fetch_model(id: &ModelId, wanted: &[Pattern], env: &HubEnv, monitor: &dyn
 }
 
 /// The files to have, weights last: a snapshot that has its weights has everything.
-fn choose<'a>(id: &ModelId, patterns: &[Pattern], siblings: &'a [Sibling]) -> Result<Vec<&'a Sibling>, HubError> {
-    if let Some(bad) = siblings.iter().find(|file| !is_safe(&file.rfilename)) {
-        return Err(HubError::UnsafeName { id: id.name().to_owned(), name: bad.rfilename.escape_debug().to_string() });
-    }
+pub(crate) fn choose<'a>(
+    id: &ModelId,
+    patterns: &[Pattern],
+    siblings: &'a [Sibling],
+) -> Result<Vec<&'a Sibling>, HubError> {
     let names = wanted(patterns, siblings.iter().map(|file| file.rfilename.as_str()));
+    if let Some(bad) = names.iter().find(|name| !is_safe(name)) {
+        return Err(HubError::UnsafeName { id: id.name().to_owned(), name: bad.escape_debug().to_string() });
+    }
     if let Some(wanted) = missing(patterns, &names) {
         let has = |suffix: &str| siblings.iter().any(|file| file.rfilename.ends_with(suffix));
         let advice = if has("adapter_model.safetensors") {
@@ -94,6 +99,8 @@ fn choose<'a>(id: &ModelId, patterns: &[Pattern], siblings: &'a [Sibling]) -> Re
             "it holds GGUF files only: name the repository these were made from"
         } else if has(".bin") && !has(".safetensors") {
             "its weights are pickle files, which are not read: convert them to safetensors, or name a copy that has them"
+        } else if wanted == POOLING || wanted == "modules.json" {
+            "it is no sentence encoder: name a repository made by sentence-transformers"
         } else {
             "it is not a complete model"
         };

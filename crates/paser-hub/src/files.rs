@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+/// What makes a repository a sentence encoder.
+pub(crate) const POOLING: &str = "1_Pooling/config.json";
+
 /// How badly a pattern is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -61,12 +64,17 @@ pub fn model_files() -> Vec<Pattern> {
     .into()
 }
 
-/// What a sentence encoder consists of: the same with its pooling and length settings.
+/// What a sentence encoder consists of: the same with its modules, pooling and length settings. Modules and pooling are
+/// required: without them vectors could be of another kind than their encoder was made for.
 pub fn encoder_files() -> Vec<Pattern> {
     let mut patterns = model_files();
-    let more =
-        ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"];
-    patterns.extend(more.map(|glob| Pattern::new(glob, Need::Optional)));
+    let more = [
+        ("modules.json", Need::Required),
+        (POOLING, Need::Required),
+        ("sentence_bert_config.json", Need::Optional),
+        ("config_sentence_transformers.json", Need::Optional),
+    ];
+    patterns.extend(more.map(|(glob, need)| Pattern::new(glob, need)));
     patterns
 }
 

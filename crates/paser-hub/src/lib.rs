@@ -13,6 +13,7 @@ mod error;
 mod fetch;
 mod files;
 mod id;
+mod size;
 mod transfer;
 
 pub use env::{HubEnv, VARIABLES, Variable};
@@ -20,3 +21,4 @@ pub use error::HubError;
 pub use fetch::{cached_model, fetch_model};
 pub use files::{Need, Pattern, encoder_files, model_files};
 pub use id::ModelId;
+pub use size::{ModelSize, model_size};

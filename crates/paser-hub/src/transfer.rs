@@ -16,7 +16,7 @@ use ureq::http::StatusCode;
 
 use crate::HubError;
 use crate::cache::{ModelCache, io};
-use crate::client::{Client, Metadata, TRIES};
+use crate::client::{Client, ContentHash, Metadata, TRIES};
 
 const PIECE: usize = 256 << 10;
 
@@ -33,23 +33,18 @@ pub(crate) struct Transfer<'a> {
     pub progress: &'a dyn Fn(u64),
 }
 
-/// The hash that the hub's name of a blob is, if it is one.
+/// A hash of the hub's on its way over a file.
 enum Check {
     Sha256(Sha256),
     /// Git's hash: SHA-1 of `blob <length>\0` and the content.
     Git(Sha1),
-    None,
 }
 
 impl Check {
-    fn new(metadata: &Metadata) -> Self {
-        let hex = |etag: &str| etag.bytes().all(|byte| byte.is_ascii_hexdigit());
-        match (metadata.etag.as_deref(), metadata.size) {
-            (Some(etag), _) if etag.len() == 64 && hex(etag) => Self::Sha256(Sha256::new()),
-            (Some(etag), Some(size)) if etag.len() == 40 && hex(etag) => {
-                Self::Git(Sha1::new_with_prefix(format!("blob {size}\0")))
-            }
-            _ => Self::None,
+    fn new(expected: &ContentHash, length: u64) -> Self {
+        match expected.digits().len() {
+            64 => Self::Sha256(Sha256::new()),
+            _ => Self::Git(Sha1::new_with_prefix(format!("blob {length}\0"))),
         }
     }
 
@@ -57,16 +52,13 @@ impl Check {
         match self {
             Self::Sha256(hash) => hash.update(bytes),
             Self::Git(hash) => hash.update(bytes),
-            Self::None => {}
         }
     }
 
-    fn finish(self) -> Option<(&'static str, String)> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    fn finish(self) -> (&'static str, String) {
         match self {
-            Self::Sha256(hash) => Some(("SHA-256", hex(&hash.finalize()))),
-            Self::Git(hash) => Some(("git hash", hex(&hash.finalize()))),
-            Self::None => None,
+            Self::Sha256(hash) => ("SHA-256", hex::encode(hash.finalize())),
+            Self::Git(hash) => ("git hash", hex::encode(hash.finalize())),
         }
     }
 }
@@ -75,10 +67,10 @@ impl Transfer<'_> {
     /// Makes the blob exist and returns its path.
     pub(crate) fn run(&self) -> Result<PathBuf, HubError> {
         // without a hash from the hub the name is that of the file at its commit
-        let name = self.metadata.etag.clone().unwrap_or_else(|| {
-            let digest = Sha256::digest(format!("{}/{}", self.commit, self.file));
-            digest.iter().map(|byte| format!("{byte:02x}")).collect()
-        });
+        let name = match &self.metadata.hash {
+            Some(hash) => hash.digits().to_owned(),
+            None => hex::encode(Sha256::digest(format!("{}/{}", self.commit, self.file))),
+        };
         let blob = self.cache.blob(&name);
         let partial = blob.with_file_name(format!("{name}.incomplete"));
         for path in [&blob, &self.cache.lock_file(&name)] {
@@ -136,7 +128,7 @@ impl Transfer<'_> {
                 have = truncate(&file, partial)?;
             }
             (self.progress)(have);
-            if self.metadata.size == Some(have) && have > 0 {
+            if self.metadata.size == Some(have) {
                 break;
             }
             let before = have;
@@ -173,7 +165,9 @@ impl Transfer<'_> {
             }
             _ => {
                 // the server sends the whole file
-                *have = truncate(file, partial)?;
+                if *have > 0 {
+                    *have = truncate(file, partial)?;
+                }
                 response
                     .headers()
                     .get("content-length")
@@ -219,11 +213,9 @@ impl Transfer<'_> {
 
     /// Compares the file with its hash; deletes it where they differ.
     fn verify(&self, partial: &Path) -> Result<(), HubError> {
-        let mut check = Check::new(self.metadata);
-        if matches!(check, Check::None) {
-            return Ok(());
-        }
+        let Some(expected) = &self.metadata.hash else { return Ok(()) };
         let mut file = File::open(partial).map_err(io(partial))?;
+        let mut check = Check::new(expected, file.metadata().map_err(io(partial))?.len());
         let mut buffer = vec![0; PIECE];
         loop {
             if self.monitor.cancelled() {
@@ -235,15 +227,14 @@ impl Transfer<'_> {
             }
             check.update(&buffer[..count]);
         }
-        let expected = self.metadata.etag.clone().unwrap_or_default().to_ascii_lowercase();
-        match check.finish() {
-            Some((kind, found)) if found != expected => {
-                drop(file);
-                let _ = fs_err::remove_file(partial);
-                Err(HubError::Checksum { id: self.id.to_owned(), file: self.file.to_owned(), kind, found, expected })
-            }
-            _ => Ok(()),
+        let (kind, found) = check.finish();
+        if found == expected.digits() {
+            return Ok(());
         }
+        drop(file);
+        let _ = fs_err::remove_file(partial);
+        let (id, file, expected) = (self.id.to_owned(), self.file.to_owned(), expected.digits().to_owned());
+        Err(HubError::Checksum { id, file, kind, found, expected })
     }
 }
 
@@ -284,6 +275,8 @@ fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -297,9 +290,9 @@ mod tests {
     #[test]
     fn git_hashes_are_those_of_git() {
         // `git hash-object` of a file that holds "hello" and a newline
-        let etag = "ce013625030ba8dba906f756967f9e9ca394464a".to_owned();
-        let mut check = Check::new(&Metadata { etag: Some(etag.clone()), size: Some(6) });
+        let digits = "ce013625030ba8dba906f756967f9e9ca394464a";
+        let mut check = Check::new(&ContentHash::read(digits).unwrap(), 6);
         check.update(b"hello\n");
-        assert_eq!(check.finish(), Some(("git hash", etag)));
+        assert_eq!(check.finish(), ("git hash", digits.to_owned()));
     }
 }

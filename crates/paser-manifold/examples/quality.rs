@@ -1,8 +1,11 @@
 //! Clusters the shared pool and prints how well the clusters meet its known capabilities and sources, the time of
 //! each step and the peak memory (`method.md` section 6).
 //!
-//!     PASER_VECTORS=vectors.safetensors cargo run -p paser-manifold --example quality -- nomap 8 seed=1 8 automatic
+//!     cargo run -p paser-manifold --example quality -- nomap 8 seed=1 8 automatic
+//!     cargo run -p paser-manifold --example quality -- rows=4000 5 8 12
 //!     cargo run -p paser-manifold --example quality -- tfidf=pool.jsonl 9 12
+//!
+//! MiniLM takes minutes for the whole pool; PASER_VECTORS=benches/work/vectors.f32 reads what a benchmark left.
 
 #[path = "../tests/common/mix.rs"]
 mod mix;
@@ -15,21 +18,22 @@ use paser_protocol::Silent;
 
 fn main() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let mix = match words.iter().find_map(|word| word.strip_prefix("tfidf=")) {
+    let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name));
+    let number = |text: &str| text.parse::<usize>().map_err(|_| format!("`{text}` is not a number"));
+    let mix = match value("tfidf=") {
         Some(path) => tfidf(path)?,
-        None => mix::load()?,
+        None => mix::load(value("rows=").map(number).transpose()?)?,
     };
     let mut seed = 0;
     let mut map = true;
     let mut counts = Vec::new();
-    for word in words.iter().filter(|word| !word.starts_with("tfidf=")) {
+    for word in words.iter().filter(|word| !word.starts_with("tfidf=") && !word.starts_with("rows=")) {
         match word.as_str() {
             "automatic" => counts.push((ClusterCount::Automatic, seed)),
             "nomap" => map = false,
             _ => match word.strip_prefix("seed=") {
-                Some(value) => seed = value.parse().map_err(|_| format!("seed `{value}` is not a number"))?,
-                None => counts
-                    .push((ClusterCount::Fixed(word.parse().map_err(|_| format!("`{word}` is not a number"))?), seed)),
+                Some(value) => seed = number(value)? as u64,
+                None => counts.push((ClusterCount::Fixed(number(word)?), seed)),
             },
         }
     }
@@ -53,7 +57,8 @@ fn main() -> Result<(), String> {
 fn tfidf(path: &str) -> Result<mix::Mix, String> {
     let mut mix = mix::read(path.as_ref())?;
     let start = std::time::Instant::now();
-    let found = tfidf_vectors(&mix.texts, &TfidfParams::default(), &Silent).map_err(|error| error.to_string())?;
+    let found = tfidf_vectors(&mix.texts, &vec![false; mix.texts.len()], &TfidfParams::default(), &Silent)
+        .map_err(|error| error.to_string())?;
     println!(
         "{} texts, {} terms, {} dimensions, {} texts without terms: {:.2} s",
         mix.texts.len(),

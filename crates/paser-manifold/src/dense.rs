@@ -5,6 +5,8 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
+use crate::error::ManifoldError;
+
 /// Rows of a block in parallel sums. Fixed: partial sums are added in block order, whatever the thread count.
 pub(crate) const BLOCK_ROWS: usize = 1024;
 
@@ -115,9 +117,12 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// All eigenpairs of the symmetric `matrix[n, n]`, eigenvalues falling; row j of the returned vectors `[n, n]` is
 /// the j-th eigenvector. Householder reduction and implicit QL (EISPACK tred2 and tql2): slower than blocked
 /// solvers, but the same bits wherever its buffers lie.
-pub(crate) fn symmetric_eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+///
+/// # Errors
+/// [`ManifoldError::NotConverged`], for a matrix with values that are no numbers.
+pub(crate) fn symmetric_eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<f64>), ManifoldError> {
     if n == 0 {
-        return (Vec::new(), Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let mut vectors = matrix.to_vec();
     let (mut diagonal, mut off) = (vec![0.0; n], vec![0.0; n]);
@@ -129,12 +134,12 @@ pub(crate) fn symmetric_eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) 
             rows[j * n + i] = vectors[i * n + j];
         }
     }
-    implicit_ql(&mut rows, &mut diagonal, &mut off, n);
+    implicit_ql(&mut rows, &mut diagonal, &mut off, n)?;
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| diagonal[b].total_cmp(&diagonal[a]).then(a.cmp(&b)));
     let values = order.iter().map(|&j| diagonal[j]).collect();
     let vectors = order.iter().flat_map(|&j| rows[j * n..(j + 1) * n].iter().copied()).collect();
-    (values, vectors)
+    Ok((values, vectors))
 }
 
 /// Householder reduction to tridiagonal form; `a` becomes the orthogonal transformation.
@@ -213,19 +218,31 @@ fn tridiagonalise(a: &mut [f64], diagonal: &mut [f64], off: &mut [f64], n: usize
     }
 }
 
+/// Sweeps for one eigenvalue, far beyond the two or three that a symmetric matrix needs.
+const SWEEPS: usize = 50;
+
 /// Implicit QL on a tridiagonal matrix; row j of `rows` ends as the j-th eigenvector.
-fn implicit_ql(rows: &mut [f64], diagonal: &mut [f64], off: &mut [f64], n: usize) {
+fn implicit_ql(rows: &mut [f64], diagonal: &mut [f64], off: &mut [f64], n: usize) -> Result<(), ManifoldError> {
     off.rotate_left(1);
     off[n - 1] = 0.0;
     for l in 0..n {
-        // 50 sweeps are far beyond the two or three that a symmetric matrix needs.
-        for _ in 0..50 {
+        let mut sweeps = 0;
+        loop {
             let split = (l..n - 1)
                 .find(|&m| off[m].abs() <= f64::EPSILON * (diagonal[m].abs() + diagonal[m + 1].abs()))
                 .unwrap_or(n - 1);
             if split == l {
                 break;
             }
+            if sweeps == SWEEPS {
+                let residual = off[l].abs();
+                return Err(ManifoldError::NotConverged {
+                    what: "the eigenvalues of a matrix",
+                    residual,
+                    steps: sweeps,
+                });
+            }
+            sweeps += 1;
             let mut g = (diagonal[l + 1] - diagonal[l]) / (2.0 * off[l]);
             let mut r = g.hypot(1.0);
             g = diagonal[split] - diagonal[l] + off[l] / (g + r.copysign(g));
@@ -263,10 +280,12 @@ fn implicit_ql(rows: &mut [f64], diagonal: &mut [f64], off: &mut [f64], n: usize
             }
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -280,7 +299,7 @@ mod tests {
                 matrix[j * n + i] = value;
             }
         }
-        let (values, vectors) = symmetric_eigen(&matrix, n);
+        let (values, vectors) = symmetric_eigen(&matrix, n).unwrap();
         assert!(values.is_sorted_by(|a, b| a >= b));
         for i in 0..n {
             for j in 0..n {
@@ -294,10 +313,18 @@ mod tests {
 
     #[test]
     fn repeated_and_zero_eigenvalues_are_found() {
-        let (values, _) = symmetric_eigen(&[1.0; 16], 4);
+        let (values, _) = symmetric_eigen(&[1.0; 16], 4).unwrap();
         assert!((values[0] - 4.0).abs() < 1e-14);
         assert!(values[1..].iter().all(|value| value.abs() < 1e-14));
-        assert_eq!(symmetric_eigen(&[3.0], 1), (vec![3.0], vec![1.0]));
+        assert_eq!(symmetric_eigen(&[3.0], 1), Ok((vec![3.0], vec![1.0])));
+    }
+
+    #[test]
+    fn a_matrix_without_eigenvalues_is_no_result() {
+        let mut matrix = [1.0; 16];
+        matrix[6] = f64::NAN;
+        matrix[9] = f64::NAN;
+        assert!(matches!(symmetric_eigen(&matrix, 4), Err(ManifoldError::NotConverged { .. })));
     }
 
     #[test]

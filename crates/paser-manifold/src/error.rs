@@ -24,7 +24,7 @@ pub enum ManifoldError {
     #[error("the vector of row {row} has length {length}, but unit rows are needed; normalise the vectors first")]
     NotUnit { row: usize, length: f64 },
     /// No row takes part in the graph.
-    #[error("no row is left to cluster: the pool is empty or every row is held out")]
+    #[error("no row is left to learn from: the pool is empty or every row is held out")]
     Empty,
     /// More rows than the exact neighbour search is meant for.
     #[error("{rows} rows are too many for the exact neighbour search (at most {limit}); cluster a part of the pool")]
@@ -35,11 +35,9 @@ pub enum ManifoldError {
     /// The measured recall of the neighbour search is below the bar.
     #[error("the neighbour search found only {recall:.3} of the true neighbours (at least {bar} is needed)")]
     LowRecall { recall: f64, bar: f64 },
-    /// The eigenvalue iteration did not reach its tolerance.
-    #[error(
-        "the eigenvectors did not converge (largest residual {residual:.1e} after {products} products); use fewer dimensions or clusters"
-    )]
-    NotConverged { residual: f64, products: usize },
+    /// An iteration did not reach its tolerance.
+    #[error("{what} did not converge (residual {residual:.1e} after {steps} steps); use fewer dimensions or clusters")]
+    NotConverged { what: &'static str, residual: f64, steps: usize },
     /// Texts from which no term can be taken.
     #[error(
         "no word or mark occurs in two of the {texts} texts, so TF-IDF vectors cannot be made; use a sentence encoder"

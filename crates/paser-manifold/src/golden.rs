@@ -153,7 +153,7 @@ fn tfidf_spans_the_directions_of_scikit_learn() {
         assert_eq!(made[0], case["first_text"].as_str().expect("a text"));
         let singular = numbers(&case["singular_values"]);
         let params = TfidfParams { dimensions: singular.len(), ..TfidfParams::default() };
-        let found = tfidf_vectors(&made, &params, &Silent).expect("not cancelled");
+        let found = tfidf_vectors(&made, &vec![false; made.len()], &params, &Silent).expect("not cancelled");
         assert_eq!(found.terms as u64, case["terms"].as_u64().expect("a count"));
         assert!(found.without_terms.is_empty());
         close(&found.singular_values, &singular, tolerances.0 * singular[0], "singular value");

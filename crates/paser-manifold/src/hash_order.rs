@@ -1,28 +1,9 @@
-//! The order in which rows are processed: by content hash, so that permuting the pool permutes the result and
-//! changes nothing else (`method.md` section 1, item 4).
+//! The processing order of rows that are no samples: bare vectors and texts, by SHA-256 of their bytes, so that permuting
+//! them permutes the result and changes nothing else (`method.md` section 1, item 4). Samples come with their order.
 
+use paser_protocol::order_by_hash;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-
-/// SHA-256 of a row's fields in UTF-8, each followed by one 0x1f byte: for a sample, instruction, input and output.
-pub fn content_hash(fields: &[&str]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for field in fields {
-        hasher.update(field.as_bytes());
-        hasher.update([0x1f]);
-    }
-    hasher.finalize().into()
-}
-
-/// Rows by rising hash, equal hashes by rising id, both equal by rising row. `hashes` and `ids` are per row.
-pub fn order_by_hash<Id: Ord + Sync>(hashes: &[[u8; 32]], ids: &[Id]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..hashes.len() as u32).collect();
-    order.par_sort_by(|&a, &b| {
-        let (a, b) = (a as usize, b as usize);
-        hashes[a].cmp(&hashes[b]).then_with(|| ids.get(a).cmp(&ids.get(b))).then_with(|| a.cmp(&b))
-    });
-    order
-}
 
 /// Rows of bare vectors `[n, dimensions]`, by SHA-256 of each row's little-endian bytes.
 pub fn order_of_vectors(vectors: &[f32], dimensions: usize) -> Vec<u32> {
@@ -36,7 +17,14 @@ pub fn order_of_vectors(vectors: &[f32], dimensions: usize) -> Vec<u32> {
             hasher.finalize().into()
         })
         .collect();
-    order_by_hash::<u32>(&hashes, &[])
+    order_by_hash::<&str>(&hashes, &[])
+}
+
+/// Texts by SHA-256 of their UTF-8 bytes and one 0x1f byte: a field as a sample's content hash has it.
+pub(crate) fn order_of_texts(texts: &[String]) -> Vec<u32> {
+    let hash = |text: &String| Sha256::new().chain_update(text).chain_update([0x1f]).finalize().into();
+    let hashes: Vec<[u8; 32]> = texts.par_iter().map(hash).collect();
+    order_by_hash::<&str>(&hashes, &[])
 }
 
 #[cfg(test)]
@@ -44,15 +32,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hash_is_of_fields_each_followed_by_a_unit_separator() {
-        let expected: [u8; 32] = Sha256::digest(b"a\x1f\x1fbc\x1f").into();
-        assert_eq!(content_hash(&["a", "", "bc"]), expected);
-        assert_ne!(content_hash(&["a", "bc"]), content_hash(&["ab", "c"]));
-    }
-
-    #[test]
-    fn equal_hashes_go_by_id() {
-        let hashes = [[1; 32], [0; 32], [1; 32]];
-        assert_eq!(order_by_hash(&hashes, &["b", "z", "a"]), [1, 2, 0]);
+    fn order_is_that_of_the_hashes_and_equal_rows_keep_theirs() {
+        // First bytes of the hashes, by sha256sum: "a" 69, "b" 33, "c" 5f.
+        let texts = ["a", "b", "c", "b"].map(str::to_owned);
+        assert_eq!(order_of_texts(&texts), [1, 3, 2, 0]);
+        let order = order_of_vectors(&[1.0, 0.0, 0.0, 1.0, 1.0, 0.0], 2);
+        let place = |row: u32| order.iter().position(|at| *at == row);
+        assert_eq!(place(2), place(0).map(|at| at + 1));
     }
 }

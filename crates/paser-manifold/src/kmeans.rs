@@ -8,8 +8,8 @@ use crate::dense::{BLOCK_ROWS, dot, multiply_transposed, sum_in_order};
 use crate::error::ManifoldError;
 use crate::progress::Progress;
 
-/// How hard the lowest inertia is looked for. On real pools it has many local minima (at K = 8 four starts end in three
-/// of them), and only labels near the lowest are the same from seed to seed.
+/// How hard the lowest inertia is looked for. On real pools it has many local minima (at K = 8 four starts, as
+/// `method.md` has them, end in three of them), and only labels near the lowest are the same from seed to seed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     /// Independent starts.
@@ -19,9 +19,9 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// For labels that are a result.
+    /// For the start labels of the clustering itself.
     pub(crate) const FULL: Self = Self { starts: 32, finalists: 8 };
-    /// For labels of which hundreds are compared.
+    /// For labels of which hundreds are compared (stability curve, landmark errors), and for the ablation on bare vectors.
     pub(crate) const CURVE: Self = Self { starts: 8, finalists: 3 };
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn largest(
     let pairs = pairs.min(n);
     let lifted = Lifted { matrix, first };
     let (mut values, mut vectors, products) = if n <= DENSE_ROWS.max(2 * pairs + 20) {
-        dense(&lifted, pairs)
+        dense(&lifted, pairs)?
     } else {
         thick_restart(&lifted, pairs, seed, progress)?
     };
@@ -78,7 +78,7 @@ impl Lifted<'_> {
     }
 }
 
-fn dense(operator: &Lifted, pairs: usize) -> (Vec<f64>, Vec<f64>, usize) {
+fn dense(operator: &Lifted, pairs: usize) -> Result<(Vec<f64>, Vec<f64>, usize), ManifoldError> {
     let n = operator.matrix.rows();
     let mut matrix = vec![0.0; n * n];
     for i in 0..n {
@@ -90,9 +90,9 @@ fn dense(operator: &Lifted, pairs: usize) -> (Vec<f64>, Vec<f64>, usize) {
             matrix[i * n + j as usize] += value;
         }
     }
-    let (values, vectors) = symmetric_eigen(&matrix, n);
+    let (values, vectors) = symmetric_eigen(&matrix, n)?;
     let columns = (0..n).flat_map(|i| (0..pairs).map(move |j| (i, j))).map(|(i, j)| vectors[j * n + i]).collect();
-    (values[..pairs].to_vec(), columns, 0)
+    Ok((values[..pairs].to_vec(), columns, 0))
 }
 
 /// The basis in blocks of rows; block b holds `[columns, rows of b]`.
@@ -218,7 +218,7 @@ fn thick_restart(
             current.copy_from_slice(&w);
             basis.set(j + 1, &current, 1.0);
         }
-        let (values, vectors) = symmetric_eigen(&projected, size);
+        let (values, vectors) = symmetric_eigen(&projected, size)?;
         let residual = |i: usize| (coupling * vectors[i * size + size - 1]).abs();
         worst = (0..pairs).map(residual).fold(0.0, f64::max);
         if restart == 0 {
@@ -249,7 +249,7 @@ fn thick_restart(
         }
         start = kept;
     }
-    Err(ManifoldError::NotConverged { residual: worst, products })
+    Err(ManifoldError::NotConverged { what: "the eigenvectors of the graph", residual: worst, steps: products })
 }
 
 /// Makes the entry of largest magnitude of each column positive; of equal entries the lower row decides.

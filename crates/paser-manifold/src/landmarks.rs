@@ -85,7 +85,8 @@ fn factorise(
     let (mut w, mut h) = (start(labels), start(&labels[..landmarks]));
     let mut up = vec![0.0; w.len()];
     let mut down = vec![0.0; w.len()];
-    for step in 0..=STEPS {
+    let mut step = 0;
+    loop {
         progress.check()?;
         // S H and S^T W; the inner products they give are the error of the factors as they stand.
         multiply(&mut up, affinity, &h, landmarks);
@@ -106,8 +107,8 @@ fn factorise(
         for ((value, up), down) in h.iter_mut().zip(&across).zip(&below) {
             *value *= up / down.max(1e-30);
         }
+        step += 1;
     }
-    Ok(1.0)
 }
 
 /// The number at the elbow of a falling curve: the one farthest below the line between its ends.

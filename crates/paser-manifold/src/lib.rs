@@ -32,7 +32,7 @@ mod tfidf;
 mod tokens;
 
 pub use error::ManifoldError;
-pub use hash_order::{content_hash, order_by_hash, order_of_vectors};
+pub use hash_order::order_of_vectors;
 pub use params::{Checked, ClusterCount, ManifoldParams, Start};
 pub use pipeline::{Rows, run};
 pub use plain::kmeans_labels;

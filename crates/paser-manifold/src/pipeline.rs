@@ -151,7 +151,7 @@ impl Clock {
     }
 }
 
-fn check_rows(rows: &Rows) -> Result<(), ManifoldError> {
+pub(crate) fn check_rows(rows: &Rows) -> Result<(), ManifoldError> {
     let n = rows.order.len();
     let shape = |what, expected, got| {
         if expected == got { Ok(()) } else { Err(ManifoldError::Shape { what, expected, got }) }

@@ -8,25 +8,26 @@ use paser_protocol::Monitor;
 use crate::components::gather;
 use crate::error::ManifoldError;
 use crate::kmeans::{Effort, cluster};
-use crate::pipeline::Rows;
+use crate::pipeline::{Rows, check_rows};
 use crate::progress::Progress;
 
 /// `[n]` k-means label of each row, 0 the largest cluster. Held-out rows take no part and get the label of the nearest
 /// centre. The result depends on the processing order and the seed, never on where the rows stand.
 ///
 /// # Errors
-/// [`ManifoldError::Empty`] where every row is held out; [`ManifoldError::TooManyClusters`]; [`ManifoldError::Cancelled`].
+/// Rows that [`crate::run`] would refuse, too; no cluster or more of them than rows; [`ManifoldError::Cancelled`].
 pub fn kmeans_labels(
     rows: &Rows,
     clusters: usize,
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<Vec<u32>, ManifoldError> {
+    check_rows(rows)?;
+    if clusters == 0 {
+        return Err(ManifoldError::Parameter { name: "clusters", value: "0".into(), allowed: "at least 1" });
+    }
     let width = rows.dimensions;
     let (inside, held_out): (Vec<u32>, Vec<u32>) = rows.order.iter().partition(|&&row| !rows.held_out[row as usize]);
-    if inside.is_empty() {
-        return Err(ManifoldError::Empty);
-    }
     if clusters > inside.len() {
         return Err(ManifoldError::TooManyClusters { clusters, rows: inside.len() });
     }
@@ -76,5 +77,16 @@ mod tests {
         let labels = kmeans_labels(&rows, 2, 0, &Silent).unwrap();
         assert_eq!(labels, [0, 0, 0, 1, 1, 1]);
         assert!(kmeans_labels(&rows, 6, 0, &Silent).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_clustered_is_refused() {
+        let vectors = [1.0, 0.0, 0.0, 1.0];
+        let rows = Rows { vectors: &vectors, dimensions: 2, order: &[0, 1], held_out: &[false, false] };
+        let refused = |rows: &Rows, clusters| kmeans_labels(rows, clusters, 0, &Silent).unwrap_err();
+        assert!(matches!(refused(&rows, 0), ManifoldError::Parameter { name: "clusters", .. }));
+        assert!(matches!(refused(&Rows { dimensions: 3, ..rows }, 1), ManifoldError::Shape { .. }));
+        assert!(matches!(refused(&Rows { order: &[0, 7], ..rows }, 1), ManifoldError::Order { row: 7, .. }));
+        assert!(matches!(refused(&Rows { held_out: &[true, true], ..rows }, 1), ManifoldError::Empty));
     }
 }

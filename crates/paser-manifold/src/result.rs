@@ -118,6 +118,9 @@ pub struct StabilityCurve {
     pub clusters: Vec<usize>,
     /// Mean adjusted Rand index both ways for each K.
     pub score: Vec<f64>,
+    /// The smallest and the largest of them for each K; empty in curves of versions before it was kept.
+    #[serde(default)]
+    pub score_range: Vec<(f64, f64)>,
     /// Mean prediction strength both ways for each K (Tibshirani and Walther).
     pub prediction_strength: Vec<f64>,
     /// Relative error of the dense NMF against the landmarks for each K.

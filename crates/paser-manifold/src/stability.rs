@@ -52,6 +52,7 @@ pub(crate) fn stability_curve(
     let n = vectors.len() / width;
     let counts: Vec<usize> = (LEAST..=most).collect();
     let mut score = vec![0.0; counts.len()];
+    let mut score_range = vec![(f64::INFINITY, f64::NEG_INFINITY); counts.len()];
     let mut strength = vec![0.0; counts.len()];
     let splits = params.half_splits;
     for split in 0..splits {
@@ -66,20 +67,26 @@ pub(crate) fn stability_curve(
         let right = label_half(gather(vectors, width, right), width, &counts, params, &stretch.part(0.45, 0.9))?;
         let to_left = nearest(&right.vectors, &left.vectors, width, VOTERS, &stretch.part(0.9, 0.95))?;
         let to_right = nearest(&left.vectors, &right.vectors, width, VOTERS, &stretch.part(0.95, 1.0))?;
-        let agreement: Vec<(f64, f64)> = (0..counts.len())
+        let agreement: Vec<([f64; 2], f64)> = (0..counts.len())
             .into_par_iter()
             .map(|k| {
                 let crossed_right = cross(&to_left, &left.labels[k]);
                 let crossed_left = cross(&to_right, &right.labels[k]);
-                let score = adjusted_rand_index(&right.labels[k], &crossed_right)
-                    + adjusted_rand_index(&left.labels[k], &crossed_left);
+                let score = [
+                    adjusted_rand_index(&right.labels[k], &crossed_right),
+                    adjusted_rand_index(&left.labels[k], &crossed_left),
+                ];
                 let strength = prediction_strength(&right.labels[k], &crossed_right)
                     + prediction_strength(&left.labels[k], &crossed_left);
                 (score, strength)
             })
             .collect();
         for (k, (agrees, predicts)) in agreement.into_iter().enumerate() {
-            score[k] += agrees / (2 * splits) as f64;
+            score[k] += (agrees[0] + agrees[1]) / (2 * splits) as f64;
+            for agrees in agrees {
+                let (low, high) = score_range[k];
+                score_range[k] = (agrees.min(low), agrees.max(high));
+            }
             strength[k] += predicts / (2 * splits) as f64;
         }
     }
@@ -89,6 +96,7 @@ pub(crate) fn stability_curve(
         splits,
         clusters: counts,
         score,
+        score_range,
         prediction_strength: strength,
         nmf_error: Vec::new(),
         landmarks: 0,

@@ -13,8 +13,8 @@ use crate::progress::Progress;
 /// Columns beyond the wanted ones: they take the error of the cut.
 const SPARE: usize = 32;
 
-/// Rounds after which the iteration ends in any case.
-const ROUNDS: usize = 12;
+/// Rounds after which the iteration gives up.
+const ROUNDS: usize = 60;
 
 /// Largest relative change of a wanted squared singular value between rounds at which the iteration ends.
 const TOLERANCE: f64 = 1e-3;
@@ -76,10 +76,10 @@ impl Terms {
         self.term_offsets.len() - 1
     }
 
-    /// `X X^T y` for `y[rows, width]`, a block of terms at a time.
-    fn apply_gram(&self, y: &[f32], width: usize, progress: &Progress) -> Result<Vec<f32>, ManifoldError> {
-        let mut out = vec![0.0f32; y.len()];
-        let mut cursors = self.offsets[..self.rows()].to_vec();
+    /// `Z X^T y` for the rows Z of `to`, which has the same terms, and `y[rows, width]`: a block of terms at a time.
+    fn carry(&self, to: &Self, y: &[f32], width: usize, progress: &Progress) -> Result<Vec<f32>, ManifoldError> {
+        let mut out = vec![0.0f32; to.rows() * width];
+        let mut cursors = to.offsets[..to.rows()].to_vec();
         let mut image = vec![0.0f32; TERM_BLOCK.min(self.terms()) * width];
         for first in (0..self.terms()).step_by(TERM_BLOCK) {
             progress.check()?;
@@ -92,9 +92,9 @@ impl Terms {
                 }
             });
             out.par_chunks_mut(width).zip(&mut cursors).enumerate().for_each(|(row, (out, cursor))| {
-                while *cursor < self.offsets[row + 1] && (self.columns[*cursor] as usize) < last {
-                    let from = (self.columns[*cursor] as usize - first) * width;
-                    add_scaled(out, self.values[*cursor], &image[from..from + width]);
+                while *cursor < to.offsets[row + 1] && (to.columns[*cursor] as usize) < last {
+                    let from = (to.columns[*cursor] as usize - first) * width;
+                    add_scaled(out, to.values[*cursor], &image[from..from + width]);
                     *cursor += 1;
                 }
             });
@@ -137,12 +137,12 @@ pub(crate) struct Left {
 pub(crate) fn truncated(matrix: &Terms, wanted: usize, seed: u64, progress: &Progress) -> Result<Left, ManifoldError> {
     let n = matrix.rows();
     let (values, mut vectors) = if n <= EXACT_ROWS.max(wanted + SPARE) {
-        let (values, vectors) = symmetric_eigen(&matrix.gram(), n);
+        let (values, vectors) = symmetric_eigen(&matrix.gram(), n)?;
         let kept = wanted.min(n);
         let columns = (0..n).flat_map(|i| (0..kept).map(move |j| (i, j))).map(|(i, j)| vectors[j * n + i]).collect();
         (values[..kept].to_vec(), columns)
     } else {
-        subspace(matrix, wanted, seed, progress)?
+        subspace(matrix, wanted, seed, ROUNDS, progress)?
     };
     let width = values.len();
     let rank = values.iter().take_while(|&&value| value > 0.0 && value.sqrt() > RANK_SHARE * values[0].sqrt()).count();
@@ -156,35 +156,58 @@ pub(crate) fn truncated(matrix: &Terms, wanted: usize, seed: u64, progress: &Pro
     Ok(Left { singular, scaled })
 }
 
-/// Eigenpairs of X X^T: `wanted` values and `[rows, wanted]` vectors.
+/// Rows of `others`, which has the terms of `matrix`, in the space of its directions: `[others.rows(), singular.len()]`
+/// `Z V` with V = X^T U Sigma^-1. A row that stands in `matrix` too comes out as its row of `left.scaled`.
+pub(crate) fn project(
+    matrix: &Terms,
+    left: &Left,
+    others: &Terms,
+    progress: &Progress,
+) -> Result<Vec<f64>, ManifoldError> {
+    let width = left.singular.len();
+    let directions: Vec<f32> = left
+        .scaled
+        .chunks_exact(width)
+        .flat_map(|row| row.iter().zip(&left.singular).map(|(value, sigma)| (value / (sigma * sigma)) as f32))
+        .collect();
+    Ok(matrix.carry(others, &directions, width, progress)?.into_iter().map(f64::from).collect())
+}
+
+/// Eigenpairs of X X^T: `wanted` values and `[rows, wanted]` vectors, after at most `rounds` rounds.
 fn subspace(
     matrix: &Terms,
     wanted: usize,
     seed: u64,
+    rounds: usize,
     progress: &Progress,
 ) -> Result<(Vec<f64>, Vec<f64>), ManifoldError> {
     let (n, width) = (matrix.rows(), wanted + SPARE);
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let y: Vec<f32> = (0..n * width).map(|_| random.random::<f32>() - 0.5).collect();
-    let mut q = orthonormal(&y, width);
+    let mut q = orthonormal(&y, width)?;
     let mut before: Option<Vec<f64>> = None;
-    for round in 0.. {
-        progress.step(round, ROUNDS)?;
-        let image = matrix.apply_gram(&q, width, progress)?;
+    let mut round = 0;
+    loop {
+        let image = matrix.carry(matrix, &q, width, progress)?;
         let projected = gram_of(&q, &image, width);
-        let (values, vectors) = symmetric_eigen(&projected, width);
+        let (values, vectors) = symmetric_eigen(&projected, width)?;
+        round += 1;
         let change = before.as_ref().map_or(f64::INFINITY, |before| {
             before.iter().zip(&values).take(wanted).map(|(old, new)| (new - old).abs() / new.abs()).fold(0.0, f64::max)
         });
-        if change < TOLERANCE || round + 1 >= ROUNDS {
+        // The change falls about geometrically from round to round: its logarithm is the progress.
+        progress.step((1000.0 * (change.min(1.0).ln() / TOLERANCE.ln()).min(1.0)) as usize, 1000)?;
+        if change < TOLERANCE {
             let rotation: Vec<f32> = vectors[..wanted * width].iter().map(|&x| x as f32).collect();
             let rotated = rotate(&q, width, &rotation);
             return Ok((values[..wanted].to_vec(), rotated.iter().map(|&x| f64::from(x)).collect()));
         }
+        if round >= rounds {
+            return Err(ManifoldError::NotConverged { what: "the singular vectors", residual: change, steps: round });
+        }
         before = Some(values);
-        q = orthonormal(&image, width);
+        q = orthonormal(&image, width)?;
     }
-    Ok((Vec::new(), Vec::new()))
 }
 
 /// `a^T b` of f32 columns, summed in f64.
@@ -222,10 +245,10 @@ fn rotate(rows: &[f32], width: usize, rotation: &[f32]) -> Vec<f32> {
 
 /// An orthonormal basis of the columns of y: `y E Lambda^-1/2` with `y^T y = E Lambda E^T`, twice, because the first
 /// pass in f32 is not exact. Columns that are only rounding become zero.
-fn orthonormal(y: &[f32], width: usize) -> Vec<f32> {
+fn orthonormal(y: &[f32], width: usize) -> Result<Vec<f32>, ManifoldError> {
     let mut q = y.to_vec();
     for _ in 0..2 {
-        let (values, vectors) = symmetric_eigen(&gram_of(&q, &q, width), width);
+        let (values, vectors) = symmetric_eigen(&gram_of(&q, &q, width), width)?;
         let least = values[0] * 1e-12;
         let whiten: Vec<f32> = vectors
             .chunks_exact(width)
@@ -237,5 +260,55 @@ fn orthonormal(y: &[f32], width: usize) -> Vec<f32> {
             .collect();
         q = rotate(&q, width, &whiten);
     }
-    q
+    Ok(q)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::AtomicU64;
+
+    use paser_protocol::Silent;
+
+    use super::*;
+
+    /// Random sparse rows of unit length.
+    fn matrix(rows: usize, terms: u32) -> Terms {
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        let rows: Vec<Vec<(u32, f32)>> = (0..rows)
+            .map(|_| {
+                let mut found: Vec<u32> = (0..9).map(|_| random.random_range(0..terms)).collect();
+                found.sort_unstable();
+                found.dedup();
+                let value = (found.len() as f32).sqrt().recip();
+                found.into_iter().map(|term| (term, value)).collect()
+            })
+            .collect();
+        Terms::new(&rows, terms as usize)
+    }
+
+    #[test]
+    fn an_iteration_that_is_cut_short_is_no_result() {
+        let reported = AtomicU64::new(0);
+        let progress = Progress::whole(&Silent, &reported);
+        let matrix = matrix(700, 300);
+        let found = subspace(&matrix, 20, 0, 1, &progress);
+        assert!(matches!(found, Err(ManifoldError::NotConverged { steps: 1, .. })));
+        let (values, vectors) = subspace(&matrix, 20, 0, ROUNDS, &progress).unwrap();
+        assert_eq!((values.len(), vectors.len()), (20, 700 * 20));
+    }
+
+    #[test]
+    fn rows_of_the_matrix_project_onto_themselves() {
+        let reported = AtomicU64::new(0);
+        let progress = Progress::whole(&Silent, &reported);
+        // Solved exactly, and by the iteration, whose directions are right to about its tolerance.
+        for (rows, within) in [(200, 1e-5), (700, 2e-2)] {
+            let matrix = matrix(rows, 300);
+            let left = truncated(&matrix, 20, 0, &progress).unwrap();
+            let again = project(&matrix, &left, &matrix, &progress).unwrap();
+            let apart = again.iter().zip(&left.scaled).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(apart < within, "{rows} rows: {apart}");
+        }
+    }
 }

@@ -116,17 +116,22 @@ fn one_thread_and_two_give_the_same_bytes() {
     assert_eq!(one, with(3));
 }
 
+/// Texts of eight words out of twelve.
+fn word_texts(count: usize, seed: u64) -> Vec<String> {
+    let words = ["sum", "add", "two", "write", "poem", "code", "loop", "list", "why", "sky", "blue", "cat"];
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|_| (0..8).map(|_| words[random.random_range(0..words.len())]).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
 #[test]
 fn tfidf_does_not_depend_on_threads_or_order() {
-    let words = ["sum", "add", "two", "write", "poem", "code", "loop", "list", "why", "sky", "blue", "cat"];
-    let mut random = ChaCha8Rng::seed_from_u64(4);
-    let texts: Vec<String> = (0..900)
-        .map(|_| (0..8).map(|_| words[random.random_range(0..words.len())]).collect::<Vec<_>>().join(" "))
-        .collect();
+    let texts = word_texts(900, 4);
     let params = TfidfParams { dimensions: 24, ..TfidfParams::default() };
     let with = |threads: usize, texts: &[String]| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| tfidf_vectors(texts, &params, &Silent)).unwrap()
+        pool.install(|| tfidf_vectors(texts, &vec![false; texts.len()], &params, &Silent)).unwrap()
     };
     let one = with(1, &texts);
     assert_eq!(one, with(2, &texts));
@@ -142,13 +147,39 @@ fn tfidf_does_not_depend_on_threads_or_order() {
 #[test]
 fn texts_without_terms_are_named_and_still_get_a_vector() {
     let texts: Vec<String> = ["a b c", "a b d", "unseen", "", "a c d"].map(str::to_owned).to_vec();
-    let found = tfidf_vectors(&texts, &TfidfParams::default(), &Silent).unwrap();
+    let found = tfidf_vectors(&texts, &[false; 5], &TfidfParams::default(), &Silent).unwrap();
     assert_eq!(found.without_terms, [2, 3]);
     for row in found.vectors.chunks_exact(found.dimensions) {
         assert!((row.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
     }
     let alone = [String::from("one"), String::from("two")];
-    assert_eq!(tfidf_vectors(&alone, &TfidfParams::default(), &Silent), Err(ManifoldError::NoTerms { texts: 2 }));
+    let refused = |held_out: &[bool]| tfidf_vectors(&alone, held_out, &TfidfParams::default(), &Silent).unwrap_err();
+    assert_eq!(refused(&[false; 2]), ManifoldError::NoTerms { texts: 2 });
+    assert_eq!(refused(&[true; 2]), ManifoldError::Empty);
+    assert!(matches!(refused(&[false; 3]), ManifoldError::Shape { expected: 2, got: 3, .. }));
+}
+
+/// Exactly solved (200 kept texts) and by the iteration (600).
+#[test]
+fn held_out_texts_shape_no_term_and_no_direction() {
+    for (kept, dimensions) in [(200, 12), (600, 12)] {
+        let mut texts = word_texts(kept, 6);
+        let params = TfidfParams { dimensions, ..TfidfParams::default() };
+        let alone = tfidf_vectors(&texts, &vec![false; kept], &params, &Silent).unwrap();
+        // A copy of a kept text, texts of terms that no kept text has, and texts that would make rare terms frequent.
+        texts.insert(0, texts[17].clone());
+        texts.extend(vec!["xylophone zither".to_owned(); 5]);
+        texts.extend(vec!["cat cat sky".to_owned(); 300]);
+        let held_out: Vec<bool> = (0..texts.len()).map(|row| row == 0 || row > kept).collect();
+        let found = tfidf_vectors(&texts, &held_out, &params, &Silent).unwrap();
+        assert_eq!((found.terms, &found.singular_values), (alone.terms, &alone.singular_values));
+        assert_eq!(found.vectors[dimensions..(kept + 1) * dimensions], alone.vectors);
+        let row = |row: usize| &found.vectors[row * dimensions..(row + 1) * dimensions];
+        let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        assert!(cosine(row(0), row(18)) > 0.999, "a held-out copy lies at its original: {}", cosine(row(0), row(18)));
+        assert_eq!(found.without_terms, (kept as u32 + 1..kept as u32 + 6).collect::<Vec<_>>());
+        assert!((cosine(row(kept + 1), row(kept + 1)) - 1.0).abs() < 1e-5);
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub enum ModelError {
     #[error("{}: the tensor {tensor} is stored as {dtype}; only F32, F16 and BF16 weights are read.", path.display())]
     Dtype { path: PathBuf, tensor: String, dtype: String },
     /// NaN or infinite weights.
-    #[error("{}: the tensor {tensor} holds a value that is not finite ({value} at flat index {index}). The checkpoint is broken.", path.display())]
+    #[error("{}: the tensor {tensor} holds a value that is not finite ({value} at flat index {index}). The checkpoint is broken: download or copy it again.", path.display())]
     NotFinite { path: PathBuf, tensor: String, index: usize, value: f32 },
     /// A sequence is longer than the model's context.
     #[error("sequence {sequence} has {length} tokens; the model's context holds {context}. Cut it first.")]
@@ -55,9 +55,6 @@ pub enum ModelError {
     /// The tokenizer could not be read or failed on a text.
     #[error("{}: {reason}", path.display())]
     Tokenizer { path: PathBuf, reason: String },
-    /// The tensor library refused an operation.
-    #[error("tensor operation failed: {0}")]
-    Tensor(#[from] candle_core::Error),
     /// The monitor asked for a stop.
     #[error("cancelled")]
     Cancelled,

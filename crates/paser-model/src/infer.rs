@@ -167,8 +167,11 @@ impl Reader<'_> {
     /// Shapes alone cannot tell 24 heads of 128 from 48 of 64: a stated width, a q norm's length, or hidden / heads.
     fn head_dim(&mut self, hidden: usize) -> Result<usize, ModelError> {
         let config = self.config;
-        let norm =
-            self.shards.info(&layer_part(0, "self_attn.q_norm.weight")).and_then(|info| info.shape.first().copied());
+        let norm_name = layer_part(0, "self_attn.q_norm.weight");
+        let norm = self.shards.info(&norm_name).and_then(|info| info.shape.first().copied());
+        if norm == Some(0) {
+            return Err(self.shape(&norm_name, "[the width of a head]".to_owned()));
+        }
         let width = match (config.head_dim, norm, config.heads) {
             (Some(stated), None, _) => stated,
             (stated, Some(length), _) => {

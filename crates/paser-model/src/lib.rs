@@ -11,12 +11,9 @@ mod error;
 mod infer;
 mod kernels;
 mod spec;
-mod threads;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
 pub use decoder::{Batch, Block, Decoder, Observer, Site, embedded_rows};
-
 pub use encoder::SentenceEncoder;
 pub use error::{Contradiction, ModelError};
 pub use spec::{Assumption, Family, LayerSpec, ModelSpec, Projection, Rope, RopeScaling, projection_name};
-pub use threads::on_one_thread;

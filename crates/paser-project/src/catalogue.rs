@@ -1,14 +1,15 @@
-//! `project.db`: the samples with full-text search, frozen selections, what each stage last made, file stamps and
-//! measured rates. SQLite in WAL mode, opened only by the project's owner. Columns of numbers live in artefacts.
+//! `project.db`: the samples with full-text search, what each stage last made, frozen selections (`selections.rs`),
+//! the plan being built, file stamps and measured rates. SQLite in WAL mode, opened only by the project's owner.
+//! Columns of numbers live in artefacts.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use crate::{Inputs, ProjectError};
+use crate::{Inputs, ProjectError, selections};
 
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
     CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE samples(
@@ -24,7 +25,8 @@ const SCHEMA: &str = "
     CREATE TABLE selections(
         name TEXT PRIMARY KEY, position INTEGER NOT NULL, created INTEGER NOT NULL, by_recipe INTEGER NOT NULL,
         key TEXT NOT NULL, inputs TEXT NOT NULL, view TEXT NOT NULL,
-        rows BLOB NOT NULL, ids TEXT NOT NULL, reasons BLOB NOT NULL);
+        rows BLOB NOT NULL, ids TEXT NOT NULL, reasons BLOB NOT NULL,
+        hashes BLOB NOT NULL, provenance TEXT NOT NULL);
     CREATE TABLE stamps(path TEXT PRIMARY KEY, stamp TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE rates(work TEXT PRIMARY KEY, units_per_second REAL NOT NULL) WITHOUT ROWID;
 ";
@@ -55,37 +57,18 @@ pub struct StageRecord {
     pub peak_memory_bytes: u64,
 }
 
-/// A frozen selection, whole: it can be shown and exported without anything else, and replayed to the byte.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FrozenSelection {
-    pub name: String,
-    pub created: u64,
-    /// Kept up to date by a run; the others are a person's and never change.
-    pub by_recipe: bool,
-    pub key: String,
-    /// Everything that decided it.
-    pub inputs: Inputs,
-    /// Plan, ledger and counts, as JSON.
-    pub view: String,
-    /// Row numbers in the order of taking.
-    pub rows: Vec<u32>,
-    pub ids: Vec<String>,
-    /// One reason byte per row of the pool.
-    pub reasons: Vec<u8>,
-}
-
 /// The open catalogue.
 #[derive(Debug)]
 pub struct Catalogue {
     path: PathBuf,
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl Catalogue {
     /// Opens or makes the catalogue. Call with the project's lock held.
     pub fn open(path: &Path) -> Result<Self, ProjectError> {
         let wrap = |source| ProjectError::Catalogue { path: path.to_owned(), source };
-        let connection = Connection::open(path).map_err(wrap)?;
+        let mut connection = Connection::open(path).map_err(wrap)?;
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             .map_err(wrap)?;
@@ -93,6 +76,11 @@ impl Catalogue {
         if version == 0 {
             let script = format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;");
             connection.execute_batch(&script).map_err(wrap)?;
+        } else if version == 1 {
+            let transaction = connection.transaction().map_err(wrap)?;
+            selections::from_layout_1(&transaction).map_err(wrap)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(wrap)?;
+            transaction.commit().map_err(wrap)?;
         } else if version != SCHEMA_VERSION {
             return Err(ProjectError::damaged(
                 path,
@@ -104,14 +92,23 @@ impl Catalogue {
         Ok(Self { path: path.to_owned(), connection })
     }
 
-    fn told<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, ProjectError> {
+    pub(crate) fn told<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, ProjectError> {
         outcome.map_err(|source| ProjectError::Catalogue { path: self.path.clone(), source })
     }
 
-    /// Replaces all samples in one transaction.
-    pub fn replace_samples(&mut self, samples: impl Iterator<Item = SampleRecord>) -> Result<(), ProjectError> {
+    /// Replaces all samples, forgets what the stages `forget` made of the old ones and records the import that made
+    /// the new ones: all of it or, after a crash or an error, nothing.
+    pub fn replace_pool(
+        &mut self,
+        samples: impl Iterator<Item = SampleRecord>,
+        forget: &[&str],
+        import: &StageRecord,
+    ) -> Result<(), ProjectError> {
         let outcome = (|| {
             let transaction = self.connection.transaction()?;
+            for stage in forget {
+                transaction.execute("DELETE FROM stages WHERE stage = ?1", [stage])?;
+            }
             transaction.execute("DELETE FROM samples", [])?;
             {
                 let mut insert = transaction.prepare(
@@ -133,6 +130,7 @@ impl Catalogue {
                 }
             }
             transaction.execute("INSERT INTO texts(texts) VALUES ('rebuild')", [])?;
+            write_stage(&transaction, import)?;
             transaction.commit()
         })();
         self.told(outcome)
@@ -202,21 +200,7 @@ impl Catalogue {
 
     /// Records what a stage made last.
     pub fn record_stage(&self, record: &StageRecord) -> Result<(), ProjectError> {
-        self.told(
-            self.connection.execute(
-                "INSERT INTO stages(stage, key, inputs, seconds, peak_memory_bytes) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT(stage) DO UPDATE SET key = excluded.key, inputs = excluded.inputs,
-             seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes",
-                params![
-                    record.stage,
-                    record.key,
-                    to_json(&record.inputs),
-                    record.seconds,
-                    record.peak_memory_bytes as i64,
-                ],
-            ),
-        )?;
-        Ok(())
+        self.told(write_stage(&self.connection, record))
     }
 
     pub fn stage(&self, stage: &str) -> Result<Option<StageRecord>, ProjectError> {
@@ -237,68 +221,6 @@ impl Catalogue {
                 )
                 .optional(),
         )
-    }
-
-    /// Forgets what a stage made; its artefact stays where it is.
-    pub fn forget_stage(&self, stage: &str) -> Result<(), ProjectError> {
-        self.told(self.connection.execute("DELETE FROM stages WHERE stage = ?1", [stage]))?;
-        Ok(())
-    }
-
-    /// Stores a selection under its name; one of the same name is replaced.
-    pub fn put_selection(&mut self, selection: &FrozenSelection) -> Result<(), ProjectError> {
-        let rows: Vec<u8> = selection.rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-        let outcome = self.connection.execute(
-            "INSERT INTO selections(name, position, created, by_recipe, key, inputs, view, rows, ids, reasons)
-             VALUES (?1, (SELECT COALESCE(MAX(position), 0) + 1 FROM selections), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT(name) DO UPDATE SET created = excluded.created, by_recipe = excluded.by_recipe,
-             key = excluded.key, inputs = excluded.inputs, view = excluded.view, rows = excluded.rows,
-             ids = excluded.ids, reasons = excluded.reasons",
-            params![
-                selection.name,
-                selection.created as i64,
-                selection.by_recipe,
-                selection.key,
-                to_json(&selection.inputs),
-                selection.view,
-                rows,
-                to_json(&selection.ids),
-                selection.reasons,
-            ],
-        );
-        self.told(outcome)?;
-        Ok(())
-    }
-
-    /// All selections in the order of their making.
-    pub fn selections(&self) -> Result<Vec<FrozenSelection>, ProjectError> {
-        let outcome = (|| {
-            let mut statement = self.connection.prepare(
-                "SELECT name, created, by_recipe, key, inputs, view, rows, ids, reasons
-                 FROM selections ORDER BY position",
-            )?;
-            let read = |row: &rusqlite::Row<'_>| {
-                let rows: Vec<u8> = row.get(6)?;
-                Ok(FrozenSelection {
-                    name: row.get(0)?,
-                    created: row.get::<_, i64>(1)? as u64,
-                    by_recipe: row.get(2)?,
-                    key: row.get(3)?,
-                    inputs: from_json(row, 4)?,
-                    view: row.get(5)?,
-                    rows: rows.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect(),
-                    ids: from_json(row, 7)?,
-                    reasons: row.get(8)?,
-                })
-            };
-            statement.query_map([], read)?.collect()
-        })();
-        self.told(outcome)
-    }
-
-    /// False where there was none of that name.
-    pub fn remove_selection(&mut self, name: &str) -> Result<bool, ProjectError> {
-        Ok(self.told(self.connection.execute("DELETE FROM selections WHERE name = ?1", [name]))? > 0)
     }
 
     /// What was learnt about the file or folder at `path`, and the stamp (sizes and times) it had then.
@@ -338,6 +260,16 @@ impl Catalogue {
     }
 }
 
+fn write_stage(connection: &Connection, record: &StageRecord) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO stages(stage, key, inputs, seconds, peak_memory_bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT(stage) DO UPDATE SET key = excluded.key, inputs = excluded.inputs,
+         seconds = excluded.seconds, peak_memory_bytes = excluded.peak_memory_bytes",
+        params![record.stage, record.key, to_json(&record.inputs), record.seconds, record.peak_memory_bytes as i64,],
+    )?;
+    Ok(())
+}
+
 fn read_sample(row: &rusqlite::Row<'_>) -> rusqlite::Result<SampleRecord> {
     Ok(SampleRecord {
         row: row.get(0)?,
@@ -366,11 +298,11 @@ fn match_expression(text: &str) -> Option<String> {
     Some(words.join(" ") + if unfinished { "*" } else { "" })
 }
 
-fn to_json<T: Serialize>(value: &T) -> String {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T> {
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T> {
     let text: String = row.get(at)?;
     serde_json::from_str(&text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(error)))
@@ -394,6 +326,16 @@ mod tests {
         }
     }
 
+    fn made(stage: &str, key: &str) -> StageRecord {
+        StageRecord {
+            stage: stage.to_owned(),
+            key: key.to_owned(),
+            inputs: Inputs::new().with("rows", "x"),
+            seconds: 1.5,
+            peak_memory_bytes: 7,
+        }
+    }
+
     fn open() -> (tempfile::TempDir, Catalogue) {
         let place = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
@@ -404,7 +346,8 @@ mod tests {
     fn samples_are_found_by_words_and_replaced_whole() {
         let (_place, mut catalogue) = open();
         let texts = ["Sort these numbers", "Rewrite the sentence", "Sorting by \"size\" AND weight"];
-        catalogue.replace_samples((0..).zip(texts).map(|(row, text)| record(row, text))).unwrap();
+        let pool = (0..).zip(texts).map(|(row, text)| record(row, text));
+        catalogue.replace_pool(pool, &[], &made("import", "first")).unwrap();
         assert_eq!(catalogue.search("sort").unwrap(), [0, 2]);
         assert_eq!(catalogue.search("sort ").unwrap(), [0]);
         assert_eq!(catalogue.search("answer the sent").unwrap(), [1]);
@@ -412,49 +355,43 @@ mod tests {
         assert_eq!(catalogue.search("*** ((").unwrap(), Vec::<u32>::new());
         assert_eq!(catalogue.sample(1).unwrap().unwrap().instruction, texts[1]);
         assert_eq!(catalogue.samples().unwrap().len(), 3);
-        catalogue.replace_samples(std::iter::once(record(0, "Only this"))).unwrap();
+        catalogue.replace_pool(std::iter::once(record(0, "Only this")), &[], &made("import", "second")).unwrap();
         assert_eq!(catalogue.search("sort").unwrap(), Vec::<u32>::new());
         assert_eq!(catalogue.search("only").unwrap(), [0]);
     }
 
     #[test]
     fn everything_is_there_after_opening_again() {
-        let (place, mut catalogue) = open();
-        let stage = StageRecord {
-            stage: "score".to_owned(),
-            key: "k".to_owned(),
-            inputs: Inputs::new().with("rows", "x"),
-            seconds: 1.5,
-            peak_memory_bytes: 7,
-        };
+        let (place, catalogue) = open();
+        let stage = made("score", "k");
         catalogue.record_stage(&stage).unwrap();
-        let frozen = FrozenSelection {
-            name: "a".to_owned(),
-            created: 1,
-            by_recipe: false,
-            key: "s".to_owned(),
-            inputs: Inputs::new().with("plan", "p"),
-            view: "{}".to_owned(),
-            rows: vec![2, 0],
-            ids: vec!["c".to_owned(), "a".to_owned()],
-            reasons: vec![1, 0, 1],
-        };
-        catalogue.put_selection(&frozen).unwrap();
         catalogue.set_fact("plan", "x").unwrap();
         catalogue.set_stamped("pool", "3 bytes", "abc").unwrap();
         catalogue.set_rate("score", 100.0).unwrap();
         drop(catalogue);
 
-        let mut catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
+        let catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
         assert_eq!(catalogue.stage("score").unwrap().unwrap(), stage);
-        assert_eq!(catalogue.selections().unwrap(), [frozen]);
         assert_eq!(catalogue.fact("plan").unwrap().as_deref(), Some("x"));
         assert_eq!(catalogue.stamped("pool").unwrap(), Some(("3 bytes".to_owned(), "abc".to_owned())));
         assert!(catalogue.stamped("other").unwrap().is_none());
         assert_eq!(catalogue.rate("score").unwrap(), Some(100.0));
-        assert!(catalogue.remove_selection("a").unwrap());
-        assert!(!catalogue.remove_selection("a").unwrap());
-        catalogue.forget_stage("score").unwrap();
+    }
+
+    #[test]
+    fn a_new_pool_comes_with_its_stage_or_not_at_all() {
+        let (_place, mut catalogue) = open();
+        catalogue.replace_pool(std::iter::once(record(0, "old")), &[], &made("import", "old")).unwrap();
+        catalogue.record_stage(&made("score", "of the old")).unwrap();
+        // The second sample of the same row stops the writing half-way, as a full disk would.
+        let broken = [record(0, "new"), record(0, "new again")];
+        assert!(catalogue.replace_pool(broken.into_iter(), &["score"], &made("import", "new")).is_err());
+        assert_eq!(catalogue.sample(0).unwrap().unwrap().instruction, "old");
+        assert_eq!(catalogue.stage("import").unwrap().unwrap().key, "old");
+        assert_eq!(catalogue.stage("score").unwrap().unwrap().key, "of the old");
+        catalogue.replace_pool(std::iter::once(record(0, "new")), &["score"], &made("import", "new")).unwrap();
+        assert_eq!(catalogue.sample(0).unwrap().unwrap().instruction, "new");
+        assert_eq!(catalogue.stage("import").unwrap().unwrap().key, "new");
         assert!(catalogue.stage("score").unwrap().is_none());
     }
 

@@ -21,6 +21,8 @@ pub enum ProjectError {
     NotAProject(PathBuf),
     #[error("{0} holds a project already")]
     AlreadyAProject(PathBuf),
+    #[error("{0} is a file, and a project is a folder")]
+    NoFolder(PathBuf),
     #[error("{path}: the project is open in {owner}")]
     Locked { path: PathBuf, owner: Owner },
     #[error("{path}: {detail}")]
@@ -53,6 +55,7 @@ impl From<ProjectError> for Report {
             ProjectError::AlreadyAProject(_) => {
                 Self::new(Failure::Usage, what, "Choose another folder, or open the project that is there.")
             }
+            ProjectError::NoFolder(_) => Self::new(Failure::Usage, what, "Choose another name."),
             ProjectError::Locked { .. } => {
                 Self::new(Failure::ComeBack, what, "Close it there, or work in that window; then try again.")
             }

@@ -1,9 +1,15 @@
 //! The layout of a project folder: one name for every place. A project outlives the program; everything in it
 //! but `project.db` and the lock is a plain file that can be read, copied and compared.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use crate::{ProjectError, durable};
+use crate::{ProjectError, durable, lock};
+
+/// How the names of [`Folder::download_place`] begin.
+const DOWNLOAD: &str = ".download-";
 
 /// A folder that holds (or will hold) a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,15 +21,28 @@ impl Folder {
     /// Makes the folders of a new project in `root`, which may exist but must hold no recipe.
     ///
     /// # Errors
-    /// `AlreadyAProject` where a recipe stands there, or the input/output error with its path.
+    /// As [`Self::check_free`], or the input/output error with its path.
     pub fn create(root: &Path) -> Result<Self, ProjectError> {
+        Self::check_free(root)?;
         fs_err::create_dir_all(root)?;
+        let folder = Self { root: std::path::absolute(root)? };
+        folder.make_places()?;
+        Ok(folder)
+    }
+
+    /// Looks whether a project could be made in `root`, and makes nothing.
+    ///
+    /// # Errors
+    /// `AlreadyAProject` where a recipe stands there, `NoFolder` where `root` is a file.
+    pub fn check_free(root: &Path) -> Result<(), ProjectError> {
         let folder = Self { root: std::path::absolute(root)? };
         if folder.recipe().exists() {
             return Err(ProjectError::AlreadyAProject(folder.root));
         }
-        folder.make_places()?;
-        Ok(folder)
+        if folder.root.is_file() {
+            return Err(ProjectError::NoFolder(folder.root));
+        }
+        Ok(())
     }
 
     /// The layout of a project that may not exist: nothing is looked at or made.
@@ -31,7 +50,7 @@ impl Folder {
         Self { root: root.to_owned() }
     }
 
-    /// A folder with a recipe in it. Sweeps away what interrupted writes have left.
+    /// A folder with a recipe in it; nothing is changed. [`Self::tidy`] sweeps, once the lock is held.
     ///
     /// # Errors
     /// `NotAProject` where there is no recipe.
@@ -43,12 +62,21 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes missing places and removes half-written files. Only the owner of the lock may call this.
+    /// Makes missing places and removes what interrupted writes have left: half-written files of the project and of its
+    /// exports. Only the owner of the lock may call this.
     pub fn tidy(&self) -> Result<(), ProjectError> {
         self.make_places()?;
         durable::sweep(&self.root)?;
         durable::sweep(&self.arrays())?;
+        durable::sweep_where(&self.exports(), |name| name.starts_with(DOWNLOAD) || left_by_dead(name))?;
         Ok(())
+    }
+
+    /// A place for an export that is handed out and removed again; unlike any other of this process.
+    pub fn download_place(&self) -> PathBuf {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        self.exports().join(format!("{DOWNLOAD}{}-{number}", std::process::id()))
     }
 
     fn make_places(&self) -> Result<(), ProjectError> {
@@ -116,6 +144,12 @@ impl Folder {
     }
 }
 
+/// Whether `name` is the temporary name of an export whose process is gone. Others may write into the folder, too:
+/// what a living process writes is left alone.
+fn left_by_dead(name: &str) -> bool {
+    name.starts_with('.') && durable::writer(name, ".part").is_some_and(|pid| !lock::is_running(pid))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -130,6 +164,7 @@ mod tests {
         fs_err::write(folder.recipe(), "").unwrap();
         assert_eq!(Folder::open(&root).unwrap(), folder);
         assert!(matches!(Folder::create(&root), Err(ProjectError::AlreadyAProject(_))));
+        assert!(matches!(Folder::create(&folder.recipe()), Err(ProjectError::NoFolder(_))));
         assert_eq!(folder.name(), "mine");
     }
 
@@ -148,7 +183,24 @@ mod tests {
         let folder = Folder::create(place.path()).unwrap();
         let left = folder.arrays().join("x.safetensors.99.partial");
         fs_err::write(&left, "half").unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let export = folder.exports().join(format!(".train.json.{dead}.part"));
+        let at_work = folder.exports().join(format!(".train.json.{}.part", std::process::id()));
+        let exported = folder.exports().join("train.json");
+        for file in [&export, &at_work, &exported] {
+            fs_err::write(file, "half").unwrap();
+        }
+        let download = folder.exports().join(".download-17-0");
+        fs_err::create_dir(&download).unwrap();
+        fs_err::write(download.join("train.json"), "half").unwrap();
         folder.tidy().unwrap();
-        assert!(!left.exists());
+        for gone in [&left, &download, &export] {
+            assert!(!gone.exists(), "{}", gone.display());
+        }
+        for kept in [&at_work, &exported] {
+            assert!(kept.exists(), "{}", kept.display());
+        }
     }
 }

@@ -2,7 +2,6 @@
 //! are lines too, so that the file tells the whole story; the state is what a replay of it gives.
 
 use std::{
-    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -10,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ProjectError, durable::sync_folder, sha256_hex};
+use crate::{ProjectError, durable::sync_folder};
 
 /// A sample as the journal knows it. The hash finds it again where ids are line numbers and the file changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,22 +92,12 @@ pub struct Entry {
 /// The state after all entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Curation {
-    /// By sample; of pin and exclude the later one stands.
-    pub marks: BTreeMap<Marked, Mark>,
+    /// Every decision in force, oldest first; none releases. For one sample the last one stands, but which of them
+    /// name one sample only the pool can tell: after an import its id or its content may be another.
+    pub decisions: Vec<(Marked, Option<Mark>)>,
     pub undo: Option<String>,
     pub redo: Option<String>,
     pub entries: u64,
-}
-
-impl Curation {
-    /// SHA-256 of the marks: what a selection depends on.
-    pub fn fingerprint(&self) -> String {
-        let mut text = String::new();
-        for (sample, mark) in &self.marks {
-            text.push_str(&format!("{:?} {:?} {mark:?}\n", sample.id, sample.hash));
-        }
-        sha256_hex(text.as_bytes())
-    }
 }
 
 /// The open journal.
@@ -216,18 +205,13 @@ impl Journal {
     }
 
     pub fn curation(&self) -> Curation {
-        let mut marks = BTreeMap::new();
+        let mut decisions = Vec::new();
         for entry in self.done.iter().filter_map(|number| self.find(*number)) {
             let Some((samples, mark)) = entry.edit.marks() else { continue };
-            for sample in samples {
-                match mark {
-                    Some(mark) => marks.insert(sample.clone(), mark),
-                    None => marks.remove(sample),
-                };
-            }
+            decisions.extend(samples.iter().map(|sample| (sample.clone(), mark)));
         }
         let words = |numbers: &[u64]| numbers.last().and_then(|n| self.find(*n)).map(|entry| entry.edit.words());
-        Curation { marks, undo: words(&self.done), redo: words(&self.undone), entries: self.entries.len() as u64 }
+        Curation { decisions, undo: words(&self.done), redo: words(&self.undone), entries: self.entries.len() as u64 }
     }
 }
 
@@ -252,6 +236,12 @@ mod tests {
         JournalEdit::Exclude { samples: vec![sample(id)], reason: "off topic".to_owned() }
     }
 
+    /// The last decision about a sample.
+    fn stands(journal: &Journal, id: &str) -> Option<Mark> {
+        let decisions = journal.curation().decisions;
+        decisions.iter().rev().find(|(marked, _)| marked.id == id).and_then(|(_, mark)| *mark)
+    }
+
     #[test]
     fn replay_gives_the_state_that_was_left() {
         let place = tempfile::tempdir().unwrap();
@@ -260,32 +250,32 @@ mod tests {
         journal.append(pin("a")).unwrap();
         journal.append(exclude("b")).unwrap();
         journal.append(exclude("a")).unwrap();
-        assert_eq!(journal.curation().marks[&sample("a")], Mark::Excluded);
+        assert_eq!(stands(&journal, "a"), Some(Mark::Excluded));
         journal.undo().unwrap();
-        assert_eq!(journal.curation().marks[&sample("a")], Mark::Pinned);
+        assert_eq!(stands(&journal, "a"), Some(Mark::Pinned));
         assert_eq!(journal.curation().redo.as_deref(), Some("exclusion of sample a"));
         let left = journal.curation();
         assert_eq!(Journal::open(&path).unwrap().curation(), left);
         assert_eq!(left.entries, 4);
         journal.redo().unwrap();
-        assert_eq!(journal.curation().marks[&sample("a")], Mark::Excluded);
+        assert_eq!(stands(&journal, "a"), Some(Mark::Excluded));
         assert!(journal.redo().is_err());
         for _ in 0..3 {
             journal.undo().unwrap();
         }
-        assert!(journal.curation().marks.is_empty());
+        assert!(journal.curation().decisions.is_empty());
         assert!(journal.undo().is_err());
         journal.append(pin("c")).unwrap();
         assert!(journal.redo().is_err(), "a new edit ends what could be redone");
     }
 
     #[test]
-    fn release_frees_both() {
+    fn decisions_come_in_their_order() {
         let place = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&place.path().join("j")).unwrap();
         journal.append(pin("a")).unwrap();
         journal.append(JournalEdit::Release { samples: vec![sample("a")], reason: String::new() }).unwrap();
-        assert!(journal.curation().marks.is_empty());
+        assert_eq!(journal.curation().decisions, [(sample("a"), Some(Mark::Pinned)), (sample("a"), None)]);
     }
 
     #[test]

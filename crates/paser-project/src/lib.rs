@@ -9,14 +9,16 @@ mod folder;
 mod journal;
 mod lock;
 pub mod recipe;
+mod selections;
 mod shards;
 
 pub use artefact::{Array, Arrays, Artefact, Inputs, Manifest, Measured, Store, Values};
-pub use catalogue::{Catalogue, FrozenSelection, SampleRecord, StageRecord};
+pub use catalogue::{Catalogue, SampleRecord, StageRecord};
 pub use durable::{sha256_file, sha256_hex, write_durably};
 pub use error::{ProjectError, report_of_io};
 pub use folder::Folder;
 pub use journal::{Curation, Entry, Journal, JournalEdit, Mark, Marked};
 pub use lock::{Lock, Owner};
 pub use recipe::Recipe;
-pub use shards::{Job, ShardMarker, ShardPlan};
+pub use selections::{FrozenSelection, SelectionHead};
+pub use shards::{Job, ShardMarker, ShardPlan, clear_merged};

@@ -118,6 +118,11 @@ fn read_owner(file: &mut fs_err::File) -> Option<Owner> {
     serde_json::from_str(&text).ok()
 }
 
+/// Whether a process of this number is there; where that cannot be told it is not.
+pub(crate) fn is_running(pid: u32) -> bool {
+    start_time(pid).is_some()
+}
+
 /// Field 22 of `/proc/<pid>/stat`. The second field may hold spaces and brackets, so counting starts after the last one.
 fn start_time(pid: u32) -> Option<u64> {
     let text = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Arrays, ProjectError, durable, sha256_hex, write_durably};
 
+/// Log and state stay; everything else of a job goes once its artefact holds it.
+const PLAN: &str = "plan.json";
+
 /// The fixed work of a job: which rows stand in which shard, in which order. Written once, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardPlan {
@@ -63,7 +66,7 @@ impl Job {
         let id = format!("{}-{}", plan.stage, plan.key.get(..16).unwrap_or(&plan.key));
         let folder = jobs.join(id);
         let job = Self { folder, plan };
-        let path = job.folder.join("plan.json");
+        let path = job.folder.join(PLAN);
         let same = fs_err::read(&path)
             .ok()
             .and_then(|text| serde_json::from_slice::<ShardPlan>(&text).ok())
@@ -84,7 +87,7 @@ impl Job {
             }
             job.log("opened again", None)?;
         }
-        job.write_state()?;
+        job.write_state(job.markers())?;
         Ok(job)
     }
 
@@ -123,7 +126,7 @@ impl Job {
         let marker = ShardMarker { shard, sha256: sha256_hex(&bytes), rows, units, seconds };
         write_durably(&self.marker_path(shard), &serde_json::to_vec(&marker).map_err(std::io::Error::from)?)?;
         self.log("finished", Some(&marker))?;
-        self.write_state()?;
+        self.write_state(self.markers())?;
         Ok(marker)
     }
 
@@ -132,22 +135,26 @@ impl Job {
         (0..self.plan.shards.len()).filter(|shard| self.marker_path(*shard).exists()).count()
     }
 
-    /// Removes the job once its artefact is in place; the log is all that is kept.
+    /// Removes plan and shards once the artefact is in place; log and state are kept.
     pub fn clear(self) -> Result<(), ProjectError> {
         self.log("merged", None)?;
+        self.write_state(self.plan.shards.len())?;
         for place in ["done", "shards"] {
-            fs_err::remove_dir_all(self.folder.join(place))?;
+            let place = self.folder.join(place);
+            // A crash in the middle of an earlier clearing may have taken it already.
+            if place.exists() {
+                fs_err::remove_dir_all(place)?;
+            }
         }
-        fs_err::remove_file(self.folder.join("plan.json"))?;
-        self.write_state()
+        Ok(fs_err::remove_file(self.folder.join(PLAN))?)
     }
 
-    fn write_state(&self) -> Result<(), ProjectError> {
+    fn write_state(&self, finished: usize) -> Result<(), ProjectError> {
         let state = JobState {
             stage: self.plan.stage.clone(),
             key: self.plan.key.clone(),
             shards: self.plan.shards.len(),
-            finished: self.markers(),
+            finished,
             updated: now(),
         };
         Ok(write_durably(&self.folder.join("state.json"), &serde_json::to_vec(&state).map_err(std::io::Error::from)?)?)
@@ -160,6 +167,21 @@ impl Job {
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(self.folder.join("log.jsonl"))?;
         Ok(file.write_all(format!("{line}\n").as_bytes())?)
     }
+}
+
+/// Clears the jobs whose artefact is in place: a crash between the artefact and the clearing leaves their shards.
+/// `made` tells by stage and key. A job whose plan cannot be read is not touched.
+pub fn clear_merged(jobs: &Path, made: impl Fn(&str, &str) -> bool) -> Result<(), ProjectError> {
+    for entry in fs_err::read_dir(jobs)? {
+        let folder = entry?.path();
+        durable::sweep(&folder)?;
+        let plan = fs_err::read(folder.join(PLAN)).ok();
+        let plan = plan.and_then(|text| serde_json::from_slice::<ShardPlan>(&text).ok());
+        if let Some(plan) = plan.filter(|plan| made(&plan.stage, &plan.key)) {
+            Job { folder, plan }.clear()?;
+        }
+    }
+    Ok(())
 }
 
 fn now() -> u64 {
@@ -225,5 +247,22 @@ mod tests {
         job.clear().unwrap();
         assert!(folder.join("log.jsonl").exists());
         assert!(!folder.join("shards").exists());
+        let state: JobState = serde_json::from_slice(&fs_err::read(folder.join("state.json")).unwrap()).unwrap();
+        assert_eq!((state.shards, state.finished), (1, 1));
+    }
+
+    #[test]
+    fn a_job_that_a_crash_kept_from_clearing_is_cleared_later() {
+        let place = tempfile::tempdir().unwrap();
+        let plan = |key: &str| ShardPlan::cut("score", key, &[0, 1], 1);
+        let merged = Job::open(place.path(), plan("merged")).unwrap();
+        merged.finish(0, &columns(0.5), 1, 1.0).unwrap();
+        fs_err::remove_dir_all(merged.folder().join("done")).unwrap();
+        let at_work = Job::open(place.path(), plan("at work")).unwrap();
+        at_work.finish(0, &columns(0.5), 1, 1.0).unwrap();
+        clear_merged(place.path(), |stage, key| stage == "score" && key == "merged").unwrap();
+        assert!(!merged.folder().join("shards").exists() && merged.folder().join("log.jsonl").exists());
+        assert!(at_work.finished(0).is_some());
+        clear_merged(place.path(), |_, key| key == "merged").unwrap();
     }
 }

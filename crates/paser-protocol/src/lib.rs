@@ -4,6 +4,7 @@
 mod columns;
 mod event;
 mod monitor;
+mod order;
 mod project;
 mod report;
 mod request;
@@ -12,6 +13,7 @@ mod selection;
 pub use columns::*;
 pub use event::*;
 pub use monitor::{Monitor, Silent};
+pub use order::{compare_ids, id_number, order_by_hash};
 pub use project::*;
 pub use report::{Failure, Report};
 pub use request::*;

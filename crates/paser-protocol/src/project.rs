@@ -66,6 +66,9 @@ pub struct BadRowView {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolView {
+    /// Changes with the imported samples; empty before an import.
+    #[serde(default)]
+    pub key: String,
     pub path: String,
     /// Rows of the file that were read.
     pub rows: u64,
@@ -121,8 +124,14 @@ pub struct ClusterView {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CurveView {
     pub clusters: Vec<u32>,
-    /// Mean ARI across half-splits, by K.
+    /// Mean ARI across half-splits, both ways, by K.
     pub stability: Vec<f64>,
+    /// Smallest and largest of them, by K; empty where they were not kept.
+    #[serde(default)]
+    pub stability_range: Vec<(f64, f64)>,
+    /// Half-splits behind each mean.
+    #[serde(default)]
+    pub half_splits: u32,
     pub prediction_strength: Vec<f64>,
     /// Relative error of the dense NMF against landmarks, by K.
     pub nmf_error: Vec<f64>,

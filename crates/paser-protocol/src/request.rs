@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Budget, CurationView, ProjectView, SelectionPlan, SelectionView, Stage};
+use crate::{CurationView, ProjectView, Report, SelectionPlan, SelectionView, Stage};
 
 /// What a path or hub id is meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,11 +38,15 @@ pub struct PruneDraft {
     pub pattern: String,
 }
 
+/// What a trainer's file looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExportFormat {
+    /// One JSON array of `instruction, input, output`.
     AlpacaJson,
+    /// The same, one object a line.
     AlpacaJsonl,
+    /// `messages` of a user's and an assistant's turn, one object a line.
     MessagesJsonl,
 }
 
@@ -187,6 +191,8 @@ pub struct Hello {
     pub demo: Option<DemoCard>,
     /// A project that is open already.
     pub open: bool,
+    /// What kept the project from opening that was named at the program's start.
+    pub trouble: Option<Report>,
 }
 
 /// The recorded demo in small: what the welcome page draws.
@@ -211,12 +217,14 @@ pub struct Remark {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EstimateView {
-    /// Stage words with low and high seconds.
-    pub stages: Vec<(String, f64, f64)>,
-    pub memory_bytes: u64,
+    /// Stage words with low and high seconds; none where it depends on a model of unknown size.
+    pub stages: Vec<(String, Option<(f64, f64)>)>,
+    /// None where it depends on a model of unknown size.
+    pub memory_bytes: Option<u64>,
     pub memory_free_bytes: u64,
-    pub disk_bytes: u64,
-    pub network_bytes: u64,
+    pub disk_bytes: Option<u64>,
+    /// To be downloaded; 0 where all is here, none where the hub did not say how much it is.
+    pub network_bytes: Option<u64>,
     pub remarks: Vec<Remark>,
 }
 
@@ -280,8 +288,16 @@ pub struct TokensView {
 pub struct ExportedView {
     pub paths: Vec<String>,
     pub samples: u64,
-    /// Contents, for a browser that saves the file itself; empty where `path` was written.
-    pub download: Option<String>,
+    /// For a browser that saves the file itself; none where `path` was written.
+    pub download: Option<DownloadView>,
+}
+
+/// A zip with data file, manifest and indices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DownloadView {
+    pub name: String,
+    /// Column key of its bytes, which can be fetched once.
+    pub key: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -303,14 +319,4 @@ pub enum Reply {
     Selection(Box<SelectionView>),
     Curation(CurationView),
     Exported(ExportedView),
-}
-
-impl Budget {
-    /// The budget in samples for a pool of `samples` distinct samples; tokens stay as they are.
-    pub fn resolve(self, samples: u64) -> u64 {
-        match self {
-            Self::Samples(n) | Self::Tokens(n) => n,
-            Self::Percent(p) => (p / 100.0 * samples as f64 + 1e-9).floor() as u64,
-        }
-    }
 }

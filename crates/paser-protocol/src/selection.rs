@@ -16,12 +16,53 @@ pub enum Budget {
     Tokens(u64),
 }
 
+/// What budgets, quotas and caps are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Distinct samples.
+    Samples,
+    /// Prompt and response tokens as trained.
+    Tokens,
+}
+
+impl Unit {
+    /// The word people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Tokens => "tokens",
+        }
+    }
+}
+
+impl Budget {
+    /// The unit in which this budget is spent.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Samples(_) | Self::Percent(_) => Unit::Samples,
+            Self::Tokens(_) => Unit::Tokens,
+        }
+    }
+
+    /// The budget as a count of its unit, for a pool with that many distinct samples after hold-out.
+    /// A percentage is floored: `floor(p x samples / 100)`.
+    pub fn resolve(self, samples: u64) -> u64 {
+        match self {
+            Self::Samples(count) | Self::Tokens(count) => count,
+            // The tiny addition keeps decimal shares whole: 0.7 % of 1,000 is 7, although 0.7 * 1000 is just below 700.
+            Self::Percent(percent) => (percent * samples as f64 / 100.0 + 1e-9).floor().max(0.0) as u64,
+        }
+    }
+}
+
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Samples(n) => write!(f, "{n}"),
-            Self::Percent(p) => write!(f, "{p}%"),
-            Self::Tokens(n) => write!(f, "{n}-tokens"),
+        match *self {
+            Self::Samples(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Tokens(count) if count > 0 && count % 1_000_000 == 0 => write!(f, "{}M-tokens", count / 1_000_000),
+            Self::Tokens(count) if count > 0 && count % 1_000 == 0 => write!(f, "{}k-tokens", count / 1_000),
+            Self::Tokens(count) => write!(f, "{count}-tokens"),
         }
     }
 }
@@ -31,29 +72,29 @@ impl FromStr for Budget {
 
     /// Reads `20%`, `1000`, `500k-tokens` or `2M-tokens`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is no budget: write 20%, 1000 or 2M-tokens");
-        let text_trimmed = text.trim();
-        if let Some(percent) = text_trimmed.strip_suffix('%') {
-            let percent: f64 = percent.trim().parse().map_err(|_| bad())?;
-            return if (0.0..=100.0).contains(&percent) { Ok(Self::Percent(percent)) } else { Err(bad()) };
-        }
-        if let Some(tokens) = text_trimmed.strip_suffix("-tokens") {
-            let (number, factor) = match tokens.strip_suffix(['k', 'K']) {
-                Some(thousands) => (thousands, 1e3),
-                None => match tokens.strip_suffix('M') {
-                    Some(millions) => (millions, 1e6),
-                    None => (tokens, 1.0),
-                },
-            };
-            let number: f64 = number.parse().map_err(|_| bad())?;
-            return if number.is_finite() && number >= 0.0 {
-                Ok(Self::Tokens((number * factor).round() as u64))
-            } else {
-                Err(bad())
-            };
-        }
-        text_trimmed.replace(',', "").parse().map(Self::Samples).map_err(|_| bad())
+        read_budget(text.trim()).ok_or_else(|| {
+            format!("`{text}` is no budget: write a share of the pool (20%), samples (1000) or tokens (2M-tokens)")
+        })
     }
+}
+
+fn read_budget(text: &str) -> Option<Budget> {
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: f64 = percent.trim().parse().ok()?;
+        return (0.0..=100.0).contains(&percent).then_some(Budget::Percent(percent));
+    }
+    let Some(tokens) = text.strip_suffix("-tokens") else {
+        return text.replace(',', "").parse().ok().map(Budget::Samples);
+    };
+    let scale = match tokens.chars().last()? {
+        'k' | 'K' => 1e3,
+        'M' => 1e6,
+        'G' => 1e9,
+        _ => return tokens.parse().ok().map(Budget::Tokens),
+    };
+    let number: f64 = tokens[..tokens.len() - 1].parse().ok()?;
+    let count = (number * scale).round();
+    (0.0..9e15).contains(&count).then_some(Budget::Tokens(count as u64))
 }
 
 /// The strategies of `method.md` 4.
@@ -238,35 +279,42 @@ impl Default for SelectionPlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShortfallReason {
+    /// The concept graph rejects all that is left, and nothing is refilled.
     NoConsistentCandidate,
+    /// What is left of a token budget is shorter than every remaining sample.
     NextSampleTooLong,
 }
 
-/// One cluster's account: `quota = pinned + taken + refilled + shortfall`, in the budget's unit.
+/// One cluster's account: `quota = pinned + taken + refilled + shortfall`. `cap` to `shortfall` are in the budget's
+/// unit; `samples`, `rejected`, `excluded`, `guarded` and `unscorable` count samples; `cds*` are nats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LedgerRow {
     pub cluster: u32,
     pub name: String,
+    /// Distinct samples after hold-out.
     pub samples: u64,
-    /// Mean JSD over the scored samples, nats; none where nothing was scored.
+    /// Mean JSD over the scored samples; none where nothing was scored.
     pub cds: Option<f64>,
     /// Lower and upper end of its 95 % interval.
     pub cds_low: Option<f64>,
     pub cds_high: Option<f64>,
     /// The same after the first response token.
     pub cds_rest: Option<f64>,
-    /// Share by weight before caps and rounding; blank for strategies without quotas.
+    /// Pins plus the share by weight, before caps and rounding; blank for strategies without quotas.
     pub quota_raw: Option<f64>,
+    /// Pins plus eligible unpinned samples.
     pub cap: u64,
+    /// Share of the budget after caps, rounding and, for tokens, the carry between clusters.
     pub quota: u64,
     pub pinned: u64,
     pub taken: u64,
+    /// Taken although the concept graph had rejected them.
     pub refilled: u64,
     pub shortfall: u64,
     pub shortfall_reason: Option<ShortfallReason>,
     /// The quota reached the cap.
     pub exhausted: bool,
-    /// Rejected by the concept graph and not refilled.
+    /// Candidates the concept graph turned away, refilled ones included.
     pub rejected: u64,
     pub excluded: u64,
     pub guarded: u64,
@@ -307,8 +355,9 @@ impl ReasonCode {
         Self::TooLong,
     ];
 
-    pub fn from_byte(byte: u8) -> Self {
-        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::NotTaken)
+    /// The code of a byte; none for a byte that no version of this program wrote.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
     }
 
     /// In the selection?
@@ -340,7 +389,7 @@ pub struct SelectionView {
     /// Name of a frozen selection; none for the one being built.
     pub name: Option<String>,
     pub plan: SelectionPlan,
-    /// Sum of quotas, in `unit`.
+    /// The part of the budget that could be spent, in `unit`: the sum of the quotas, where the strategy has them.
     pub budget: u64,
     /// `samples` or `tokens`.
     pub unit: String,
@@ -362,4 +411,69 @@ pub struct SelectionView {
     pub reason_column: String,
     /// Sentences that must stand beside the numbers.
     pub notes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn budgets_read_and_write_what_people_type() {
+        for (text, budget) in [
+            ("20%", Budget::Percent(20.0)),
+            ("0.5%", Budget::Percent(0.5)),
+            ("1000", Budget::Samples(1000)),
+            ("2M-tokens", Budget::Tokens(2_000_000)),
+            ("500k-tokens", Budget::Tokens(500_000)),
+            ("1234-tokens", Budget::Tokens(1234)),
+        ] {
+            assert_eq!(text.parse::<Budget>().unwrap(), budget);
+            assert_eq!(budget.to_string(), text);
+        }
+        assert_eq!("2.5M-tokens".parse::<Budget>().unwrap(), Budget::Tokens(2_500_000));
+        assert_eq!("12,000".parse::<Budget>().unwrap(), Budget::Samples(12_000));
+        for text in [
+            "",
+            "%",
+            "x",
+            "-5",
+            "120%",
+            "-1%",
+            "NaN%",
+            "12 tokens",
+            "-tokens",
+            "M-tokens",
+            "1e30M-tokens",
+            "-2k-tokens",
+            "1.5-tokens",
+        ] {
+            assert!(text.parse::<Budget>().is_err(), "{text} was accepted");
+        }
+    }
+
+    #[test]
+    fn percentages_are_floored_and_decimal_shares_stay_whole() {
+        assert_eq!(Budget::Percent(20.0).resolve(38_563), 7_712);
+        assert_eq!(Budget::Percent(29.0).resolve(100), 29);
+        assert_eq!(Budget::Percent(0.7).resolve(1000), 7);
+        assert_eq!(Budget::Percent(100.0).resolve(7), 7);
+        assert_eq!(Budget::Percent(1.0).resolve(99), 0);
+    }
+
+    #[test]
+    fn bytes_are_codes_or_nothing() {
+        for code in ReasonCode::ALL {
+            assert_eq!(ReasonCode::from_byte(code as u8), Some(code));
+        }
+        assert_eq!(ReasonCode::from_byte(ReasonCode::ALL.len() as u8), None);
+    }
+
+    #[test]
+    fn strategies_have_names_that_read_back() {
+        for strategy in Strategy::ALL {
+            assert_eq!(strategy.name().parse::<Strategy>().unwrap(), strategy);
+        }
+        assert!("pacer".parse::<Strategy>().unwrap_err().contains("paser-guarded"));
+    }
 }

@@ -64,18 +64,6 @@ impl PruneParams {
     }
 }
 
-impl PrunePlan {
-    /// How weights are ranked.
-    pub fn method(&self) -> Method {
-        self.method
-    }
-
-    /// Which weights go.
-    pub fn pattern(&self) -> Pattern {
-        self.pattern
-    }
-}
-
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

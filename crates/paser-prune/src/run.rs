@@ -1,6 +1,5 @@
 //! The pruning run: every projection of every layer in order, masks from magnitude or Wanda, patched into the copy.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -68,11 +67,7 @@ pub fn calibration_hash(sequences: &[Vec<u32>]) -> String {
             hash.update(id.to_le_bytes());
         }
     }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(hash.finalize())
 }
 
 /// Makes a pruned copy of `checkpoint` in the folder `out`, which must not exist or be empty. Weights keep their

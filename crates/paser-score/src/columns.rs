@@ -42,20 +42,6 @@ pub struct SampleScore {
     pub top1_agreement: f64,
     /// jsd / ln((sample_tokens + response_tokens)^2), that sum at least 2.
     pub ies: f64,
-    /// Divergence at the temperatures of [`crate::ScoreParams::tau`], in their order.
-    pub jsd_at_tau: Vec<f64>,
-}
-
-impl SampleScore {
-    /// exp of the dense model's response loss.
-    pub fn perplexity_dense(&self) -> f64 {
-        self.loss_dense.exp()
-    }
-
-    /// exp of the pruned model's response loss.
-    pub fn perplexity_pruned(&self) -> f64 {
-        self.loss_pruned.exp()
-    }
 }
 
 /// ies(sample) = jsd / ln((|x| + |y|)^2), the sum at least 2.
@@ -74,15 +60,10 @@ pub(crate) struct Accumulator {
     jsd: f64,
     rest: f64,
     others: [f64; 6],
-    at_tau: Vec<f64>,
 }
 
 impl Accumulator {
-    pub(crate) fn new(temperatures: usize) -> Self {
-        Self { at_tau: vec![0.0; temperatures], ..Self::default() }
-    }
-
-    pub(crate) fn add(&mut self, token: &Measures, at_tau: &[f64]) {
+    pub(crate) fn add(&mut self, token: &Measures) {
         if self.tokens == 0 {
             self.first = token.jsd;
         } else {
@@ -103,9 +84,6 @@ impl Accumulator {
             token.entropy_pruned,
         ];
         for (sum, value) in self.others.iter_mut().zip(others) {
-            *sum += value;
-        }
-        for (sum, value) in self.at_tau.iter_mut().zip(at_tau) {
             *sum += value;
         }
     }
@@ -134,7 +112,6 @@ impl Accumulator {
             entropy_pruned,
             top1_agreement: f64::from(self.agreeing) / count,
             ies: efficiency(jsd, sample_tokens, self.tokens),
-            jsd_at_tau: self.at_tau.into_iter().map(|sum| sum / count).collect(),
         }
     }
 }
@@ -159,9 +136,9 @@ mod tests {
 
     #[test]
     fn four_tokens_become_one_row() {
-        let mut sums = Accumulator::new(1);
+        let mut sums = Accumulator::default();
         for (jsd, agree) in [(0.4, false), (0.2, true), (0.1, true), (0.1, true)] {
-            sums.add(&token(jsd, agree), &[jsd / 2.0]);
+            sums.add(&token(jsd, agree));
         }
         let score = sums.finish(7, 6, 20);
         assert_eq!((score.row, score.sample_tokens, score.prompt_tokens, score.response_tokens), (7, 6, 20, 4));
@@ -169,17 +146,15 @@ mod tests {
         assert!((score.jsd_first3 - 0.7 / 3.0).abs() < 1e-15);
         assert!((score.jsd_rest.unwrap_or(0.0) - 0.4 / 3.0).abs() < 1e-15);
         assert!((score.first_share - 0.5).abs() < 1e-15);
-        assert!((score.jsd_at_tau[0] - 0.1).abs() < 1e-15);
         assert_eq!((score.loss_dense, score.loss_pruned, score.top1_agreement), (1.0, 3.0, 0.75));
         // ln(10^2)
         assert!((score.ies - 0.2 / 100f64.ln()).abs() < 1e-15);
-        assert!((score.perplexity_pruned() - 3f64.exp()).abs() < 1e-12);
     }
 
     #[test]
     fn one_token_has_no_rest_and_equal_models_no_share() {
-        let mut sums = Accumulator::new(0);
-        sums.add(&token(0.0, true), &[]);
+        let mut sums = Accumulator::default();
+        sums.add(&token(0.0, true));
         let score = sums.finish(0, 0, 5);
         assert_eq!((score.jsd_rest, score.first_share, score.jsd_first3), (None, 0.0, 0.0));
         // |x| + |y| = 1 counts as 2

@@ -58,8 +58,6 @@ pub struct Kernel {
     arch: pulp::Arch,
     dense: Vec<f32>,
     pruned: Vec<f32>,
-    dense_scaled: Vec<f32>,
-    pruned_scaled: Vec<f32>,
 }
 
 /// A row after its first pass: exponentials stand in the scratch row.
@@ -86,13 +84,7 @@ impl Default for Kernel {
 
 impl Kernel {
     pub fn new() -> Self {
-        Self {
-            arch: pulp::Arch::new(),
-            dense: Vec::new(),
-            pruned: Vec::new(),
-            dense_scaled: Vec::new(),
-            pruned_scaled: Vec::new(),
-        }
+        Self { arch: pulp::Arch::new(), dense: Vec::new(), pruned: Vec::new() }
     }
 
     /// Everything about one response token. `dense` and `pruned`: logits `[V]` of the position before the token;
@@ -118,20 +110,6 @@ impl Kernel {
             top1_dense: position(dense, first.max),
             top1_pruned: position(pruned, second.max),
         })
-    }
-
-    /// The divergence alone, at a temperature `tau` > 0: logits are divided by it first. `None` as in [`Self::measure`].
-    pub fn divergence(&mut self, dense: &[f32], pruned: &[f32], tau: f64) -> Option<f64> {
-        assert_eq!(dense.len(), pruned.len(), "rows of logits must be cut to the same vocabulary");
-        let factor = (1.0 / tau) as f32;
-        for (scaled, row) in [(&mut self.dense_scaled, dense), (&mut self.pruned_scaled, pruned)] {
-            scaled.clear();
-            scaled.extend(row.iter().map(|&x| x * factor));
-        }
-        let first = exponentials(self.arch, &self.dense_scaled, &mut self.dense)?;
-        let second = exponentials(self.arch, &self.pruned_scaled, &mut self.pruned)?;
-        let logits = [self.dense_scaled.as_slice(), self.pruned_scaled.as_slice()];
-        Some(compare(self.arch, logits, [&self.dense, &self.pruned], [&first, &second]).jsd)
     }
 }
 

@@ -22,7 +22,7 @@ use paser_protocol::Monitor;
 
 use crate::batches::{Batch, plan};
 use crate::columns::{Accumulator, SampleScore};
-use crate::jsd::Kernel;
+use crate::jsd::{Kernel, Measures};
 
 /// One tokenised sample: `ids` is the prompt followed by the response, end token included.
 #[derive(Clone, Copy, Debug)]
@@ -48,15 +48,13 @@ pub struct ScoreParams {
     pub head_chunk: usize,
     /// Worker threads; each computes whole batches on one core.
     pub threads: usize,
-    /// Temperatures, each above 0, beside 1, at which the divergence is wanted too.
-    pub tau: Vec<f64>,
     /// Entries of the tokenizer; logits beyond it are padding and cut off.
     pub vocabulary: usize,
 }
 
 impl Default for ScoreParams {
     fn default() -> Self {
-        Self { tokens_per_batch: 1024, head_chunk: 256, threads: 1, tau: Vec::new(), vocabulary: 0 }
+        Self { tokens_per_batch: 1024, head_chunk: 256, threads: 1, vocabulary: 0 }
     }
 }
 
@@ -78,6 +76,12 @@ pub enum ScoreError {
          check the weights of both with `paser inspect`"
     )]
     NotFinite { row: u32, token: u32 },
+    /// A response token that a model gives the probability 0.
+    #[error(
+        "row {row}: response token {token} (id {id}) has the logit -inf in the {model} model, so its loss is infinite; \
+         check the sample, and whether this model masks tokens of its vocabulary"
+    )]
+    RuledOut { row: u32, token: u32, id: u32, model: &'static str },
     /// A model has fewer logits than the tokenizer has entries.
     #[error(
         "the {model} model gives {found} logits but the tokenizer has {vocabulary} entries: they do not belong together"
@@ -171,9 +175,6 @@ fn check(items: &[Item<'_>], params: &ScoreParams) -> Result<(), ScoreError> {
     if params.head_chunk == 0 || params.tokens_per_batch == 0 {
         return parameter("head_chunk, tokens_per_batch", "must be at least 1");
     }
-    if let Some(tau) = params.tau.iter().find(|tau| !(tau.is_finite() && **tau > 0.0)) {
-        return parameter("tau", &format!("{tau} is no temperature; it must be above 0"));
-    }
     items.iter().try_for_each(|item| check_item(item, params.vocabulary))
 }
 
@@ -248,27 +249,16 @@ impl Pass<'_> {
             .flat_map(|(member, rows)| (0..).zip(rows.clone()).map(move |(token, row)| Place { row, member, token }))
             .collect();
 
-        let mut sums = vec![Accumulator::new(self.params.tau.len()); members.len()];
-        let mut at_tau = vec![0.0; self.params.tau.len()];
+        let mut sums = vec![Accumulator::default(); members.len()];
         for chunk in places.chunks(self.params.head_chunk) {
             self.check_cancelled()?;
             worker.dense.fill(self.dense, &dense, chunk.iter().map(|place| place.row));
             worker.pruned.fill(self.pruned, &pruned, chunk.iter().map(|place| place.row));
             for (number, place) in chunk.iter().enumerate() {
-                let item = members[place.member];
-                let broken = || ScoreError::NotFinite { row: item.row, token: place.token };
-                let target = item.ids[(item.prompt_tokens + place.token) as usize];
                 let dense = worker.dense.row(number, self.params.vocabulary);
                 let pruned = worker.pruned.row(number, self.params.vocabulary);
-                let measures = worker.kernel.measure(dense, pruned, target).ok_or_else(broken)?;
-                for (value, &tau) in at_tau.iter_mut().zip(&self.params.tau) {
-                    *value = if tau == 1.0 {
-                        measures.jsd
-                    } else {
-                        worker.kernel.divergence(dense, pruned, tau).ok_or_else(broken)?
-                    };
-                }
-                sums[place.member].add(&measures, &at_tau);
+                let measures = measure(&mut worker.kernel, [dense, pruned], members[place.member], place.token)?;
+                sums[place.member].add(&measures);
             }
         }
         let rows = sums.into_iter().zip(&members).zip(&batch.members);
@@ -280,6 +270,26 @@ impl Pass<'_> {
     fn check_cancelled(&self) -> Result<(), ScoreError> {
         if self.monitor.cancelled() { Err(ScoreError::Cancelled) } else { Ok(()) }
     }
+}
+
+/// What response token `token` of `item` says about both models, from the logits `[dense, pruned]` before it.
+///
+/// # Errors
+/// Logits that are no distribution, and a token that a model rules out: its loss would make every mean infinite.
+pub(crate) fn measure(
+    kernel: &mut Kernel,
+    [dense, pruned]: [&[f32]; 2],
+    item: &Item<'_>,
+    token: u32,
+) -> Result<Measures, ScoreError> {
+    let target = item.ids[(item.prompt_tokens + token) as usize];
+    let measures = kernel.measure(dense, pruned, target).ok_or(ScoreError::NotFinite { row: item.row, token })?;
+    for (model, loss) in [("dense", measures.loss_dense), ("pruned", measures.loss_pruned)] {
+        if loss.is_infinite() {
+            return Err(ScoreError::RuledOut { row: item.row, token, id: target, model });
+        }
+    }
+    Ok(measures)
 }
 
 /// Logits of some rows of hidden states, over the model's own (perhaps padded) vocabulary.
@@ -306,5 +316,24 @@ impl Logits {
     /// One row, cut to the first `vocabulary` entries.
     pub(crate) fn row(&self, number: usize, vocabulary: usize) -> &[f32] {
         &self.values[number * self.width..][..vocabulary]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_a_model_rules_out_is_refused_by_name() {
+        let item = Item { row: 41, ids: &[0, 1], prompt_tokens: 1, response_tokens: 1, sample_tokens: 1 };
+        let (open, closed) = ([0.0, 0.0], [0.0, f32::NEG_INFINITY]);
+        let told =
+            |logits: [&[f32]; 2]| measure(&mut Kernel::new(), logits, &item, 0).map_err(|error| error.to_string());
+        assert!(told([&open, &open]).is_ok());
+        for (logits, model) in [([&closed, &open], "dense"), ([&open, &closed], "pruned")] {
+            let message = told(logits.map(|row| row.as_slice())).unwrap_err();
+            assert!(message.starts_with("row 41: response token 0 (id 1)"), "{message}");
+            assert!(message.contains(&format!("in the {model} model")), "{message}");
+        }
     }
 }

@@ -2,10 +2,11 @@
 //! of likely tokens beside each; one sample at a time, on the calling thread.
 
 use paser_model::Decoder;
+use paser_protocol::Monitor;
 use serde::{Deserialize, Serialize};
 
 use crate::jsd::Kernel;
-use crate::pass::{Item, Logits, ScoreError, check_item, check_vocabulary};
+use crate::pass::{Item, Logits, ScoreError, check_item, check_vocabulary, measure};
 
 /// How many likely tokens of each model are kept.
 const LIKELY: usize = 3;
@@ -36,7 +37,11 @@ pub struct TokenScore {
     pub likely_pruned: Vec<Candidate>,
 }
 
-/// Token values of `item`, one for each response token in order. `vocabulary`: entries of the tokenizer.
+/// Response positions whose logits exist at once.
+const CHUNK: usize = 64;
+
+/// Token values of `item`, one for each response token in order. `vocabulary`: entries of the tokenizer. Progress counts
+/// response tokens.
 ///
 /// # Errors
 /// [`ScoreError`] as [`crate::score`].
@@ -45,33 +50,43 @@ pub fn score_tokens(
     pruned: &Decoder,
     item: &Item<'_>,
     vocabulary: usize,
+    monitor: &dyn Monitor,
 ) -> Result<Vec<TokenScore>, ScoreError> {
     check_item(item, vocabulary)?;
     check_vocabulary(dense, pruned, vocabulary)?;
     let fed = [&item.ids[..item.ids.len() - 1]];
     let from = [item.prompt_tokens as usize - 1];
-    let read = |model: &Decoder| -> Result<Logits, ScoreError> {
-        let mut logits = Logits::default();
-        let (hidden, rows) = model.hidden_tails(&fed, &from, &|| false)?;
-        logits.fill(model, &hidden, rows[0].clone());
-        Ok(logits)
-    };
-    let (dense, pruned) = (read(dense)?, read(pruned)?);
+    let stop = || monitor.cancelled();
+    let (dense_hidden, places) = dense.hidden_tails(&fed, &from, &stop)?;
+    let (pruned_hidden, _) = pruned.hidden_tails(&fed, &from, &stop)?;
+    let place = places[0].start;
+    let (mut dense_logits, mut pruned_logits) = (Logits::default(), Logits::default());
     let mut kernel = Kernel::new();
-    let token = |(number, &id): (usize, &u32)| {
-        let (dense, pruned) = (dense.row(number, vocabulary), pruned.row(number, vocabulary));
-        let measures =
-            kernel.measure(dense, pruned, id).ok_or(ScoreError::NotFinite { row: item.row, token: number as u32 })?;
-        Ok(TokenScore {
-            id,
-            jsd: measures.jsd,
-            loss_dense: measures.loss_dense,
-            loss_pruned: measures.loss_pruned,
-            likely_dense: likely(dense),
-            likely_pruned: likely(pruned),
-        })
-    };
-    item.ids[item.prompt_tokens as usize..].iter().enumerate().map(token).collect()
+    let response = &item.ids[item.prompt_tokens as usize..];
+    let mut tokens = Vec::with_capacity(response.len());
+    while tokens.len() < response.len() {
+        if monitor.cancelled() {
+            return Err(ScoreError::Cancelled);
+        }
+        let first = tokens.len();
+        let chunk = first..response.len().min(first + CHUNK);
+        dense_logits.fill(dense, &dense_hidden, chunk.clone().map(|token| place + token));
+        pruned_logits.fill(pruned, &pruned_hidden, chunk.clone().map(|token| place + token));
+        for (number, token) in chunk.enumerate() {
+            let logits = [dense_logits.row(number, vocabulary), pruned_logits.row(number, vocabulary)];
+            let measures = measure(&mut kernel, logits, item, token as u32)?;
+            tokens.push(TokenScore {
+                id: response[token],
+                jsd: measures.jsd,
+                loss_dense: measures.loss_dense,
+                loss_pruned: measures.loss_pruned,
+                likely_dense: likely(logits[0]),
+                likely_pruned: likely(logits[1]),
+            });
+        }
+        monitor.progress(tokens.len() as u64, response.len() as u64);
+    }
+    Ok(tokens)
 }
 
 /// The most probable entries of one row of logits.

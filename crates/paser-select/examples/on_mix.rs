@@ -5,10 +5,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use paser_protocol::Silent;
+use paser_protocol::{Budget, Refill, Silent, Strategy, Weight};
 use paser_select::{
-    Budget, ClusterWeight, ConceptTable, Concepts, Curation, PerSample, PoolColumns, Refill, Score, SelectParams,
-    Strategy, Weight, cluster_names, cluster_weights, extract_concepts, quotas, select,
+    ClusterWeight, ConceptTable, Concepts, Curation, PerSample, PoolColumns, Score, SelectParams, cluster_names,
+    intern_concepts, quotas, sample_concepts, select,
 };
 use sha2::{Digest, Sha256};
 
@@ -41,9 +41,9 @@ fn main() {
         }
         let pool = columns(&texts, &best, false);
         for strategy in Strategy::ALL {
-            let params = SelectParams { strategy: *strategy, ..SelectParams::default() };
+            let params = SelectParams { strategy, ..SelectParams::default() };
             let selection = timed(strategy.name(), || select(&pool, &Curation::default(), &params, &Silent).unwrap());
-            if *strategy == Strategy::Paser {
+            if strategy == Strategy::Paser {
                 println!("  acceptance {:.3}, selected {}", selection.acceptance_rate.unwrap(), selection.selected);
                 for row in &selection.ledger {
                     println!(
@@ -59,10 +59,7 @@ fn main() {
         });
         let tokens = SelectParams { budget: Budget::Tokens(1_000_000), ..SelectParams::default() };
         timed("paser, tokens", || select(&pool, &Curation::default(), &tokens, &Silent).unwrap());
-        let weights = timed("weights of the live quotas", || {
-            cluster_weights(&pool, &Curation::default(), &SelectParams::default()).unwrap()
-        });
-        live_quotas(&weights);
+        live_quotas();
     }
 }
 
@@ -85,7 +82,8 @@ fn timed<T>(label: &str, work: impl FnOnce() -> T) -> T {
 
 fn concepts_of(texts: &[Text], per_sample: PerSample) -> ConceptTable {
     let concepts = Concepts { per_sample, ..Concepts::default() };
-    extract_concepts(texts.iter().map(|text| text.parts.each_ref().map(String::as_str)), &concepts)
+    let parts = |text: &Text| sample_concepts(&text.parts.each_ref().map(String::as_str), &concepts);
+    intern_concepts(texts.iter().map(parts).collect())
 }
 
 /// The share the graph accepts when the whole pool is shown to it in random order, with no refill.
@@ -144,8 +142,8 @@ fn columns(texts: &[Text], table: &ConceptTable, one_cluster: bool) -> PoolColum
             .iter()
             .map(|score| score.map_or(0, |score| score.prompt_tokens + score.response_tokens))
             .collect(),
-        cluster_names: cluster_names(&clusters, count, &table.samples, &table.names),
-        alternative_clusters: Some(hashes.iter().map(|hash| u32::from(hash[5]) % 8).collect()),
+        cluster_names: cluster_names(&clusters, count, &table.samples, &table.names, &vec![false; texts.len()]),
+        alternative_clusters: Some(hashes.iter().map(|hash| u32::from(hash[5]) % count as u32).collect()),
         held_out: vec![false; texts.len()],
         concepts: table.samples.clone(),
         concept_names: table.names.clone(),
@@ -155,8 +153,10 @@ fn columns(texts: &[Text], table: &ConceptTable, one_cluster: bool) -> PoolColum
     }
 }
 
-fn live_quotas(weights: &[ClusterWeight]) {
-    let forty: Vec<ClusterWeight> = weights.iter().cycle().take(40).copied().collect();
+fn live_quotas() {
+    let forty: Vec<ClusterWeight> = (1..=40)
+        .map(|at| ClusterWeight { cds: Some(0.01 * at as f64), size: 250 * at, eligible: 250 * at, pinned: 0 })
+        .collect();
     let eligible: u64 = forty.iter().map(|weight| weight.eligible).sum();
     let start = Instant::now();
     let rounds = 2000;

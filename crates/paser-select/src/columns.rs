@@ -1,13 +1,12 @@
 //! What a selection reads: one row per distinct sample of the pool, in pool order, as plain columns. Owns the
 //! checks that make the rest free of surprises (equal lengths, ids in range, finite numbers).
 
-use serde::{Deserialize, Serialize};
+use paser_protocol::Damage;
 
 use crate::error::SelectError;
-use crate::params::Damage;
 
 /// The measured damage and cost of one sample (section 2 of the method).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
     /// Mean Jensen-Shannon divergence over the response tokens, nats, in [0, ln 2].
     pub jsd: f64,
@@ -71,7 +70,8 @@ pub struct PoolColumns {
     pub concepts: Vec<Vec<u32>>,
     /// Text of each concept.
     pub concept_names: Vec<String>,
-    /// k-means labels on the same vectors, for `paser-no-s2ric`.
+    /// k-means labels on the same vectors, for `paser-no-s2ric`; below `cluster_names.len()`, as there are as many of
+    /// these clusters.
     pub alternative_clusters: Option<Vec<u32>>,
 }
 
@@ -108,13 +108,10 @@ impl PoolColumns {
                 return Err(SelectError::ColumnLength { column, length, rows });
             }
         }
-        for (row, &cluster) in self.clusters.iter().enumerate() {
-            if cluster as usize >= self.cluster_names.len() {
-                return Err(SelectError::NoSuchCluster {
-                    cluster,
-                    clusters: self.cluster_names.len(),
-                    id: self.ids[row].clone(),
-                });
+        let clusters = self.cluster_names.len();
+        for labels in [Some(&self.clusters), self.alternative_clusters.as_ref()].into_iter().flatten() {
+            if let Some(row) = labels.iter().position(|cluster| *cluster as usize >= clusters) {
+                return Err(SelectError::NoSuchCluster { cluster: labels[row], clusters, id: self.ids[row].clone() });
             }
         }
         for (row, concepts) in self.concepts.iter().enumerate() {

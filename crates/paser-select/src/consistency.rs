@@ -7,6 +7,13 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// Share of known pairs is compared with this slack, so that 2 of 3 meets a strictness written as 0.6666666667.
 const SHARE_SLACK: f64 = 1e-9;
 
+/// Edges that the graph holds at most, some 400 MB: literal concepts of long samples grow by their square.
+pub(crate) const MOST_PAIRS: usize = 20_000_000;
+
+/// The graph has no room for the pairs of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
 /// Multiplicative hashing of a pair key: the keys are small and trusted, and no hash order ever reaches a result.
 #[derive(Default)]
 pub(crate) struct PairHasher(u64);
@@ -101,8 +108,12 @@ impl ConceptGraph {
         conflicts
     }
 
-    /// Adds the concepts of a selected row as a clique.
-    pub fn accept(&mut self, row: u32, concepts: &[u32]) {
+    /// Adds the concepts of a selected row as a clique. Changes nothing where that could be more than [`MOST_PAIRS`].
+    pub fn accept(&mut self, row: u32, concepts: &[u32]) -> Result<(), Full> {
+        let pairs = concepts.len() * concepts.len().saturating_sub(1) / 2;
+        if self.edges.len() + pairs > MOST_PAIRS {
+            return Err(Full);
+        }
         for (position, &first) in concepts.iter().enumerate() {
             self.introduced[first as usize].get_or_insert(row);
             for &second in &concepts[position + 1..] {
@@ -111,6 +122,7 @@ impl ConceptGraph {
                 }
             }
         }
+        Ok(())
     }
 
     fn known(&self, concepts: &[u32]) -> Vec<u32> {
@@ -120,18 +132,19 @@ impl ConceptGraph {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn only_known_pairs_without_an_edge_block() {
         let mut graph = ConceptGraph::new(6, 1.0);
-        graph.accept(7, &[0, 1]);
-        graph.accept(9, &[2, 3]);
+        graph.accept(7, &[0, 1]).unwrap();
+        graph.accept(9, &[2, 3]).unwrap();
         assert_eq!(graph.verdict(&[0, 1, 4, 5]), Verdict::Consistent);
         assert_eq!(graph.verdict(&[4, 0, 3, 1]), Verdict::Blocked { first: 0, second: 3 });
         assert_eq!(graph.conflicts(&[4, 0, 3, 1]), 2);
         assert_eq!((graph.introduced_by(0), graph.introduced_by(3), graph.introduced_by(4)), (Some(7), Some(9), None));
-        graph.accept(11, &[0, 3]);
+        graph.accept(11, &[0, 3]).unwrap();
         assert_eq!(graph.verdict(&[0, 3]), Verdict::Consistent);
         assert_eq!(graph.introduced_by(3), Some(9));
     }
@@ -140,9 +153,18 @@ mod tests {
     fn strictness_is_the_share_of_known_pairs_that_must_be_linked() {
         for (strictness, accepted) in [(0.0, true), (0.33, true), (1.0 / 3.0, true), (0.34, false), (1.0, false)] {
             let mut graph = ConceptGraph::new(4, strictness);
-            graph.accept(0, &[0, 1]);
-            graph.accept(1, &[2]);
+            graph.accept(0, &[0, 1]).unwrap();
+            graph.accept(1, &[2]).unwrap();
             assert_eq!(graph.verdict(&[0, 1, 2, 3]) == Verdict::Consistent, accepted, "{strictness}");
         }
+    }
+
+    #[test]
+    fn a_clique_beyond_the_limit_is_refused_before_it_is_made() {
+        let many: Vec<u32> = (0..7000).collect();
+        let mut graph = ConceptGraph::new(many.len(), 1.0);
+        graph.accept(0, &many[..3]).unwrap();
+        assert_eq!(graph.accept(1, &many), Err(Full));
+        assert_eq!((graph.edges.len(), graph.introduced_by(3)), (3, None));
     }
 }

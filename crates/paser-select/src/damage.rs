@@ -1,14 +1,13 @@
 //! How badly each cluster was hurt: the capability degradation score with its interval, whole and after the first
 //! response token (section 2 of the method, `cds(cluster)`).
 
-use serde::{Deserialize, Serialize};
+use paser_protocol::Damage;
 
-use crate::columns::PoolColumns;
-use crate::params::Damage;
+use crate::columns::Score;
 
 /// Damage of one cluster: the mean divergence of its scored samples, in nats, with the 95 % interval of that mean
 /// (Student's t with n - 1 degrees of freedom, cut to [0, ln 2]).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cds {
     /// Mean divergence over the scored samples.
     pub mean: f64,
@@ -34,34 +33,31 @@ impl Cds {
     }
 }
 
-/// Damage of every cluster of the pool over its scored samples that are not held out; `None` for a cluster without any.
-pub fn cluster_damage(pool: &PoolColumns) -> Vec<Option<Cds>> {
-    let order = canonical_order(pool);
-    damage_by_label(pool, &pool.clusters, pool.cluster_names.len(), &order, |row| !pool.held_out[row])
-}
-
-/// Rows by content hash, then id: the order in which every sum runs and every tie falls.
-pub(crate) fn canonical_order(pool: &PoolColumns) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..pool.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| {
-        let (a, b) = (a as usize, b as usize);
-        pool.hashes[a].cmp(&pool.hashes[b]).then_with(|| pool.ids[a].cmp(&pool.ids[b])).then(a.cmp(&b))
-    });
-    order
+/// Damage of every cluster over its scored samples that are not held out; `None` for a cluster without any. `order`:
+/// the rows in content-hash order ([`paser_protocol::order_by_hash`]), in which the sums run; `labels[row]` is the
+/// cluster of a row, below `clusters`.
+pub fn cluster_damage(
+    order: &[u32],
+    labels: &[u32],
+    clusters: usize,
+    scores: &[Option<Score>],
+    held_out: &[bool],
+) -> Vec<Option<Cds>> {
+    damage_by_label(order, labels, clusters, scores, |row| !held_out[row])
 }
 
 pub(crate) fn damage_by_label(
-    pool: &PoolColumns,
+    order: &[u32],
     labels: &[u32],
     clusters: usize,
-    order: &[u32],
+    scores: &[Option<Score>],
     counts: impl Fn(usize) -> bool,
 ) -> Vec<Option<Cds>> {
     let mut whole: Vec<Vec<f64>> = vec![Vec::new(); clusters];
     let mut rest: Vec<(f64, u64)> = vec![(0.0, 0); clusters];
     for &row in order {
         let row = row as usize;
-        let Some(score) = pool.scores[row].as_ref().filter(|_| counts(row)) else { continue };
+        let Some(score) = scores[row].as_ref().filter(|_| counts(row)) else { continue };
         let cluster = labels[row] as usize;
         whole[cluster].push(score.jsd);
         if let Some(value) = score.jsd_rest {

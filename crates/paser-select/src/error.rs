@@ -22,22 +22,9 @@ pub enum SelectError {
     /// A scored sample without tokens.
     #[error("sample `{id}` has a score but no tokens: score this sample again")]
     NoTokens { id: String },
-    /// A text that is not a budget.
-    #[error(
-        "`{text}` is not a budget: write a share of the pool (20%), a number of samples (1000) or of tokens (2M-tokens, 500k-tokens)"
-    )]
-    BadBudget { text: String },
-    /// A text that is not a strategy.
-    #[error("there is no strategy `{text}`: choose one of {known}")]
-    NoSuchStrategy { text: String, known: String },
     /// A setting outside its range.
     #[error("`{setting}` is {value} and must be {range}")]
     BadSetting { setting: &'static str, value: String, range: &'static str },
-    /// An emphasis on a cluster that is not there, or with a factor that is no factor.
-    #[error(
-        "the emphasis {factor} on cluster {cluster} cannot be used: clusters are 0 to {last}, factors are finite and not negative"
-    )]
-    BadEmphasis { cluster: u32, factor: f64, last: usize },
     /// A pin or exclusion on a row the pool does not have.
     #[error("row {row} is pinned or excluded and the pool has {rows} rows: take that mark back")]
     NoSuchRow { row: u32, rows: usize },
@@ -58,6 +45,11 @@ pub enum SelectError {
         "the strategy `{strategy}` reads concepts and the pool has none: extract the concepts first, or set `concepts.on = false`"
     )]
     NoConcepts { strategy: &'static str },
+    /// A concept graph that would not fit into memory.
+    #[error(
+        "sample `{id}` has {concepts} concepts, and the concept graph would hold more than {limit} pairs with it: set `concepts.per_sample` to a number, or exclude this sample"
+    )]
+    TooManyPairs { id: String, concepts: usize, limit: usize },
     /// Somebody asked for a stop.
     #[error("the selection was stopped")]
     Cancelled,

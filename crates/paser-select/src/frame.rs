@@ -1,13 +1,14 @@
 //! One pool seen by one selection: who is held out, pinned, excluded, unscorable, guarded or eligible, what a row
 //! costs, how badly each cluster is hurt. Everything later reads rows through this (section 2 of the method).
 
-use crate::budget::Unit;
+use paser_protocol::{Damage, Guard, Unit, order_by_hash};
+
 use crate::columns::PoolColumns;
 use crate::curation::Curation;
-use crate::damage::{Cds, canonical_order, damage_by_label};
+use crate::damage::{Cds, damage_by_label};
 use crate::error::SelectError;
 use crate::guard;
-use crate::params::{Damage, Guard, SelectParams};
+use crate::params::SelectParams;
 use crate::water::ClusterWeight;
 
 /// Standing of a row before any strategy looks at it. A pin outranks everything but hold-out.
@@ -38,8 +39,6 @@ pub(crate) struct Frame<'a> {
     /// Fence of each cluster on the dense loss.
     pub fences: Vec<f64>,
     pub cds: Vec<Option<Cds>>,
-    /// Factor of each cluster.
-    pub emphasis: Vec<f64>,
     pub unit: Unit,
     pub damage: Damage,
 }
@@ -60,7 +59,7 @@ impl<'a> Frame<'a> {
                 (labels, (1..=count).map(|number| format!("k-means {number}")).collect())
             }
         };
-        let order = canonical_order(pool);
+        let order = order_by_hash(&pool.hashes, &pool.ids);
         let mut state: Vec<State> = (0..pool.len())
             .map(|row| match (pool.held_out[row], &pool.scores[row]) {
                 (true, _) => State::HeldOut,
@@ -95,20 +94,8 @@ impl<'a> Frame<'a> {
             State::Pinned | State::Eligible => true,
             State::Excluded => guard == Guard::None || !above(row),
         };
-        let cds = damage_by_label(pool, labels, names.len(), &order, counts);
-        let emphasis = emphasis(pool, curation, labels, names.len(), &order);
-        Ok(Self {
-            pool,
-            labels,
-            names,
-            order,
-            state,
-            fences,
-            cds,
-            emphasis,
-            unit: params.budget.unit(),
-            damage: params.damage,
-        })
+        let cds = damage_by_label(&order, labels, names.len(), &pool.scores, counts);
+        Ok(Self { pool, labels, names, order, state, fences, cds, unit: params.budget.unit(), damage: params.damage })
     }
 
     pub fn clusters(&self) -> usize {
@@ -144,13 +131,7 @@ impl<'a> Frame<'a> {
     /// What [`crate::quotas`] needs of every cluster.
     pub fn weights(&self) -> Vec<ClusterWeight> {
         let mut weights: Vec<ClusterWeight> = (0..self.clusters())
-            .map(|cluster| ClusterWeight {
-                cds: self.cluster_damage(cluster),
-                size: 0,
-                eligible: 0,
-                pinned: 0,
-                emphasis: self.emphasis[cluster],
-            })
+            .map(|cluster| ClusterWeight { cds: self.cluster_damage(cluster), size: 0, eligible: 0, pinned: 0 })
             .collect();
         for row in 0..self.pool.len() as u32 {
             let state = self.state[row as usize];
@@ -164,23 +145,4 @@ impl<'a> Frame<'a> {
         }
         weights
     }
-}
-
-/// A person's factors are on capability clusters; where other labels stand for capabilities, each of those gets the mean
-/// factor of its rows.
-fn emphasis(pool: &PoolColumns, curation: &Curation, labels: &[u32], clusters: usize, order: &[u32]) -> Vec<f64> {
-    if curation.emphasis.is_empty() {
-        return vec![1.0; clusters];
-    }
-    let factor = |cluster: u32| curation.emphasis.get(&cluster).copied().unwrap_or(1.0);
-    if std::ptr::eq(labels, pool.clusters.as_slice()) {
-        return (0..clusters as u32).map(factor).collect();
-    }
-    let mut sums = vec![(0.0, 0.0); clusters];
-    for &row in order {
-        let sum: &mut (f64, f64) = &mut sums[labels[row as usize] as usize];
-        sum.0 += factor(pool.clusters[row as usize]);
-        sum.1 += 1.0;
-    }
-    sums.iter().map(|(sum, count)| if *count > 0.0 { sum / count } else { 1.0 }).collect()
 }

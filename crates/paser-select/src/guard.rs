@@ -2,10 +2,10 @@
 //! that surprises even the dense model is no evidence of damage.
 
 /// No fence lies below this loss, in nats a token: what the dense model does know is never fenced off.
-pub const FENCE_FLOOR: f64 = 0.5;
+const FENCE_FLOOR: f64 = 0.5;
 
 /// Clusters with fewer eligible unpinned rows than this use the fence of the whole pool.
-pub const FENCE_MIN_ROWS: usize = 20;
+const FENCE_MIN_ROWS: usize = 20;
 
 /// Quantile by linear interpolation between order statistics (position `(n - 1) q`). `sorted` is ascending and not empty.
 pub fn linear_quantile(sorted: &[f64], q: f64) -> f64 {

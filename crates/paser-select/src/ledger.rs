@@ -1,73 +1,16 @@
 //! The ledger: per cluster, what damage asked for, what there was, and what became of it. Its sums hold for every
-//! strategy and budget: quota = pinned + taken + refilled + shortfall, never above the cap (section 2 of the method).
+//! strategy and budget: quota = pinned + taken + refilled + shortfall, never above the cap; without quotas,
+//! quota = pinned + taken (section 2 of the method).
 
-use serde::{Deserialize, Serialize};
+use paser_protocol::{LedgerRow, ShortfallReason};
 
 use crate::frame::{Frame, State};
 use crate::reasons::Reason;
 use crate::walk::Outcome;
 
-/// Why a quota was not met. There are no other reasons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ShortfallReason {
-    /// The concept graph rejects all that is left, and `refill = none`.
-    NoConsistentCandidate,
-    /// What is left of a token budget is shorter than every remaining sample.
-    NextSampleTooLong,
-}
-
-/// One cluster's account. `cap` to `shortfall` are in the unit of the budget; `samples`, `rejected`, `excluded`,
-/// `guarded` and `unscorable` count samples; `cds*` are nats.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LedgerRow {
-    /// Number of the cluster.
-    pub cluster: u32,
-    /// Its name.
-    pub name: String,
-    /// Distinct samples after hold-out.
-    pub samples: u64,
-    /// Mean damage; blank where nothing was scored.
-    pub cds: Option<f64>,
-    /// Lower end of its 95 % interval.
-    pub cds_low: Option<f64>,
-    /// Upper end of its 95 % interval.
-    pub cds_high: Option<f64>,
-    /// Mean damage after the first response token.
-    pub cds_rest: Option<f64>,
-    /// Pins plus the share by weight, before caps and rounding; blank for strategies without quotas.
-    pub quota_raw: Option<f64>,
-    /// Pins plus eligible unpinned samples.
-    pub cap: u64,
-    /// Share of the budget, after caps, rounding and, for tokens, the carry between clusters.
-    pub quota: u64,
-    /// Taken because a person pinned them.
-    pub pinned: u64,
-    /// Taken by the strategy.
-    pub taken: u64,
-    /// Taken although the concept graph had rejected them.
-    pub refilled: u64,
-    /// Part of the quota that was not met.
-    pub shortfall: u64,
-    /// Why not.
-    pub shortfall_reason: Option<ShortfallReason>,
-    /// True where the quota reached the cap: there is nothing more to take here.
-    pub exhausted: bool,
-    /// Candidates the concept graph turned away, refilled ones included.
-    pub rejected: u64,
-    /// Excluded by hand.
-    pub excluded: u64,
-    /// Kept out by the noise guard.
-    pub guarded: u64,
-    /// Prompts without room for a response.
-    pub unscorable: u64,
-    /// Prompt and response tokens, as trained, of what was selected here.
-    pub tokens: u64,
-}
-
 /// Builds the ledger of a walk. `total` is what the quotas must sum to, `raw` the raw quota of each cluster, `kept` the
 /// shortfall of each cluster for want of consistent candidates. What nobody could spend is booked where the best
-/// remaining samples are, within the caps.
+/// remaining samples are, within the caps. Strategies without quotas have no `raw`, and so no shortfall.
 pub(crate) fn ledger(
     frame: &Frame<'_>,
     outcome: &Outcome,
@@ -127,7 +70,9 @@ pub(crate) fn ledger(
         }
         account.tokens += u64::from(frame.pool.trained_tokens[row as usize]);
     }
-    book_unspent(frame, outcome, total, &mut rows);
+    if raw.is_some() {
+        book_unspent(frame, outcome, total, &mut rows);
+    }
     for account in &mut rows {
         account.quota = account.pinned + account.taken + account.refilled + account.shortfall;
         account.exhausted = account.quota == account.cap;

@@ -2,7 +2,6 @@
 //! ledger that explains them. Pure functions over arrays: no files, no models, no threads, no entropy, so the same
 //! code runs in the engine and in the window (wasm32). Sections 2, 3 and 4 of the method.
 
-mod budget;
 mod columns;
 mod concepts;
 mod consistency;
@@ -20,17 +19,14 @@ mod strategies;
 mod walk;
 mod water;
 
-pub use budget::{Budget, Unit};
 pub use columns::{PoolColumns, Score};
-pub use concepts::{ConceptTable, extract_concepts, intern_concepts, rake, sample_concepts};
+pub use concepts::{ConceptTable, intern_concepts, rake, sample_concepts};
 pub use curation::Curation;
 pub use damage::{Cds, cluster_damage};
 pub use error::SelectError;
-pub use guard::{FENCE_FLOOR, FENCE_MIN_ROWS, linear_quantile, tukey_fence};
-pub use ledger::{LedgerRow, ShortfallReason};
+pub use guard::{linear_quantile, tukey_fence};
 pub use naming::cluster_names;
-pub use params::{Concepts, Damage, Guard, PerSample, Refill, SelectParams, Weight};
+pub use params::{Concepts, PerSample, SelectParams};
 pub use reasons::Reason;
-pub use selection::{Selection, cluster_weights, select};
-pub use strategies::Strategy;
+pub use selection::{Selection, select};
 pub use water::{ClusterQuota, ClusterWeight, Quotas, quotas};

@@ -9,15 +9,21 @@ const CONCEPTS_IN_NAME: usize = 3;
 const LONGEST_CONCEPT: usize = 28;
 
 /// One name per cluster. `labels[i]` is the cluster of row `i` (below `clusters`), `concepts[i]` its concepts as indices
-/// into `concept_names`. The weight of a concept c in cluster k is
+/// into `concept_names`; rows with `held_out[i]` do not count. The weight of a concept c in cluster k is
 /// `tf(c, k) / total(k) * ln(1 + A / f(c))`, with tf its rows in k, total(k) all concept uses of k, f(c) its rows in
 /// the pool and A the mean of total over clusters. A concept names only the cluster in which it weighs most, so what
 /// all clusters share names at most one.
-pub fn cluster_names(labels: &[u32], clusters: usize, concepts: &[Vec<u32>], concept_names: &[String]) -> Vec<String> {
+pub fn cluster_names(
+    labels: &[u32],
+    clusters: usize,
+    concepts: &[Vec<u32>],
+    concept_names: &[String],
+    held_out: &[bool],
+) -> Vec<String> {
     let mut counts: Vec<HashMap<u32, u32>> = vec![HashMap::new(); clusters];
     let mut frequency = vec![0u32; concept_names.len()];
     let mut totals = vec![0u64; clusters];
-    for (&label, list) in labels.iter().zip(concepts) {
+    for ((&label, list), _) in labels.iter().zip(concepts).zip(held_out).filter(|(_, held_out)| !**held_out) {
         for &concept in list {
             *counts[label as usize].entry(concept).or_default() += 1;
             frequency[concept as usize] += 1;

@@ -1,61 +1,12 @@
 //! The settings of a selection, as they stand in the recipe: every default of sections 2 to 4 of the method, and the
 //! check that turns them into something that can run.
 
-use serde::{Deserialize, Serialize};
+use paser_protocol::{Budget, Damage, Guard, Refill, SelectionPlan, Strategy, Weight};
 
-use crate::budget::Budget;
 use crate::error::SelectError;
-use crate::strategies::Strategy;
 
-/// Whether samples that surprise the dense model too much are kept out (section 2, "The noise guard").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Guard {
-    /// The paper: every scorable sample may be taken.
-    #[default]
-    None,
-    /// Samples above Tukey's fence of their cluster's dense loss count for nothing.
-    Tukey,
-}
-
-/// What happens where the concept graph leaves a quota unfilled (section 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refill {
-    /// The paper: the quota stays short.
-    None,
-    /// The rejected samples with the fewest conflicts fill it.
-    #[default]
-    FewestConflicts,
-}
-
-/// What the budget is spread by (section 2, "Budget").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weight {
-    /// The paper: mean damage of the cluster.
-    #[default]
-    Cds,
-    /// Mean damage times the number of samples.
-    CdsXSize,
-    /// The same for every cluster.
-    Uniform,
-}
-
-/// Which part of the response the damage is measured on (section 2, "What the score hides").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Damage {
-    /// All response tokens.
-    #[default]
-    Whole,
-    /// All but the first.
-    AfterFirstToken,
-}
-
-/// How many concepts a sample has (section 3). Written as a number or as `"all"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "PerSampleText", into = "PerSampleText")]
+/// How many concepts a sample has (section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PerSample {
     /// The best phrases only, at most this many.
     Best(u32),
@@ -64,40 +15,8 @@ pub enum PerSample {
     All,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(untagged)]
-enum PerSampleText {
-    Best(u32),
-    All(All),
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum All {
-    All,
-}
-
-impl From<PerSampleText> for PerSample {
-    fn from(text: PerSampleText) -> Self {
-        match text {
-            PerSampleText::Best(count) => Self::Best(count),
-            PerSampleText::All(All::All) => Self::All,
-        }
-    }
-}
-
-impl From<PerSample> for PerSampleText {
-    fn from(value: PerSample) -> Self {
-        match value {
-            PerSample::Best(count) => Self::Best(count),
-            PerSample::All => Self::All(All::All),
-        }
-    }
-}
-
 /// The concept consistency graph and where its concepts come from (section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Concepts {
     /// False leaves the graph out.
     pub on: bool,
@@ -116,8 +35,7 @@ impl Default for Concepts {
 }
 
 /// Everything that decides a selection beside the pool and the person's marks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SelectParams {
     /// The rule of choice.
     pub strategy: Strategy,
@@ -139,23 +57,36 @@ pub struct SelectParams {
 
 impl Default for SelectParams {
     fn default() -> Self {
-        Self {
-            strategy: Strategy::Paser,
-            budget: Budget::Percent(20.0),
-            weight: Weight::default(),
-            damage: Damage::default(),
-            guard: Guard::default(),
-            concepts: Concepts::default(),
-            refill: Refill::default(),
-            seed: 0,
-        }
+        Self::new(&SelectionPlan::default(), Concepts::default())
     }
 }
 
 impl SelectParams {
+    /// A plan, and where its concepts come from; the plan's switch and strictness go before those of `concepts`.
+    pub fn new(plan: &SelectionPlan, concepts: Concepts) -> Self {
+        Self {
+            strategy: plan.strategy,
+            budget: plan.budget,
+            weight: plan.weight,
+            damage: plan.damage,
+            guard: plan.guard,
+            concepts: Concepts { on: plan.concepts.on, strictness: plan.concepts.strictness, ..concepts },
+            refill: plan.refill,
+            seed: plan.seed,
+        }
+    }
+
     /// Fails on a setting outside its range.
     pub fn check(&self) -> Result<(), SelectError> {
-        self.budget.check()?;
+        if let Budget::Percent(percent) = self.budget
+            && !(0.0..=100.0).contains(&percent)
+        {
+            return Err(SelectError::BadSetting {
+                setting: "budget",
+                value: self.budget.to_string(),
+                range: "between 0% and 100%",
+            });
+        }
         if !(0.0..=1.0).contains(&self.concepts.strictness) {
             return Err(SelectError::BadSetting {
                 setting: "concepts.strictness",

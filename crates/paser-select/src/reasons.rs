@@ -1,12 +1,11 @@
-//! Why a sample was or was not taken: one reason per row of the pool, for programs (serde) and for people (`explain`).
+//! Why a sample was or was not taken: one reason per row of the pool, for programs (`code`) and for people (`explain`).
 
-use serde::{Deserialize, Serialize};
+use paser_protocol::ReasonCode;
 
 use crate::columns::PoolColumns;
 
 /// The fate of one sample. Orders and ranks count from 1; rows and concepts are indices into the pool's columns.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reason {
     /// A person pinned it.
     Pinned {
@@ -75,28 +74,26 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// True for samples that are in the selection.
-    pub fn selected(&self) -> bool {
-        matches!(self, Self::Pinned { .. } | Self::Taken { .. } | Self::Refilled { .. })
+    /// The reason without its figures, as the column of a selection has it.
+    pub fn code(&self) -> ReasonCode {
+        match self {
+            Self::Pinned { .. } => ReasonCode::Pinned,
+            Self::Taken { .. } => ReasonCode::Taken,
+            Self::Refilled { .. } => ReasonCode::Refilled,
+            Self::QuotaFull { .. } => ReasonCode::QuotaFull,
+            Self::Conflict { .. } => ReasonCode::Conflict,
+            Self::TooLong { .. } => ReasonCode::TooLong,
+            Self::BelowCut { .. } | Self::NotDrawn | Self::NotPinned => ReasonCode::NotTaken,
+            Self::Excluded => ReasonCode::Excluded,
+            Self::Guarded { .. } => ReasonCode::Guarded,
+            Self::Unscorable => ReasonCode::Unscorable,
+            Self::HeldOut => ReasonCode::HeldOut,
+        }
     }
 
-    /// The name under which programs count this reason: the `kind` of its serialised form.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Pinned { .. } => "pinned",
-            Self::Taken { .. } => "taken",
-            Self::Refilled { .. } => "refilled",
-            Self::QuotaFull { .. } => "quota_full",
-            Self::Conflict { .. } => "conflict",
-            Self::TooLong { .. } => "too_long",
-            Self::BelowCut { .. } => "below_cut",
-            Self::NotDrawn => "not_drawn",
-            Self::NotPinned => "not_pinned",
-            Self::Excluded => "excluded",
-            Self::Guarded { .. } => "guarded",
-            Self::Unscorable => "unscorable",
-            Self::HeldOut => "held_out",
-        }
+    /// True for samples that are in the selection.
+    pub fn selected(&self) -> bool {
+        self.code().is_taken()
     }
 
     /// One sentence for people, with concepts and samples by name.

@@ -1,25 +1,20 @@
 //! Runs one strategy on one pool and hands back the selection with its reasons and its ledger. Owns the order of
 //! things: check, frame, plan, walk, account (section 4 of the method).
 
-use std::collections::BTreeMap;
+use paser_protocol::{LedgerRow, Monitor, Unit};
 
-use paser_protocol::Monitor;
-use serde::{Deserialize, Serialize};
-
-use crate::budget::Unit;
 use crate::columns::PoolColumns;
 use crate::curation::Curation;
 use crate::error::SelectError;
 use crate::frame::{Frame, State};
-use crate::ledger::{LedgerRow, ledger};
+use crate::ledger::ledger;
 use crate::params::SelectParams;
 use crate::reasons::Reason;
 use crate::strategies;
 use crate::walk::walk;
-use crate::water::ClusterWeight;
 
 /// What one strategy chose, why, and the account of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
     /// Selected rows of the pool, in the order taken, pins first.
     pub rows: Vec<u32>,
@@ -27,7 +22,7 @@ pub struct Selection {
     pub reasons: Vec<Reason>,
     /// One account per cluster, by number.
     pub ledger: Vec<LedgerRow>,
-    /// The budget that could be spent, min(budget, available): the sum of the quotas.
+    /// The budget that could be spent, min(budget, available): the sum of the quotas, for strategies that have them.
     pub budget: u64,
     /// What `budget` and `selected` are counted in.
     pub unit: Unit,
@@ -43,17 +38,6 @@ pub struct Selection {
     pub above_fence: Option<f64>,
     /// True where no cluster showed any damage, so that all had the same weight.
     pub equal_weights: bool,
-}
-
-impl Selection {
-    /// Number of samples per kind of reason.
-    pub fn reason_counts(&self) -> BTreeMap<&'static str, u64> {
-        let mut counts = BTreeMap::new();
-        for reason in &self.reasons {
-            *counts.entry(reason.kind()).or_default() += 1;
-        }
-        counts
-    }
 }
 
 /// Chooses samples of the pool. Same inputs give the same bytes; another order of the pool gives the same samples.
@@ -109,19 +93,6 @@ pub fn select(
         rows: outcome.rows,
         ledger,
     })
-}
-
-/// The weights from which [`crate::quotas`] spreads a budget in the unit of `params.budget`: computed once, they let a
-/// window redraw the quotas while the budget changes.
-pub fn cluster_weights(
-    pool: &PoolColumns,
-    curation: &Curation,
-    params: &SelectParams,
-) -> Result<Vec<ClusterWeight>, SelectError> {
-    params.check()?;
-    pool.check()?;
-    curation.check(pool)?;
-    Ok(strategies::frame(pool, curation, params)?.weights())
 }
 
 fn reason(frame: &Frame<'_>, row: u32, walked: Option<Reason>) -> Reason {

@@ -2,12 +2,11 @@
 //! graph's test where there is one; refill, carry of what a group could not spend, and the last pass of token budgets
 //! (sections 2 and 3 of the method).
 
-use paser_protocol::Monitor;
+use paser_protocol::{Monitor, Refill};
 
-use crate::consistency::{ConceptGraph, Verdict};
+use crate::consistency::{ConceptGraph, Full, MOST_PAIRS, Verdict};
 use crate::error::SelectError;
 use crate::frame::Frame;
-use crate::params::Refill;
 use crate::reasons::Reason;
 
 /// Candidates walked together: a cluster, a bin of lengths, or the whole pool.
@@ -85,7 +84,7 @@ pub(crate) fn walk(frame: &Frame<'_>, plan: Plan, monitor: &dyn Monitor) -> Resu
         total: groups.iter().map(|group| group.rows.len() as u64).sum(),
         monitor,
     };
-    walker.take_pins();
+    walker.take_pins()?;
     let mut group_of = vec![u32::MAX; rows];
     for (index, group) in groups.iter().enumerate() {
         for (position, &row) in group.rows.iter().enumerate() {
@@ -115,13 +114,14 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn take_pins(&mut self) {
+    fn take_pins(&mut self) -> Result<(), SelectError> {
         let pins: Vec<u32> = self.frame.rows(crate::frame::State::Pinned).collect();
         for row in pins {
             self.outcome.rows.push(row);
             self.outcome.reasons[row as usize] = Some(Reason::Pinned { order: self.outcome.rows.len() as u32 });
-            self.accept(row);
+            self.accept(row)?;
         }
+        Ok(())
     }
 
     /// Walks one group and returns what it hands on: the carried part it did not use and, where its next sample was too
@@ -141,7 +141,7 @@ impl Walker<'_> {
                 self.outcome.rejected[row as usize] = true;
                 rejected.push(row);
             } else if self.fits(row, room) {
-                self.take(row);
+                self.take(row)?;
                 room -= self.frame.cost(row);
             } else {
                 ran_out = false;
@@ -191,7 +191,7 @@ impl Walker<'_> {
                     self.outcome.rejected[row as usize] = true;
                     continue;
                 }
-                self.take(row);
+                self.take(row)?;
                 self.outcome.inconsistent[group] = own.saturating_sub(cost);
                 carry -= cost.saturating_sub(own);
             }
@@ -245,13 +245,13 @@ impl Walker<'_> {
         tokens <= room
     }
 
-    fn take(&mut self, row: u32) {
+    fn take(&mut self, row: u32) -> Result<(), SelectError> {
         self.outcome.rows.push(row);
         self.outcome.reasons[row as usize] =
             Some(Reason::Taken { order: self.outcome.rows.len() as u32, rank: self.ranks[row as usize] });
         // A row rejected earlier can have become consistent by the last pass.
         self.outcome.rejected[row as usize] = false;
-        self.accept(row);
+        self.accept(row)
     }
 
     fn refill(&mut self, row: u32, conflicts: u32) {
@@ -260,10 +260,14 @@ impl Walker<'_> {
             Some(Reason::Refilled { order: self.outcome.rows.len() as u32, conflicts });
     }
 
-    fn accept(&mut self, row: u32) {
-        if let Some(graph) = self.graph.as_mut() {
-            graph.accept(row, &self.frame.pool.concepts[row as usize]);
-        }
+    fn accept(&mut self, row: u32) -> Result<(), SelectError> {
+        let Some(graph) = self.graph.as_mut() else { return Ok(()) };
+        let concepts = &self.frame.pool.concepts[row as usize];
+        graph.accept(row, concepts).map_err(|Full| SelectError::TooManyPairs {
+            id: self.frame.pool.ids[row as usize].clone(),
+            concepts: concepts.len(),
+            limit: MOST_PAIRS,
+        })
     }
 
     fn concepts(&self, row: u32) -> &[u32] {

@@ -2,13 +2,12 @@
 //! rule of section 2 of the method ("Budget"); forty clusters take microseconds, so a window can call it while a
 //! slider moves.
 
-use serde::{Deserialize, Serialize};
+use paser_protocol::Weight;
 
 use crate::error::SelectError;
-use crate::params::Weight;
 
 /// What the spread needs to know of one cluster. `eligible` and `pinned` are in the unit of the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClusterWeight {
     /// Mean damage under the chosen reading; `None` where nothing was scored.
     pub cds: Option<f64>,
@@ -18,24 +17,21 @@ pub struct ClusterWeight {
     pub eligible: u64,
     /// Pinned samples, or their tokens.
     pub pinned: u64,
-    /// A person's factor; 1 leaves the weight as it is.
-    pub emphasis: f64,
 }
 
 impl ClusterWeight {
     fn weight(&self, weight: Weight) -> f64 {
         let damage = self.cds.unwrap_or(0.0);
-        self.emphasis
-            * match weight {
-                Weight::Cds => damage,
-                Weight::CdsXSize => damage * self.size as f64,
-                Weight::Uniform => 1.0,
-            }
+        match weight {
+            Weight::Cds => damage,
+            Weight::CdsXSize => damage * self.size as f64,
+            Weight::Uniform => 1.0,
+        }
     }
 }
 
 /// The share of one cluster, in the unit of the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClusterQuota {
     /// Pins plus the share its weight alone would give: before caps and rounding.
     pub raw: f64,
@@ -46,7 +42,7 @@ pub struct ClusterQuota {
 }
 
 /// The spread of one budget.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Quotas {
     /// One entry per cluster, in the order given.
     pub clusters: Vec<ClusterQuota>,
@@ -68,14 +64,10 @@ pub fn quotas(clusters: &[ClusterWeight], weight: Weight, budget: u64) -> Result
         return Err(SelectError::MorePinsThanBudget { pinned, budget });
     };
     let mut weights: Vec<f64> = clusters.iter().map(|cluster| cluster.weight(weight)).collect();
-    let counts =
-        |weights: &[f64]| weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0);
-    let equal_weights = eligible > 0 && !counts(&weights);
+    let counts = weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0);
+    let equal_weights = eligible > 0 && !counts;
     if equal_weights {
-        weights = clusters.iter().map(|cluster| cluster.emphasis).collect();
-        if !counts(&weights) {
-            weights.fill(1.0);
-        }
+        weights.fill(1.0);
     }
     let sum: f64 = weights.iter().sum();
     let spread = free.min(eligible);

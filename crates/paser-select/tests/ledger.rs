@@ -6,10 +6,10 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use paser_protocol::Silent;
+use paser_protocol::{Budget, Damage, Guard, ReasonCode, Refill, ShortfallReason, Silent, Strategy, Unit};
 use paser_select::{
-    Budget, Curation, Guard, PoolColumns, Reason, Refill, SelectError, SelectParams, Selection, ShortfallReason,
-    Strategy, Unit, cluster_weights, linear_quantile, quotas, select, tukey_fence,
+    ClusterWeight, Curation, PoolColumns, Reason, SelectError, SelectParams, Selection, linear_quantile, quotas,
+    select, tukey_fence,
 };
 use proptest::prelude::*;
 use support::{pool, random_case, rows_by_id};
@@ -84,7 +84,16 @@ fn check_sums(
     };
     let ledger = &selection.ledger;
     prop_assert_eq!(selection.budget, asked.min(available));
-    prop_assert_eq!(ledger.iter().map(|row| row.quota).sum::<u64>(), selection.budget);
+    let has_quotas = matches!(
+        params.strategy,
+        Strategy::Paser
+            | Strategy::PaserGuarded
+            | Strategy::PaserNoS2ric
+            | Strategy::PaserNoCdais
+            | Strategy::PaserNoNtem
+    );
+    let asked_for = if has_quotas { selection.budget } else { selection.selected };
+    prop_assert_eq!(ledger.iter().map(|row| row.quota).sum::<u64>(), asked_for);
     prop_assert_eq!(ledger.iter().map(|row| row.pinned + row.taken + row.refilled).sum::<u64>(), selection.selected);
     prop_assert_eq!(selection.rows.iter().map(|row| cost(pool, params, *row)).sum::<u64>(), selection.selected);
     prop_assert_eq!(ledger.iter().map(|row| row.tokens).sum::<u64>(), selection.tokens);
@@ -97,24 +106,18 @@ fn check_sums(
         let members: Vec<usize> =
             (0..pool.len()).filter(|&at| labels[at] == row.cluster && !pool.held_out[at]).collect();
         prop_assert_eq!(row.samples, members.len() as u64);
-        let count = |kind: &str| members.iter().filter(|&&at| selection.reasons[at].kind() == kind).count() as u64;
+        let count = |code| members.iter().filter(|&&at| selection.reasons[at].code() == code).count() as u64;
         prop_assert_eq!(
             (row.excluded, row.guarded, row.unscorable),
-            (count("excluded"), count("guarded"), count("unscorable"))
+            (count(ReasonCode::Excluded), count(ReasonCode::Guarded), count(ReasonCode::Unscorable))
         );
-        prop_assert!(row.rejected >= count("conflict") + count("refilled") || selection.unit == Unit::Tokens);
-        prop_assert!(row.rejected >= count("conflict"));
-        let has_quotas = matches!(
-            params.strategy,
-            Strategy::Paser
-                | Strategy::PaserGuarded
-                | Strategy::PaserNoS2ric
-                | Strategy::PaserNoCdais
-                | Strategy::PaserNoNtem
+        prop_assert!(
+            row.rejected >= count(ReasonCode::Conflict) + count(ReasonCode::Refilled) || selection.unit == Unit::Tokens
         );
+        prop_assert!(row.rejected >= count(ReasonCode::Conflict));
         prop_assert_eq!(row.quota_raw.is_some(), has_quotas);
-        if !has_quotas && params.strategy != Strategy::RandomLengthMatched && selection.unit == Unit::Samples {
-            prop_assert_eq!(row.quota, row.pinned + row.taken);
+        if !has_quotas {
+            prop_assert_eq!((row.quota, row.shortfall), (row.pinned + row.taken, 0));
         }
     }
     Ok(())
@@ -267,13 +270,22 @@ proptest! {
         }
     }
 
-    /// Quotas drawn while a slider moves are those of the selection that follows.
+    /// Quotas drawn while a slider moves, from what a window knows of each cluster, are those of the selection that follows.
     #[test]
     fn live_quotas_are_the_quotas_of_the_selection((samples, curation, params) in random_case()) {
         let params = SelectParams { strategy: Strategy::PaserGuarded, ..params };
         let pool = pool(&samples, support::clusters());
         let Ok(selection) = select(&pool, &curation, &params, &Silent) else { return Ok(()) };
-        let weights = cluster_weights(&pool, &curation, &params).unwrap();
+        let weights: Vec<ClusterWeight> = selection
+            .ledger
+            .iter()
+            .map(|row| ClusterWeight {
+                cds: if params.damage == Damage::Whole { row.cds } else { row.cds_rest },
+                size: row.samples,
+                eligible: row.cap - row.pinned,
+                pinned: row.pinned,
+            })
+            .collect();
         let live = quotas(&weights, params.weight, params.budget.resolve(pool.selectable_samples())).unwrap();
         prop_assert_eq!(live.total, selection.budget);
         for (live, row) in live.clusters.iter().zip(&selection.ledger) {

@@ -5,16 +5,23 @@ mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use paser_protocol::{Monitor, Silent};
+use paser_protocol::{
+    Budget, Damage, Guard, Monitor, Refill, ShortfallReason, Silent, Strategy, Weight, order_by_hash,
+};
 use paser_select::{
-    Budget, Concepts, Curation, Damage, Guard, Reason, Refill, Score, SelectError, SelectParams, ShortfallReason,
-    Strategy, cluster_damage, cluster_names, select,
+    Cds, Concepts, Curation, PerSample, PoolColumns, Reason, Score, SelectError, SelectParams, cluster_damage,
+    cluster_names, select,
 };
 use support::{Sample, params, pool, sample, score};
 
 fn concepts(list: &[u32], mut sample: Sample) -> Sample {
     sample.concepts = list.to_vec();
     sample
+}
+
+fn damage_of(pool: &PoolColumns) -> Vec<Option<Cds>> {
+    let order = order_by_hash(&pool.hashes, &pool.ids);
+    cluster_damage(&order, &pool.clusters, pool.cluster_names.len(), &pool.scores, &pool.held_out)
 }
 
 #[test]
@@ -84,10 +91,7 @@ fn concepts_of_pins_enter_the_graph_first() {
         concepts(&[1], sample(1, 0, 0.1)),
         concepts(&[0, 1], sample(2, 0, 0.6)),
     ];
-    let mut curation = Curation::default();
-    curation.exclude(0);
-    curation.pin(1);
-    curation.pin(0);
+    let curation = Curation { pinned: vec![1, 0], ..Curation::default() };
     let paper = SelectParams { refill: Refill::None, ..params(Strategy::Paser, Budget::Samples(3)) };
     let selection = select(&pool(&samples, 1), &curation, &paper, &Silent).unwrap();
     assert_eq!(selection.rows, [0, 1]);
@@ -101,17 +105,11 @@ fn marks_that_cannot_hold_are_errors() {
     let run = |curation: &Curation| {
         select(&pool, curation, &params(Strategy::Random, Budget::Samples(1)), &Silent).unwrap_err()
     };
-    let marks = |pinned: &[u32], excluded: &[u32]| Curation {
-        pinned: pinned.to_vec(),
-        excluded: excluded.to_vec(),
-        ..Curation::default()
-    };
+    let marks = |pinned: &[u32], excluded: &[u32]| Curation { pinned: pinned.to_vec(), excluded: excluded.to_vec() };
     assert_eq!(run(&marks(&[0], &[])), SelectError::PinnedHeldOut { id: "s0".to_owned() });
     assert_eq!(run(&marks(&[1], &[1])), SelectError::PinnedAndExcluded { id: "s1".to_owned() });
     assert_eq!(run(&marks(&[], &[7])), SelectError::NoSuchRow { row: 7, rows: 3 });
     assert_eq!(run(&marks(&[1, 2, 2], &[])), SelectError::MorePinsThanBudget { pinned: 2, budget: 1 });
-    let emphasis = Curation { emphasis: [(0, f64::NAN)].into(), ..Curation::default() };
-    assert!(matches!(run(&emphasis), SelectError::BadEmphasis { .. }));
 }
 
 #[test]
@@ -125,8 +123,7 @@ fn token_budgets_carry_the_rest_to_the_next_cluster_and_end_with_what_fits() {
         tokens(50, sample(4, 1, 0.28)),
         tokens(15, sample(5, 0, 0.01)),
     ];
-    let uniform =
-        SelectParams { weight: paser_select::Weight::Uniform, ..params(Strategy::Paser, Budget::Tokens(200)) };
+    let uniform = SelectParams { weight: Weight::Uniform, ..params(Strategy::Paser, Budget::Tokens(200)) };
     let selection = select(&pool(&samples, 2), &Curation::default(), &uniform, &Silent).unwrap();
     // Cluster 1 is hurt more (0.29 against 0.27), walks first and spends 50 + 50 of its 100; cluster 0 spends 60 of its
     // 100, the next 60 do not fit into 40, and the last pass adds the 15.
@@ -167,15 +164,15 @@ fn the_guard_keeps_what_surprises_the_dense_model_out_of_damage_and_selection() 
     assert_eq!((guarded.ledger[0].guarded, guarded.ledger[0].cap, guarded.above_fence), (1, 30, Some(0.0)));
     assert!((guarded.ledger[0].cds.unwrap() - 0.1).abs() < 1e-12 && plain.ledger[0].cds.unwrap() > 0.11);
     // An exclusion is no word on damage: the sample still counts, unless it lies beyond the fence of a guard.
-    let mut curation = Curation::default();
-    curation.exclude(30);
+    let mut curation = Curation { excluded: vec![30], ..Curation::default() };
     let cds = |strategy| run(strategy, &curation).ledger[0].cds.unwrap();
     assert!(cds(Strategy::Paser) > 0.11 && cds(Strategy::PaserGuarded) < 0.101);
-    curation.exclude(0);
-    assert_eq!(cluster_damage(&pool)[0].unwrap().mean, run(Strategy::Paser, &curation).ledger[0].cds.unwrap());
+    assert_eq!(damage_of(&pool)[0].unwrap().mean, cds(Strategy::Paser));
+    let ledger_cds = cds(Strategy::Paser);
+    curation.excluded.push(0);
+    assert_eq!(run(Strategy::Paser, &curation).ledger[0].cds, Some(ledger_cds));
     // A person can overrule.
-    let mut curation = Curation::default();
-    curation.pin(30);
+    let curation = Curation { pinned: vec![30], ..Curation::default() };
     let overruled = run(Strategy::PaserGuarded, &curation);
     assert_eq!((overruled.rows[0], overruled.ledger[0].guarded, overruled.above_fence), (30, 0, Some(0.2)));
     // The switch works on any strategy.
@@ -203,7 +200,7 @@ fn damage_after_the_first_token_can_decide() {
     };
     assert_eq!(run(Damage::Whole).rows, [0, 2, 1]);
     assert_eq!(run(Damage::AfterFirstToken).rows, [1, 2, 0]);
-    let damage = cluster_damage(&pool);
+    let damage = damage_of(&pool);
     assert_eq!((damage[1].unwrap().rest, damage[1].unwrap().rest_n, damage[1].unwrap().n), (Some(0.3), 1, 2));
 }
 
@@ -213,7 +210,7 @@ fn damage_has_the_t_interval_of_its_mean() {
     let mut with_empty = samples;
     with_empty.push(Sample { score: None, ..sample(9, 1, 0.0) });
     with_empty.push(sample(10, 2, 0.4));
-    let damage = cluster_damage(&pool(&with_empty, 3));
+    let damage = damage_of(&pool(&with_empty, 3));
     let first = damage[0].unwrap();
     // 0.2 +- 4.302653 * 0.1 / sqrt(3), cut at 0.
     assert!((first.mean - 0.2).abs() < 1e-12 && (first.high.unwrap() - 0.448_413_77).abs() < 1e-7);
@@ -248,7 +245,7 @@ fn ablations_change_one_part_each() {
     let mut samples: Vec<Sample> =
         (0..40).map(|hash| sample(hash, u32::from(hash >= 30), if hash < 30 { 0.1 } else { 0.6 })).collect();
     for (index, sample) in samples.iter_mut().enumerate() {
-        sample.alternative = index as u32 % 4;
+        sample.alternative = index as u32 % 2;
     }
     let pool = pool(&samples, 2);
     let run = |strategy, seed| {
@@ -259,9 +256,10 @@ fn ablations_change_one_part_each() {
     assert_eq!(equal.ledger.iter().map(|row| row.quota).collect::<Vec<_>>(), [4, 4]);
     assert!(equal.rows[..4].iter().all(|row| *row < 30), "clusters are walked by id");
     assert_ne!(equal.rows, run(Strategy::PaserNoCdais, 1).rows);
-    assert_eq!(run(Strategy::PaserNoS2ric, 0).ledger.len(), 4);
+    let other = run(Strategy::PaserNoS2ric, 0);
+    assert_eq!(other.ledger.iter().map(|row| row.samples).collect::<Vec<_>>(), [20, 20]);
     assert_ne!(run(Strategy::Random, 0).rows, run(Strategy::Random, 1).rows);
-    let no_labels = paser_select::PoolColumns { alternative_clusters: None, ..pool.clone() };
+    let no_labels = PoolColumns { alternative_clusters: None, ..pool.clone() };
     let error = select(&no_labels, &Curation::default(), &params(Strategy::PaserNoS2ric, Budget::Samples(8)), &Silent);
     assert_eq!(error, Err(SelectError::NoAlternativeClusters));
 }
@@ -282,24 +280,17 @@ fn random_is_uniform() {
 }
 
 #[test]
-fn settings_read_and_write_as_text() {
-    let json = r#"{"strategy":"paser-no-ntem","budget":"2M-tokens","guard":"tukey","concepts":{"per_sample":"all","strictness":0.5},"refill":"none","weight":"cds_x_size","damage":"after_first_token"}"#;
-    let params: SelectParams = serde_json::from_str(json).unwrap();
-    assert_eq!(
-        (params.strategy, params.budget, params.guard),
-        (Strategy::PaserNoNtem, Budget::Tokens(2_000_000), Guard::Tukey)
-    );
-    assert_eq!(serde_json::from_str::<SelectParams>(&serde_json::to_string(&params).unwrap()).unwrap(), params);
-    assert!(serde_json::from_str::<SelectParams>(r#"{"budgte":"20%"}"#).is_err());
-    assert!(serde_json::from_str::<SelectParams>(r#"{"concepts":{"per_sample":"most"}}"#).is_err());
-    let strict =
-        SelectParams { concepts: Concepts { strictness: 1.5, ..Concepts::default() }, ..SelectParams::default() };
-    assert!(matches!(strict.check(), Err(SelectError::BadSetting { .. })));
-    for strategy in Strategy::ALL {
-        assert_eq!(strategy.name().parse::<Strategy>().unwrap(), *strategy);
-        assert!(!strategy.about().is_empty());
+fn settings_outside_their_range_are_refused() {
+    let with = |concepts| SelectParams { concepts, ..SelectParams::default() };
+    for bad in [
+        with(Concepts { strictness: 1.5, ..Concepts::default() }),
+        with(Concepts { max_words: 0, ..Concepts::default() }),
+        with(Concepts { per_sample: PerSample::Best(0), ..Concepts::default() }),
+        params(Strategy::Paser, Budget::Percent(f64::NAN)),
+        params(Strategy::Paser, Budget::Percent(100.5)),
+    ] {
+        assert!(matches!(bad.check(), Err(SelectError::BadSetting { .. })), "{bad:?}");
     }
-    assert!("pacer".parse::<Strategy>().unwrap_err().to_string().contains("paser-guarded"));
 }
 
 #[test]
@@ -329,7 +320,7 @@ fn names_are_distinctive_distinct_and_readable() {
     let concepts = ["answer", "python list", "sort python", "tree", "speed limit", "==>"].map(str::to_owned);
     let labels = [0, 0, 0, 1, 1, 1, 2, 3, 3];
     let samples = [vec![0, 1], vec![0, 1, 2], vec![1, 5], vec![0, 3], vec![3], vec![4], vec![5], vec![0, 3], vec![4]];
-    let names = cluster_names(&labels, 4, &samples, &concepts);
+    let names = cluster_names(&labels, 4, &samples, &concepts, &[false; 9]);
     // "sort python" shares a word with the better "python list"; cluster 2 has no words at all; cluster 3 owns only
     // what weighs more there than elsewhere.
     assert_eq!(names, ["python list", "tree", "cluster 3", "speed limit, answer"]);
@@ -338,9 +329,45 @@ fn names_are_distinctive_distinct_and_readable() {
 }
 
 #[test]
+fn held_out_samples_name_no_cluster() {
+    let concepts = ["python list", "tree", "speed limit"].map(str::to_owned);
+    let labels = [0, 0, 1, 1, 0, 1];
+    let samples = [vec![0], vec![0], vec![1], vec![1], vec![2], vec![2]];
+    let held_out = [false, false, false, false, true, true];
+    let names = cluster_names(&labels, 2, &samples, &concepts, &held_out);
+    assert_eq!(names, cluster_names(&labels[..4], 2, &samples[..4], &concepts, &[false; 4]));
+    assert_eq!(names, ["python list", "tree"]);
+}
+
+#[test]
+fn literal_concepts_beyond_all_memory_are_refused_by_name() {
+    let mut pool = pool(&[sample(7, 0, 0.1)], 1);
+    pool.concept_names = (0..7000).map(|concept| format!("k{concept}")).collect();
+    pool.concepts = vec![(0..7000).collect()];
+    let error = select(&pool, &Curation::default(), &params(Strategy::Paser, Budget::Samples(1)), &Silent).unwrap_err();
+    assert!(error.to_string().starts_with("sample `s7` has 7000 concepts"), "{error}");
+    // Without the graph they cost nothing.
+    assert!(select(&pool, &Curation::default(), &params(Strategy::PaserNoNtem, Budget::Samples(1)), &Silent).is_ok());
+}
+
+/// Without quotas, quota = pinned + taken: what nobody could spend is no cluster's shortfall.
+#[test]
+fn a_token_budget_without_quotas_falls_short_of_no_quota() {
+    let samples: Vec<Sample> = (0..3).map(|hash| Sample { tokens: 60, ..sample(hash, hash as u32 % 2, 0.1) }).collect();
+    for strategy in [Strategy::Random, Strategy::Longest, Strategy::JsdTop, Strategy::RandomLengthMatched] {
+        let selection =
+            select(&pool(&samples, 2), &Curation::default(), &params(strategy, Budget::Tokens(100)), &Silent).unwrap();
+        assert_eq!((selection.selected, selection.budget), (60, 100), "{strategy}");
+        for row in &selection.ledger {
+            assert_eq!((row.quota, row.shortfall, row.shortfall_reason), (row.taken, 0, None), "{strategy}");
+        }
+    }
+}
+
+#[test]
 fn bad_columns_are_named() {
     let good = pool(&[sample(0, 0, 0.1)], 1);
-    let run = |pool: &paser_select::PoolColumns| {
+    let run = |pool: &PoolColumns| {
         select(pool, &Curation::default(), &SelectParams::default(), &Silent).unwrap_err().to_string()
     };
     let mut bad = good.clone();
@@ -352,6 +379,9 @@ fn bad_columns_are_named() {
     let mut bad = good.clone();
     bad.clusters[0] = 3;
     assert!(run(&bad).contains("cluster 3 of sample `s0`"));
+    let mut bad = good.clone();
+    bad.alternative_clusters = Some(vec![u32::MAX]);
+    assert!(run(&bad).contains("cluster 4294967295 of sample `s0`"));
     let mut bad = good;
     bad.concepts.clear();
     assert!(run(&bad).contains("extract the concepts first"));

@@ -1,11 +1,12 @@
 //! Spreading a budget: sums, caps, proportion, ties, and what happens without weights.
 #![allow(clippy::unwrap_used)]
 
-use paser_select::{ClusterWeight, Quotas, SelectError, Weight, quotas};
+use paser_protocol::Weight;
+use paser_select::{ClusterWeight, Quotas, SelectError, quotas};
 use proptest::prelude::*;
 
 fn cluster(cds: f64, eligible: u64) -> ClusterWeight {
-    ClusterWeight { cds: Some(cds), size: eligible, eligible, pinned: 0, emphasis: 1.0 }
+    ClusterWeight { cds: Some(cds), size: eligible, eligible, pinned: 0 }
 }
 
 fn amounts(quotas: &Quotas) -> Vec<u64> {
@@ -47,20 +48,17 @@ fn pins_come_first_and_stand_in_quota_and_cap() {
 }
 
 #[test]
-fn weights_sizes_and_emphasis() {
+fn weights_and_sizes() {
     let clusters = [cluster(0.1, 300), cluster(0.2, 100)];
     assert_eq!(amounts(&quotas(&clusters, Weight::CdsXSize, 50).unwrap()), [30, 20]);
     assert_eq!(amounts(&quotas(&clusters, Weight::Uniform, 50).unwrap()), [25, 25]);
-    let doubled = [ClusterWeight { emphasis: 2.0, ..clusters[0] }, clusters[1]];
-    assert_eq!(amounts(&quotas(&doubled, Weight::Cds, 50).unwrap()), [25, 25]);
 }
 
 #[test]
 fn without_any_damage_all_clusters_count_the_same_and_it_is_said() {
     let spread = quotas(&[cluster(0.0, 100), cluster(0.0, 100)], Weight::Cds, 30).unwrap();
     assert_eq!((amounts(&spread), spread.equal_weights), (vec![15, 15], true));
-    let spread =
-        quotas(&[ClusterWeight { emphasis: 0.0, ..cluster(0.5, 10) }, cluster(0.1, 10)], Weight::Cds, 14).unwrap();
+    let spread = quotas(&[cluster(0.0, 10), cluster(0.1, 10)], Weight::Cds, 14).unwrap();
     assert_eq!((amounts(&spread), spread.equal_weights), (vec![4, 10], false));
     assert_eq!(quotas(&[], Weight::Cds, 10).unwrap().total, 0);
     let only_pins = quotas(&[ClusterWeight { pinned: 3, ..cluster(0.0, 0) }], Weight::Cds, 10).unwrap();
@@ -68,19 +66,8 @@ fn without_any_damage_all_clusters_count_the_same_and_it_is_said() {
 }
 
 fn clusters() -> impl Strategy<Value = Vec<ClusterWeight>> {
-    let one = (
-        prop_oneof![Just(None), Just(Some(0.0)), (1e-6..0.7f64).prop_map(Some)],
-        0u64..2000,
-        0u64..30,
-        prop_oneof![4 => Just(1.0), 1 => 0.0..5.0f64],
-    )
-        .prop_map(|(cds, eligible, pinned, emphasis)| ClusterWeight {
-            cds,
-            size: eligible + pinned,
-            eligible,
-            pinned,
-            emphasis,
-        });
+    let one = (prop_oneof![Just(None), Just(Some(0.0)), (1e-6..0.7f64).prop_map(Some)], 0u64..2000, 0u64..30)
+        .prop_map(|(cds, eligible, pinned)| ClusterWeight { cds, size: eligible + pinned, eligible, pinned });
     prop::collection::vec(one, 1..40)
 }
 

@@ -1,7 +1,7 @@
 //! Concepts against `rake-nltk` itself (golden/make_rake.py) and the numbering of concepts.
 #![allow(clippy::unwrap_used)]
 
-use paser_select::{Concepts, PerSample, extract_concepts, intern_concepts, rake, sample_concepts};
+use paser_select::{Concepts, PerSample, intern_concepts, rake, sample_concepts};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -43,8 +43,10 @@ fn literal_concepts_are_all_phrases_once() {
 fn numbers_of_concepts_do_not_depend_on_the_order_of_samples() {
     let samples = [["Red apples and green pears", "", "blue"], ["green pears", "in", "rain"], ["", "", ""]];
     let concepts = Concepts::default();
-    let forward = extract_concepts(samples.iter(), &concepts);
-    let backward = extract_concepts(samples.iter().rev(), &concepts);
+    let mut lists: Vec<Vec<String>> = samples.iter().map(|parts| sample_concepts(parts, &concepts)).collect();
+    let forward = intern_concepts(lists.clone());
+    lists.reverse();
+    let backward = intern_concepts(lists);
     assert_eq!(forward.names, backward.names);
     assert_eq!(forward.names, ["blue", "green pear", "rain", "red apple"]);
     assert_eq!(forward.samples, [vec![3, 1, 0], vec![1, 2], vec![]]);

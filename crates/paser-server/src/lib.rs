@@ -22,6 +22,18 @@ use tokio::{
 
 pub use guard::Guard;
 
+/// Where `paser serve` is found unless told otherwise. A browser keeps what it remembers of the window by address.
+pub const PORT: u16 = 7717;
+
+/// A port on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    Exactly(u16),
+    /// This one, or a free one where it is taken.
+    Rather(u16),
+    Free,
+}
+
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -40,16 +52,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on 127.0.0.1; port 0 takes a free one. `origins` are pages besides the server's own that may call it
-    /// (the desktop shell's).
+    /// Listens on 127.0.0.1. `origins` are pages besides the server's own that may call it (the desktop shell's).
     ///
     /// # Errors
     /// A port that is taken; a runtime that does not start.
-    pub fn start(studio: Arc<Studio>, port: u16, origins: &[&str]) -> Result<Self, ServerError> {
+    pub fn start(studio: Arc<Studio>, port: Port, origins: &[&str]) -> Result<Self, ServerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
-            .map_err(|source| ServerError::Bind { port, source })?;
+        let listener = runtime.block_on(bind(port))?;
         let address = listener.local_addr()?;
         let guard = Guard::new(address.port(), origins);
         let token = guard.token().to_owned();
@@ -104,6 +113,21 @@ impl Drop for Server {
     }
 }
 
+async fn bind(port: Port) -> Result<TcpListener, ServerError> {
+    let at = async |port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        listener.map_err(|source| ServerError::Bind { port, source })
+    };
+    match port {
+        Port::Exactly(port) => at(port).await,
+        Port::Free => at(0).await,
+        Port::Rather(port) => match at(port).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => at(0).await,
+        },
+    }
+}
+
 fn forward(received: &std::sync::mpsc::Receiver<Event>, listeners: &broadcast::Sender<Arc<str>>) {
     while let Ok(event) = received.recv() {
         match serde_json::to_string(&event) {
@@ -111,5 +135,30 @@ fn forward(received: &std::sync::mpsc::Receiver<Event>, listeners: &broadcast::S
             Ok(text) => drop(listeners.send(text.into())),
             Err(error) => tracing::error!(%error, "an event could not be written"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use paser_engine::StudioOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_server_is_found_again_and_a_taken_port_stops_none() {
+        let place = tempfile::tempdir().unwrap();
+        let start = |port| {
+            let options = StudioOptions { state_dir: Some(place.path().to_owned()), threads: 1 };
+            Server::start(Arc::new(Studio::new(options)), port, &[])
+        };
+        let first = start(Port::Free).unwrap();
+        let port = first.address.port();
+        let second = start(Port::Rather(port)).unwrap();
+        assert_ne!(second.address.port(), port);
+        assert!(matches!(start(Port::Exactly(port)), Err(ServerError::Bind { .. })));
+        assert_ne!(first.token(), second.token());
+        drop(first);
+        assert_eq!(start(Port::Rather(port)).unwrap().address.port(), port);
     }
 }

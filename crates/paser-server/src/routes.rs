@@ -12,7 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use paser_engine::Studio;
-use paser_protocol::{Failure, Report};
+use paser_protocol::{Event, Failure, Report};
 use tokio::sync::broadcast;
 
 use crate::{bundle, guard::Guard};
@@ -112,16 +112,34 @@ async fn listen(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Resp
     upgrade.on_upgrade(async move |mut socket| {
         loop {
             tokio::select! {
-                event = events.recv() => match event {
-                    Ok(text) => if socket.send(ws::Message::Text(text.as_ref().into())).await.is_err() { return },
-                    // Progress that was missed is superseded by what follows.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return,
+                text = next(&mut events, &shared.studio) => match text {
+                    Some(text) => if socket.send(ws::Message::Text(text.as_ref().into())).await.is_err() { return },
+                    None => return,
                 },
                 message = socket.recv() => if !matches!(message, Some(Ok(_))) { return },
             }
         }
     })
+}
+
+/// The next event for a page. One that fell behind is told that the project changed, so that it asks for it: the end of
+/// a run may be among what it missed. None: there will be no more.
+async fn next(events: &mut broadcast::Receiver<Arc<str>>, studio: &Studio) -> Option<Arc<str>> {
+    loop {
+        match events.recv().await {
+            Ok(text) => return Some(text),
+            Err(broadcast::error::RecvError::Closed) => return None,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "a page is too slow and misses events");
+                let Ok(session) = studio.session() else { continue };
+                let event = serde_json::to_string(&Event::Project { revision: session.revision() });
+                match event {
+                    Ok(text) => return Some(text.into()),
+                    Err(error) => tracing::error!(%error, "an event could not be written"),
+                }
+            }
+        }
+    }
 }
 
 async fn page(uri: Uri, method: Method, request: Request) -> Response {
@@ -161,3 +179,6 @@ async fn page(uri: Uri, method: Method, request: Request) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Points by WebGL: positions are uploaded once, colours when they change. Used only where a few timed frames show that
-//! it is fast; names of graphics cards are masked and say nothing. A lost context drops it with the rest of the page.
+//! it is fast with that many points; names of graphics cards are masked and say nothing. A lost context drops it with
+//! the rest of the page.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +10,7 @@ use egui_glow::{
     glow::{self, HasContext as _},
 };
 
-use super::Scene;
+use super::{CROSS_STROKE, Scene};
 
 /// Milliseconds that the median timed frame may take.
 const FAST: f64 = 5.0;
@@ -36,13 +37,64 @@ void main() {
 const FRAGMENT: &str = r"
 precision mediump float;
 uniform float u_radius;
+uniform float u_half;
+uniform float u_stroke;
+uniform float u_sign;
+uniform vec4 u_ground;
 in vec4 v_colour;
 out vec4 o_colour;
+float line(float across, float along) {
+    return clamp(u_stroke * 0.5 + 0.5 - abs(across), 0.0, 1.0)
+        * clamp(u_radius * 1.41421 + 0.5 - abs(along), 0.0, 1.0);
+}
 void main() {
-    float off = length(gl_PointCoord * 2.0 - 1.0) * (u_radius + 0.5);
-    float cover = clamp(u_radius + 0.5 - off, 0.0, 1.0) * v_colour.a;
-    o_colour = vec4(v_colour.rgb * cover, cover);
+    vec2 off = (gl_PointCoord * 2.0 - 1.0) * u_half;
+    vec3 ink = v_colour.rgb;
+    float cover = clamp(u_radius + 0.5 - length(off), 0.0, 1.0);
+    if (u_sign > 1.5) {
+        float beyond = (abs(off.x) + abs(off.y) - u_radius) * 0.70711;
+        cover = clamp(0.5 + u_stroke - beyond, 0.0, 1.0);
+        ink = mix(u_ground.rgb, ink, clamp(0.5 - beyond, 0.0, 1.0));
+    } else if (u_sign > 0.5) {
+        float falling = (off.x - off.y) * 0.70711;
+        float rising = (off.x + off.y) * 0.70711;
+        cover = max(line(falling, rising), line(rising, falling));
+    }
+    cover *= v_colour.a;
+    o_colour = vec4(ink * cover, cover);
 }";
+
+/// Milliseconds of timed frames, and for how many points they speak.
+#[derive(Default)]
+struct Times {
+    points: usize,
+    milliseconds: Vec<f64>,
+    /// Fast, whatever the clock says.
+    forced: bool,
+}
+
+impl Times {
+    /// A frame with `points` took so long; frames with another number of points begin anew.
+    fn note(&mut self, points: usize, milliseconds: f64) {
+        if self.points != points || self.milliseconds.len() >= TIMED {
+            *self = Self { points, ..Self::default() };
+        }
+        self.milliseconds.push(milliseconds);
+    }
+
+    /// None: not known for that many points. What is fast is so with fewer too, what is slow with more.
+    fn is_fast(&self, points: usize) -> Option<bool> {
+        if self.forced {
+            return Some(true);
+        }
+        // The first frame compiles and uploads.
+        let mut times = self.milliseconds.get(1..TIMED)?.to_vec();
+        times.sort_by(f64::total_cmp);
+        let fast = times[times.len() / 2] <= FAST;
+        let speaks = if fast { points <= self.points + self.points / 4 } else { points >= self.points * 4 / 5 };
+        speaks.then_some(fast)
+    }
+}
 
 #[derive(Default)]
 struct Card {
@@ -53,8 +105,22 @@ struct Card {
     points: u64,
     paint: u64,
     count: i32,
-    times: Vec<f64>,
+    signs_array: Option<glow::VertexArray>,
+    signs: Option<glow::Buffer>,
+    times: Times,
     broken: bool,
+}
+
+/// Crosses or diamonds: how many from where in the buffer, and their look.
+struct Sign {
+    first: i32,
+    count: i32,
+    colour: Color32,
+    /// In pixels.
+    size: f32,
+    stroke: f32,
+    /// Which shape of the fragment shader.
+    shape: f32,
 }
 
 /// The painter's handle; clones share the card's memory.
@@ -67,6 +133,8 @@ pub struct Gl {
 struct Frame {
     places: Option<Vec<u8>>,
     colours: Option<Vec<u8>>,
+    sign_places: Option<Vec<u8>>,
+    signs: [Sign; 2],
     points: u64,
     paint: u64,
     count: i32,
@@ -74,28 +142,21 @@ struct Frame {
     radius: f32,
     alpha: [f32; 2],
     muted: Color32,
+    ground: Color32,
     clock: Option<fn() -> f64>,
 }
 
 impl Gl {
     /// Used without being timed first.
     pub fn untimed() -> Self {
-        Self { card: Arc::new(Mutex::new(Card { times: vec![0.0; TIMED], ..Card::default() })) }
+        let times = Times { forced: true, ..Times::default() };
+        Self { card: Arc::new(Mutex::new(Card { times, ..Card::default() })) }
     }
 
-    /// Known to be fast (true), slow or broken (false), or not yet known.
-    pub fn is_fast(&self) -> Option<bool> {
+    /// Known to be fast (true) with that many points, slow or broken (false), or not yet known.
+    pub fn is_fast(&self, points: usize) -> Option<bool> {
         let card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
-        if card.broken {
-            return Some(false);
-        }
-        if card.times.len() < TIMED {
-            return None;
-        }
-        // The first frame compiles and uploads.
-        let mut times = card.times[1..].to_vec();
-        times.sort_by(f64::total_cmp);
-        Some(times[times.len() / 2] <= FAST)
+        if card.broken { Some(false) } else { card.times.is_fast(points) }
     }
 
     /// A shape that draws the scene. With a `clock` in milliseconds, the frame waits for the card and notes the time.
@@ -117,12 +178,31 @@ impl Gl {
             };
             order.iter().flat_map(of).collect()
         });
+        let signs = &scene.paint.signs;
+        let sign_places = colours.is_some().then(|| {
+            let places = signs.excluded.iter().chain(&signs.pinned);
+            places.flat_map(|at| [at.x, at.y]).flat_map(f32::to_le_bytes).collect()
+        });
+        let (crosses, pins) = (signs.excluded.len() as i32, signs.pinned.len() as i32);
+        let sign = |first, count, colour, size: f32, stroke: f32, shape| Sign {
+            first,
+            count,
+            colour,
+            size: size * pixels_per_point,
+            stroke: stroke * pixels_per_point,
+            shape,
+        };
         let (scale_x, scale_y) =
             (2.0 * scene.camera.scale / scene.rect.width(), 2.0 * scene.camera.scale / scene.rect.height());
         let [centre_x, centre_y] = scene.camera.centre;
         let frame = Frame {
             places,
             colours,
+            sign_places,
+            signs: [
+                sign(0, crosses, signs.cross, signs.cross_size, CROSS_STROKE, 1.0),
+                sign(crosses, pins, signs.pin, signs.pin_size, 1.0, 2.0),
+            ],
             points: scene.points.id,
             paint: scene.paint.id,
             count: order.len() as i32,
@@ -130,6 +210,7 @@ impl Gl {
             radius: scene.dots.radius * pixels_per_point,
             alpha: [scene.dots.alpha_faded, scene.dots.alpha],
             muted: scene.muted,
+            ground: scene.ground,
             clock,
         };
         let card = self.card.clone();
@@ -137,7 +218,7 @@ impl Gl {
             let mut card = card.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(error) = card.frame(painter.gl(), &frame) {
                 card.broken = true;
-                eprintln!("points by WebGL are not used: {error}");
+                log::warn!("points by WebGL are not used: {error}");
             }
         });
         egui::PaintCallback { rect: Rect::from_min_max(scene.rect.min, scene.rect.max), callback: Arc::new(callback) }
@@ -178,10 +259,17 @@ impl Card {
             gl.bind_buffer(glow::ARRAY_BUFFER, Some(colours));
             gl.enable_vertex_attrib_array(1);
             gl.vertex_attrib_pointer_f32(1, 4, glow::UNSIGNED_BYTE, true, 4, 0);
+            let signs_array = gl.create_vertex_array()?;
+            let signs = gl.create_buffer()?;
+            gl.bind_vertex_array(Some(signs_array));
+            gl.bind_buffer(glow::ARRAY_BUFFER, Some(signs));
+            gl.enable_vertex_attrib_array(0);
+            gl.vertex_attrib_pointer_f32(0, 2, glow::FLOAT, false, 8, 0);
             gl.bind_vertex_array(None);
             gl.bind_buffer(glow::ARRAY_BUFFER, None);
             (self.program, self.array) = (Some(program), Some(array));
             (self.places, self.colours) = (Some(places), Some(colours));
+            (self.signs_array, self.signs) = (Some(signs_array), Some(signs));
         }
         Ok(())
     }
@@ -197,25 +285,44 @@ impl Card {
                 self.points = frame.points;
                 self.count = frame.count;
             }
-            if let Some(bytes) = frame.colours.as_ref().filter(|_| self.paint != frame.paint) {
+            if let (Some(colours), Some(signs)) = (&frame.colours, &frame.sign_places) {
                 gl.bind_buffer(glow::ARRAY_BUFFER, self.colours);
-                gl.buffer_data_u8_slice(glow::ARRAY_BUFFER, bytes, glow::DYNAMIC_DRAW);
+                gl.buffer_data_u8_slice(glow::ARRAY_BUFFER, colours, glow::DYNAMIC_DRAW);
+                gl.bind_buffer(glow::ARRAY_BUFFER, self.signs);
+                gl.buffer_data_u8_slice(glow::ARRAY_BUFFER, signs, glow::DYNAMIC_DRAW);
                 self.paint = frame.paint;
             }
             gl.bind_buffer(glow::ARRAY_BUFFER, None);
             let Some(program) = self.program else { return Ok(()) };
             gl.use_program(Some(program));
-            let place = |name| gl.get_uniform_location(program, name);
-            gl.uniform_4_f32_slice(place("u_camera").as_ref(), &frame.camera);
-            gl.uniform_1_f32(place("u_size").as_ref(), (frame.radius * 2.0 + 1.0).max(1.0));
-            gl.uniform_1_f32(place("u_radius").as_ref(), frame.radius);
-            let muted = [frame.muted.r(), frame.muted.g(), frame.muted.b(), 255].map(|part| f32::from(part) / 255.0);
-            gl.uniform_4_f32_slice(place("u_muted").as_ref(), &muted);
+            let number = |name, value| gl.uniform_1_f32(gl.get_uniform_location(program, name).as_ref(), value);
+            let four = |name, value: &_| gl.uniform_4_f32_slice(gl.get_uniform_location(program, name).as_ref(), value);
+            let parts = |colour: Color32| [colour.r(), colour.g(), colour.b(), 255].map(|part| f32::from(part) / 255.0);
+            let shape = |shape, radius: f32, stroke: f32, size: f32| {
+                number("u_sign", shape);
+                number("u_radius", radius);
+                number("u_stroke", stroke);
+                number("u_size", size.max(1.0));
+                number("u_half", size.max(1.0) / 2.0);
+            };
+            four("u_camera", &frame.camera);
+            four("u_muted", &parts(frame.muted));
+            four("u_ground", &parts(frame.ground));
+            shape(0.0, frame.radius, 0.0, frame.radius * 2.0 + 1.0);
             gl.bind_vertex_array(self.array);
             for (pass, alpha) in frame.alpha.iter().enumerate() {
-                gl.uniform_1_f32(place("u_pass").as_ref(), pass as f32);
-                gl.uniform_1_f32(place("u_alpha").as_ref(), *alpha);
+                number("u_pass", pass as f32);
+                number("u_alpha", *alpha);
                 gl.draw_arrays(glow::POINTS, 0, self.count);
+            }
+            gl.bind_vertex_array(self.signs_array);
+            number("u_alpha", 1.0);
+            for sign in frame.signs.iter().filter(|sign| sign.count > 0) {
+                // Without an array of colours, all of them have this one.
+                let [red, green, blue, alpha] = parts(sign.colour);
+                gl.vertex_attrib_4_f32(1, red, green, blue, alpha);
+                shape(sign.shape, sign.size, sign.stroke, (sign.size + sign.stroke + 1.0) * 2.0);
+                gl.draw_arrays(glow::POINTS, sign.first, sign.count);
             }
             gl.bind_vertex_array(None);
             if frame.clock.is_some() {
@@ -233,8 +340,34 @@ impl Card {
             }
         }
         if let (Some(began), Some(clock)) = (began, frame.clock) {
-            self.times.push(clock() - began);
+            self.times.note(frame.count as usize, clock() - began);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timed(points: usize, milliseconds: f64) -> Times {
+        let mut times = Times::default();
+        for _ in 0..TIMED {
+            times.note(points, milliseconds);
+        }
+        times
+    }
+
+    #[test]
+    fn what_was_timed_with_few_points_is_timed_again_with_many() {
+        let fast = timed(3_000, 1.0);
+        assert_eq!((fast.is_fast(3_000), fast.is_fast(100)), (Some(true), Some(true)));
+        assert_eq!(fast.is_fast(200_000), None);
+        let slow = timed(200_000, 40.0);
+        assert_eq!((slow.is_fast(300_000), slow.is_fast(3_000)), (Some(false), None));
+        let mut times = timed(3_000, 1.0);
+        times.note(200_000, 40.0);
+        assert_eq!(times.is_fast(200_000), None, "the old frames do not count");
+        assert_eq!(Times { forced: true, ..Times::default() }.is_fast(1), Some(true));
     }
 }

@@ -1,5 +1,5 @@
 //! The pool as a manifold: camera, grid index for hover and box, the painter that draws points into a texture, and the
-//! one that draws them by WebGL where that was seen to be fast. Knows points and colours, nothing of projects.
+//! one that draws them by WebGL where that was seen to be fast. Knows points, colours and signs, nothing of projects.
 
 pub mod camera;
 pub mod gl;
@@ -48,6 +48,21 @@ impl Points {
     }
 }
 
+/// Diamonds and crosses over the points, with their looks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Signs {
+    pub pinned: Vec<Vec2>,
+    pub excluded: Vec<Vec2>,
+    pub pin: Color32,
+    pub cross: Color32,
+    /// Half a diagonal of the diamond and half a side of the cross, in points of the screen.
+    pub pin_size: f32,
+    pub cross_size: f32,
+}
+
+/// Width of a cross's lines, in points of the screen.
+pub const CROSS_STROKE: f32 = 1.5;
+
 /// The colour of every point, and which of them are grey because they are out of the brush.
 pub struct Paint {
     /// By row.
@@ -58,6 +73,8 @@ pub struct Paint {
     pub marks: Vec<(Vec2, Color32)>,
     /// How many of the marks are grey.
     pub grey: usize,
+    /// Drawn last.
+    pub signs: Signs,
     /// Changes with the colours.
     pub id: u64,
 }
@@ -70,7 +87,13 @@ impl Paint {
         let mut marks: Vec<(Vec2, Color32)> = points.order.iter().filter(is_faded).map(mark).collect();
         let grey = marks.len();
         marks.extend(points.order.iter().filter(|row| !is_faded(row)).map(mark));
-        Self { colours, faded, marks, grey, id }
+        Self { colours, faded, marks, grey, signs: Signs::default(), id }
+    }
+
+    /// With diamonds and crosses over the points.
+    pub fn with_signs(mut self, signs: Signs) -> Self {
+        self.signs = signs;
+        self
     }
 }
 

@@ -1,9 +1,11 @@
 //! Draws points into a picture on the processor: the view and a margin. The picture is moved while one pans or zooms
 //! and drawn sharply again at rest, so that a moving frame costs one textured quad at any number of points.
 
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+
 use egui::{Color32, ColorImage, Context, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2};
 
-use super::{Camera, Scene};
+use super::{CROSS_STROKE, Camera, Scene, Signs};
 
 /// Seconds of rest before the picture is drawn again.
 const REST: f64 = 0.1;
@@ -58,6 +60,10 @@ impl Raster {
         let centre = scene.camera.to_screen(scene.rect, Vec2::from(drawn.camera.centre));
         let place = Rect::from_center_size(centre, drawn.size * zoom);
         let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        // The picture is opaque: ground is drawn only where it has moved away.
+        if !place.contains_rect(scene.rect) {
+            ui.painter_at(scene.rect).rect_filled(scene.rect, 0.0, scene.ground);
+        }
         ui.painter_at(scene.rect).image(picture.id(), place, uv, Color32::WHITE);
     }
 
@@ -92,32 +98,32 @@ impl Raster {
     }
 }
 
-/// An opaque picture that discs are blended into.
+/// An opaque picture that discs and signs are blended into.
 pub struct Canvas {
     width: usize,
     height: usize,
     pub pixels: Vec<Color32>,
 }
 
-/// Sub-pixel places of a disc's centre, each way.
+/// Sub-pixel places of a shape's centre, each way.
 const PHASES: usize = 4;
 
-/// The pixels that a disc covers, for one sub-pixel place of its centre: offset from the centre's pixel, and coverage
+/// The pixels that a shape covers, for one sub-pixel place of its centre: offset from the centre's pixel, and coverage
 /// of 256.
 struct Stamp {
     cells: Vec<(i32, i32, u32)>,
 }
 
 impl Stamp {
-    fn new(radius: f32, phase_x: usize, phase_y: usize, alpha: f32) -> Self {
+    fn new(radius: f32, phase: usize, cover: &dyn Fn(Vec2) -> f32) -> Self {
         let reach = (radius + 1.0).ceil() as i32;
         let centre = |phase: usize| (phase as f32 + 0.5) / PHASES as f32;
+        let (centre_x, centre_y) = (centre(phase % PHASES), centre(phase / PHASES));
         let mut cells = Vec::new();
         for y in -reach..=reach {
             for x in -reach..=reach {
-                let off = Vec2::new(x as f32 + 0.5 - centre(phase_x), y as f32 + 0.5 - centre(phase_y));
-                let cover = (radius + 0.5 - off.length()).clamp(0.0, 1.0);
-                let cover = (cover * alpha * 256.0).round() as u32;
+                let off = Vec2::new(x as f32 + 0.5 - centre_x, y as f32 + 0.5 - centre_y);
+                let cover = (cover(off).clamp(0.0, 1.0) * 256.0).round() as u32;
                 if cover > 0 {
                     cells.push((x, y, cover));
                 }
@@ -126,9 +132,31 @@ impl Stamp {
         Self { cells }
     }
 
-    /// All sub-pixel places, row by row.
-    fn all(radius: f32, alpha: f32) -> Vec<Self> {
-        (0..PHASES * PHASES).map(|phase| Self::new(radius, phase % PHASES, phase / PHASES, alpha)).collect()
+    /// A shape within `radius` at all sub-pixel places, row by row. `cover`: share of the pixel that lies `off` from
+    /// its centre.
+    fn all(radius: f32, cover: impl Fn(Vec2) -> f32) -> Vec<Self> {
+        (0..PHASES * PHASES).map(|phase| Self::new(radius, phase, &cover)).collect()
+    }
+
+    fn discs(radius: f32, alpha: f32) -> Vec<Self> {
+        Self::all(radius, |off| (radius + 0.5 - off.length()).clamp(0.0, 1.0) * alpha)
+    }
+
+    /// Half a diagonal is `radius`.
+    fn diamonds(radius: f32) -> Vec<Self> {
+        Self::all(radius, |off| 0.5 - (off.x.abs() + off.y.abs() - radius) * FRAC_1_SQRT_2)
+    }
+
+    /// Two lines of `width` across a square of half a side `radius`.
+    fn crosses(radius: f32, width: f32) -> Vec<Self> {
+        let line = move |across: f32, along: f32| {
+            let side = (width / 2.0 + 0.5 - across.abs()).clamp(0.0, 1.0);
+            side * (radius * SQRT_2 + 0.5 - along.abs()).clamp(0.0, 1.0)
+        };
+        Self::all(radius + width, move |off| {
+            let (falling, rising) = ((off.x - off.y) * FRAC_1_SQRT_2, (off.x + off.y) * FRAC_1_SQRT_2);
+            line(falling, rising).max(line(rising, falling))
+        })
     }
 }
 
@@ -149,17 +177,37 @@ impl Canvas {
         let (grey, coloured) = scene.paint.marks.split_at(scene.paint.grey);
         if dots.density < 1.0 {
             let firm = 1.0 - dots.density;
-            let stamps = Stamp::all(radius, dots.alpha_faded * firm);
+            let stamps = Stamp::discs(radius, dots.alpha_faded * firm);
             for (at, _) in grey {
                 self.stamp(place(*at), scene.muted, radius, &stamps);
             }
-            let stamps = Stamp::all(radius, dots.alpha * firm);
+            let stamps = Stamp::discs(radius, dots.alpha * firm);
             for (at, colour) in coloured {
                 self.stamp(place(*at), *colour, radius, &stamps);
             }
         }
         if dots.density > 0.0 {
             self.shade(grey, coloured, scene.muted, place, dots.density);
+        }
+        self.signs(&scene.paint.signs, scene.ground, pixels_per_point, place);
+    }
+
+    /// Crosses, and diamonds with a rim in the colour of the ground.
+    fn signs(&mut self, signs: &Signs, ground: Color32, pixels_per_point: f32, place: impl Fn(Vec2) -> Vec2) {
+        let (cross, stroke) = (signs.cross_size * pixels_per_point, CROSS_STROKE * pixels_per_point);
+        if !signs.excluded.is_empty() {
+            let stamps = Stamp::crosses(cross, stroke);
+            for at in &signs.excluded {
+                self.stamp(place(*at), signs.cross, cross + stroke, &stamps);
+            }
+        }
+        if !signs.pinned.is_empty() {
+            let (pin, rim) = (signs.pin_size * pixels_per_point, signs.pin_size * pixels_per_point + pixels_per_point);
+            let (rims, stamps) = (Stamp::diamonds(rim), Stamp::diamonds(pin));
+            for at in &signs.pinned {
+                self.stamp(place(*at), ground, rim, &rims);
+                self.stamp(place(*at), signs.pin, pin, &stamps);
+            }
         }
     }
 
@@ -276,6 +324,28 @@ mod tests {
         assert!(at(20, 20).r() > 250);
         assert!(at(30, 10).r() > 250, "y grows upwards");
         assert_eq!(at(30, 30), Color32::BLACK);
+    }
+
+    #[test]
+    fn pins_and_crosses_lie_over_the_points_in_the_picture() {
+        let mut scene = scene(false, 0.0);
+        let signs = Signs {
+            pinned: vec![vec2(0.0, 0.0)],
+            excluded: vec![vec2(1.0, 1.0)],
+            pin: Color32::from_rgb(0, 0, 255),
+            cross: Color32::from_rgb(0, 255, 0),
+            pin_size: 4.0,
+            cross_size: 3.0,
+        };
+        let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3], vec![false; 3], 2);
+        scene.paint = Rc::new(paint.with_signs(signs));
+        let mut canvas = Canvas::new([40, 40], Color32::BLACK);
+        canvas.draw(&scene, 1.0);
+        let at = |x: usize, y: usize| canvas.pixels[y * 40 + x];
+        assert_eq!(at(20, 20), Color32::from_rgb(0, 0, 255));
+        assert_eq!((at(23, 23), at(15, 20)), (Color32::BLACK, Color32::BLACK), "a diamond has no corners");
+        assert!(at(30, 10).g() > 200 && at(32, 12).g() > 100 && at(28, 12).g() > 100, "both lines of the cross");
+        assert_eq!(at(30, 14).g(), 0);
     }
 
     #[test]

@@ -93,6 +93,9 @@ impl Transport for Http {
         } else {
             self.base.clone()
         };
+        if ipc::available() {
+            ipc::listen_for_drops(on.clone());
+        }
         let token = String::from(js_sys::encode_uri_component(&self.token));
         listen(Rc::new(format!("{}/api/events?token={token}", base.replacen("http", "ws", 1))), on);
     }
@@ -105,8 +108,8 @@ impl Transport for Http {
         ipc::pick(kind, done);
     }
 
-    fn download(&self, name: &str, contents: &str) {
-        ipc::download(name, contents);
+    fn download(&self, name: &str, bytes: &[u8]) {
+        ipc::download(name, bytes);
     }
 }
 

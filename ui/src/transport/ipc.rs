@@ -1,17 +1,22 @@
-//! The desktop shell's native dialogs, by Tauri's IPC, and the browser's way to save a file. Everything else goes
+//! The desktop shell's native dialogs and dropped files, by Tauri's IPC, and the browser's way to save a file. Everything else goes
 //! over HTTP in the shell too, where bulk columns are four times as fast.
+
+use std::rc::Rc;
 
 use js_sys::{Array, Object, Reflect};
 use paser_protocol::{Failure, Report};
-use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen::{JsCast as _, JsValue, closure::Closure, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{Done, PickKind};
+use super::{Done, Incoming, PickKind};
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "core"], js_name = invoke)]
     async fn tauri_invoke(command: &str, arguments: JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "event"], js_name = listen)]
+    async fn tauri_listen(event: &str, handler: &Closure<dyn Fn(JsValue)>) -> Result<JsValue, JsValue>;
 }
 
 /// Does this page run in the desktop shell?
@@ -36,11 +41,32 @@ pub fn pick(kind: PickKind, done: Done<Option<String>>) {
     });
 }
 
-/// Saves `contents` through the browser's download folder.
-pub fn download(name: &str, contents: &str) {
+/// Tells of paths dropped on the window, which the shell keeps from the page itself.
+pub fn listen_for_drops(on: Rc<dyn Fn(Incoming)>) {
+    let dropped = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+        let paths = Reflect::get(&event, &"payload".into()).and_then(|payload| Reflect::get(&payload, &"paths".into()));
+        let paths: Vec<String> = paths
+            .ok()
+            .filter(JsValue::is_array)
+            .map_or_else(Vec::new, |paths| Array::from(&paths).iter().filter_map(|path| path.as_string()).collect());
+        if !paths.is_empty() {
+            on(Incoming::Dropped(paths));
+        }
+    });
+    spawn_local(async move {
+        if let Err(error) = tauri_listen("tauri://drag-drop", &dropped).await {
+            log::error!("files cannot be dropped on the window: {error:?}");
+        }
+        // It is called for as long as the page lives.
+        dropped.forget();
+    });
+}
+
+/// Saves `bytes` through the browser's download folder.
+pub fn download(name: &str, bytes: &[u8]) {
     let save = || {
-        let parts = Array::of1(&JsValue::from_str(contents));
-        let blob = web_sys::Blob::new_with_str_sequence(&parts)?;
+        let parts = Array::of1(&js_sys::Uint8Array::from(bytes));
+        let blob = web_sys::Blob::new_with_u8_array_sequence(&parts)?;
         let url = web_sys::Url::create_object_url_with_blob(&blob)?;
         let document =
             web_sys::window().and_then(|window| window.document()).ok_or_else(|| JsValue::from_str("no document"))?;

@@ -19,12 +19,15 @@ pub struct Shared {
     /// The path that the next dialogs return.
     pub picked: Option<String>,
     /// Files handed to the person: name and contents.
-    pub downloads: Vec<(String, String)>,
+    pub downloads: Vec<(String, Vec<u8>)>,
+    /// Requests whose answers wait until they are let go.
+    pub hold: Option<fn(&Request) -> bool>,
+    held: Vec<Box<dyn FnOnce()>>,
     listener: Option<Rc<dyn Fn(Incoming)>>,
 }
 
 pub struct Local {
-    answer: RefCell<Answer>,
+    answer: Rc<RefCell<Answer>>,
     shared: Rc<RefCell<Shared>>,
     dialogs: bool,
 }
@@ -32,7 +35,7 @@ pub struct Local {
 impl Local {
     pub fn new(answer: Answer, columns: BTreeMap<String, Vec<u8>>, dialogs: bool) -> Self {
         let shared = Rc::new(RefCell::new(Shared { columns, ..Shared::default() }));
-        Self { answer: RefCell::new(answer), shared, dialogs }
+        Self { answer: Rc::new(RefCell::new(answer)), shared, dialogs }
     }
 
     pub fn shared(&self) -> Rc<RefCell<Shared>> {
@@ -45,13 +48,28 @@ impl Shared {
     pub fn listener(&self) -> Option<Rc<dyn Fn(Incoming)>> {
         self.listener.clone()
     }
+
+    /// The held answers, each given when it is called. Drop every borrow of `Shared` before calling them.
+    pub fn let_go(&mut self) -> Vec<Box<dyn FnOnce()>> {
+        self.hold = None;
+        std::mem::take(&mut self.held)
+    }
 }
 
 impl Transport for Local {
     fn request(&self, request: Request, done: Done<Reply>) {
-        let reply = (self.answer.borrow_mut())(&request);
-        self.shared.borrow_mut().requests.push(request);
-        done(reply);
+        self.shared.borrow_mut().requests.push(request.clone());
+        let answer = self.answer.clone();
+        let held = self.shared.borrow().hold.is_some_and(|hold| hold(&request));
+        let give = move || {
+            let reply = (answer.borrow_mut())(&request);
+            done(reply);
+        };
+        if held {
+            self.shared.borrow_mut().held.push(Box::new(give));
+        } else {
+            give();
+        }
     }
 
     fn column(&self, key: &str, done: Done<Vec<u8>>) {
@@ -73,7 +91,7 @@ impl Transport for Local {
         done(Ok(picked));
     }
 
-    fn download(&self, name: &str, contents: &str) {
-        self.shared.borrow_mut().downloads.push((name.to_owned(), contents.to_owned()));
+    fn download(&self, name: &str, bytes: &[u8]) {
+        self.shared.borrow_mut().downloads.push((name.to_owned(), bytes.to_owned()));
     }
 }

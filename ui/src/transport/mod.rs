@@ -21,6 +21,8 @@ pub enum Incoming {
     Event(Event),
     /// The event stream is open (true) or was lost (false); a back end reconnects by itself.
     Connected(bool),
+    /// Files or folders were dropped on the desktop program's window.
+    Dropped(Vec<String>),
 }
 
 /// What a native dialog is to choose. Its kebab-case name goes over the shell's IPC.
@@ -78,5 +80,5 @@ pub trait Transport {
     fn pick(&self, kind: PickKind, done: Done<Option<String>>);
 
     /// Hands a file to the person where the engine's disk is not theirs.
-    fn download(&self, name: &str, contents: &str);
+    fn download(&self, name: &str, bytes: &[u8]);
 }

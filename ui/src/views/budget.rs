@@ -222,7 +222,8 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
     let bar = Rect::from_min_size(rect.min, Vec2::new(rect.width(), 10.0));
     state.note("budget bar", bar);
-    let mut clusters: Vec<_> = state.clusters().to_vec();
+    let Some(project) = state.project.clone() else { return };
+    let mut clusters: Vec<_> = project.clusters.iter().collect();
     clusters.sort_by(|a, b| b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster)));
     let provisional = state.build.provisional.is_some();
     let amount = |id: u32| match (&state.build.provisional, &state.build.selection) {
@@ -232,7 +233,7 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         }
         (None, None) => 0,
     };
-    let amounts: Vec<_> = clusters.iter().map(|cluster| (cluster, amount(cluster.cluster))).collect();
+    let amounts: Vec<_> = clusters.into_iter().map(|cluster| (cluster, amount(cluster.cluster))).collect();
     let total: u64 = amounts.iter().map(|(_, amount)| amount).sum();
     if total == 0 {
         ui.painter().rect_filled(bar, 0.0, look.raised);

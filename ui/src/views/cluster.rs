@@ -17,13 +17,13 @@ pub fn wanted_height(state: &AppState) -> f32 {
 }
 
 /// `sorted`: worst first.
-pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterView]) {
-    let brushed: Vec<ClusterView> = match state.focus.brush() {
+pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterView]) {
+    let brushed: Vec<&ClusterView> = match state.focus.brush() {
         Brush::Nothing => {
             first_words(ui, rect, sorted);
             return;
         }
-        Brush::Clusters(brushed) => sorted.iter().filter(|c| brushed.contains(&c.cluster)).cloned().collect(),
+        Brush::Clusters(brushed) => sorted.iter().copied().filter(|c| brushed.contains(&c.cluster)).collect(),
         Brush::Rows(_) => {
             box_words(ui, rect, state, sorted);
             return;
@@ -58,8 +58,8 @@ fn line(ui: &mut Ui) {
 }
 
 /// Where pruning hurt most, and what to do next.
-fn first_words(ui: &mut Ui, rect: Rect, sorted: &[ClusterView]) {
-    let scored: Vec<_> = sorted.iter().filter_map(|c| c.cds.map(|cds| (c, cds))).collect();
+fn first_words(ui: &mut Ui, rect: Rect, sorted: &[&ClusterView]) {
+    let scored: Vec<_> = sorted.iter().filter_map(|c| c.cds.map(|cds| (*c, cds))).collect();
     let inside = rect.shrink2(Vec2::new(10.0, 0.0));
     column(ui, inside, |ui| {
         ui.add_space(14.0);
@@ -95,7 +95,7 @@ pub fn pairs(ui: &mut Ui, entries: &[(&str, Words)]) {
     }
 }
 
-fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
+fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[&ClusterView]) {
     let look = look(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 22.0), egui::Sense::hover());
     let mut left = rect.left();
@@ -110,7 +110,7 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
     };
     Words::of(look).strong(title).at(ui, pos2(left, rect.center().y), Align2::LEFT_CENTER, rect.right() - left);
     ui.add_space(2.0);
-    let sum = |part: fn(&ClusterView) -> u64| brushed.iter().map(part).sum::<u64>();
+    let sum = |part: fn(&ClusterView) -> u64| brushed.iter().map(|c| part(c)).sum::<u64>();
     let scored = sum(|c| c.scored);
     let mean = |part: fn(&ClusterView) -> Option<f64>| {
         (scored > 0).then(|| {
@@ -141,7 +141,7 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
         }
     }
     if let Some(damage) = mean(|c| c.cds) {
-        entries.push(("damage", number(format::nats(damage))));
+        entries.push(("damage", number(format::nats(damage)).small(" nats")));
     }
     if let [one] = brushed
         && let (Some(low), Some(high)) = (one.cds_low, one.cds_high)
@@ -156,8 +156,8 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
 }
 
 /// Damage per sample of the brushed clusters, with the whole pool as a line.
-fn histogram(ui: &mut Ui, state: &AppState, brushed: &[ClusterView], all: &[ClusterView]) {
-    let add = |clusters: &[ClusterView]| {
+fn histogram(ui: &mut Ui, state: &AppState, brushed: &[&ClusterView], all: &[&ClusterView]) {
+    let add = |clusters: &[&ClusterView]| {
         let mut bins = [0.0_f64; 24];
         for cluster in clusters {
             for (bin, count) in bins.iter_mut().zip(&cluster.histogram) {
@@ -206,7 +206,7 @@ fn axis(ui: &Ui, look: &'static Look, plot: Rect, scale: f64) {
     text(format!("{}+ nats", format::decimal(scale, 2))).paint(ui, pos2(plot.right(), y), Align2::RIGHT_CENTER, 90.0);
 }
 
-fn concepts(ui: &mut Ui, brushed: &[ClusterView]) {
+fn concepts(ui: &mut Ui, brushed: &[&ClusterView]) {
     let each = if brushed.len() == 1 { 12 } else { (16 / brushed.len().max(1)).max(2) };
     let words: Vec<&String> = brushed.iter().flat_map(|cluster| cluster.concepts.iter().take(each)).collect();
     if words.is_empty() {
@@ -222,7 +222,7 @@ fn concepts(ui: &mut Ui, brushed: &[ClusterView]) {
 }
 
 /// A box: how many, how damaged, and from which clusters.
-fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterView]) {
+fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterView]) {
     let look = look(ui);
     let Some(stats) = state.box_stats() else { return };
     column(ui, rect.shrink2(Vec2::new(10.0, 0.0)), |ui| {
@@ -236,7 +236,8 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[ClusterVie
             entries.push(("taken", Words::of(look).num_a(format::count(taken))));
         }
         if let Some(damage) = stats.damage {
-            entries.push(("damage", number(format::nats(damage))));
+            entries.push(("damage", number(format::nats(damage)).small(" nats")));
+            entries.push(("scored", number(format::count(stats.scored))));
         }
         pairs(ui, &entries);
         ui.add_space(8.0);

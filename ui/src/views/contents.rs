@@ -1,13 +1,14 @@
-//! The contents of the project as a tree, on wide screens: pool, clusters, frozen selections, models.
+//! The contents of the project as a tree: pool, clusters, selections, models. Open by itself on wide screens.
 
-use egui::{Align2, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
+use egui::{Align2, Popup, Rect, Response, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
+use paser_protocol::{ClusterView, PoolView, ProjectView, SelectionView};
 
 use crate::{
     dialogs::{Dialog, ExportForm},
     format,
-    state::{AppState, Brush},
+    state::{AppState, Brush, ColourBy},
     theme::{self, icons},
-    widgets::{Words, column, look, pane::pane},
+    widgets::{Words, button::icon_button_sized, column, field::menu_entry, look, pane::pane, row},
 };
 
 const ROW: f32 = 24.0;
@@ -17,51 +18,152 @@ enum Mark {
     Swatch(egui::Color32),
 }
 
+/// One line of the tree.
+struct Leaf<'a> {
+    mark: Mark,
+    text: &'a str,
+    right: String,
+    /// It is what the other views show.
+    on: bool,
+    /// The pointer is on it in another view.
+    pointed: bool,
+    /// Room at its right end that is not its own.
+    margin: f32,
+}
+
+impl<'a> Leaf<'a> {
+    fn new(mark: Mark, text: &'a str, right: String) -> Self {
+        Self { mark, text, right, on: false, pointed: false, margin: 0.0 }
+    }
+}
+
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
     let (body, _) = pane(ui, rect, icons::LIST_BULLETS, "Contents", look.panel);
-    let Some(project) = state.project.as_deref().cloned() else { return };
+    state.note("pane:contents", rect);
+    let Some(project) = state.project.clone() else { return };
     column(ui, body, |ui| {
         egui::ScrollArea::vertical().id_salt("contents").auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing = Vec2::ZERO;
             ui.add_space(4.0);
-            head(ui, "Pool", project.pool.samples);
-            let file = project.pool.path.rsplit(['/', '\\']).next().unwrap_or(&project.pool.path).to_owned();
-            leaf(ui, Mark::Icon(icons::FILE_TEXT), &file, &format::count(project.pool.rows), false);
-            if project.pool.bad > 0
-                && leaf(ui, Mark::Icon(icons::WARNING), "rows not read", &format::count(project.pool.bad), false)
-            {
-                state.dialog = Some(Dialog::BadRows);
-            }
-            head(ui, "Clusters", project.clusters.len() as u64);
-            let mut clusters = project.clusters.clone();
-            clusters.sort_by(|a, b| {
-                b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster))
-            });
-            for cluster in clusters {
-                let on = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
-                let swatch = Mark::Swatch(look.cluster(cluster.colour));
-                if leaf(ui, swatch, &cluster.name, &format::count(cluster.samples), on) {
-                    let add = ui.input(|input| input.modifiers.shift);
-                    state.focus.click_cluster(cluster.cluster, add);
-                }
-            }
-            head(ui, "Selections", project.selections.len() as u64 + u64::from(state.build.selection.is_some()));
-            if let Some(selection) = &state.build.selection {
-                let name = format!("{}, being built", selection.plan.strategy.name());
-                leaf(ui, Mark::Swatch(look.a), &name, &format::count(selection.selected), true);
-            }
-            for selection in &project.selections {
-                let name = selection.name.clone().unwrap_or_default();
-                if leaf(ui, Mark::Icon(icons::LOCK_SIMPLE), &name, &format::count(selection.selected), false) {
-                    state.dialog = Some(Dialog::Export(ExportForm { selection: Some(name), ..ExportForm::default() }));
-                }
-            }
-            head(ui, "Models", 2);
-            leaf(ui, Mark::Icon(icons::CUBE), &format!("dense: {}", project.dense), "", false);
-            leaf(ui, Mark::Icon(icons::SCISSORS), &format!("pruned: {}", project.pruning), "", false);
+            pool(ui, state, &project.pool);
+            clusters(ui, state, &project.clusters);
+            selections(ui, state, &project.selections);
+            models(ui, &project);
         });
     });
+}
+
+fn pool(ui: &mut Ui, state: &mut AppState, pool: &PoolView) {
+    head(ui, "Pool", pool.samples);
+    let file = pool.path.rsplit(['/', '\\']).next().unwrap_or(&pool.path);
+    let mut all = Leaf::new(Mark::Icon(icons::FILE_TEXT), file, format::count(pool.rows));
+    all.on = *state.focus.brush() == Brush::Nothing && state.panels.table;
+    let response = leaf(ui, all);
+    state.note("contents:pool", response.rect);
+    if response.on_hover_text(format!("{}: show every sample", pool.path)).clicked() {
+        state.focus.set_brush(Brush::Nothing);
+        state.panels.table = true;
+    }
+    if pool.bad > 0 {
+        let bad = Leaf::new(Mark::Icon(icons::WARNING), "rows not read", format::count(pool.bad));
+        if leaf(ui, bad).clicked() {
+            state.dialog = Some(Dialog::BadRows);
+        }
+    }
+}
+
+fn clusters(ui: &mut Ui, state: &mut AppState, clusters: &[ClusterView]) {
+    let look = look(ui);
+    head(ui, "Clusters", clusters.len() as u64);
+    let mut sorted: Vec<&ClusterView> = clusters.iter().collect();
+    sorted.sort_by(|a, b| b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster)));
+    let pointed = state.pointed_cluster();
+    for cluster in sorted {
+        let mark = Mark::Swatch(look.cluster(cluster.colour));
+        let mut line = Leaf::new(mark, &cluster.name, format::count(cluster.samples));
+        line.on = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
+        line.pointed = pointed == Some(cluster.cluster);
+        let response = leaf(ui, line);
+        state.note(format!("contents:{}", cluster.cluster), response.rect);
+        if response.hovered() {
+            state.focus.next_hovered_cluster = Some(cluster.cluster);
+        }
+        if response.clicked() {
+            let add = ui.input(|input| input.modifiers.shift || input.modifiers.command);
+            state.focus.click_cluster(cluster.cluster, add);
+        }
+    }
+}
+
+fn selections(ui: &mut Ui, state: &mut AppState, frozen: &[SelectionView]) {
+    let look = look(ui);
+    head(ui, "Selections", frozen.len() as u64 + u64::from(state.build.selection.is_some()));
+    if let Some(selection) = &state.build.selection {
+        let name = format!("{}, being built", selection.plan.strategy.name());
+        let mut line = Leaf::new(Mark::Swatch(look.a), &name, format::count(selection.selected));
+        line.on = state.colour == ColourBy::Taken;
+        let response = leaf(ui, line);
+        state.note("contents:built", response.rect);
+        if response.on_hover_text("Show on the map what is taken").clicked() {
+            state.colour = if state.colour == ColourBy::Taken { ColourBy::Cluster } else { ColourBy::Taken };
+        }
+    }
+    for selection in frozen {
+        let Some(name) = &selection.name else { continue };
+        let mut line = Leaf::new(Mark::Icon(icons::LOCK_SIMPLE), name, format::count(selection.selected));
+        line.margin = 20.0;
+        let response = leaf(ui, line);
+        state.note(format!("frozen:{name}"), response.rect);
+        if response.clicked() {
+            export(state, name);
+        }
+        let more = Rect::from_center_size(response.rect.right_center() - Vec2::new(14.0, 0.0), Vec2::splat(20.0));
+        let more = row(ui, more, 0.0, |ui| {
+            icon_button_sized(ui, icons::DOTS_THREE, &format!("What to do with {name}"), false, None, Vec2::splat(20.0))
+        });
+        state.note(format!("more:{name}"), more.rect);
+        Popup::menu(&more).accessible_name("Frozen selection").show(|ui| menu(ui, state, name));
+        Popup::context_menu(&response).accessible_name("Frozen selection").show(|ui| menu(ui, state, name));
+    }
+}
+
+fn menu(ui: &mut Ui, state: &mut AppState, name: &str) {
+    ui.set_width(160.0);
+    if menu_entry(ui, "Export...", "", false, Some(icons::DOWNLOAD_SIMPLE), true).clicked() {
+        export(state, name);
+        ui.close();
+    }
+    let discard = menu_entry(ui, "Discard...", "", false, Some(icons::TRASH), true);
+    state.note("discard", discard.rect);
+    if discard.clicked() {
+        state.dialog = Some(Dialog::Discard { name: name.to_owned() });
+        ui.close();
+    }
+}
+
+fn export(state: &mut AppState, name: &str) {
+    state.dialog = Some(Dialog::Export(ExportForm { selection: Some(name.to_owned()), ..ExportForm::default() }));
+}
+
+/// What the project was made from: to read, with nothing behind it.
+fn models(ui: &mut Ui, project: &ProjectView) {
+    let named: Vec<_> = [
+        (icons::CUBE, "dense", &project.dense, &project.dense),
+        (icons::SCISSORS, "pruned", &project.pruning, &project.pruned),
+    ]
+    .into_iter()
+    .filter(|(.., path)| !path.is_empty())
+    .collect();
+    head(ui, "Models", named.len() as u64);
+    for (icon, part, words, path) in named {
+        let words = if words.is_empty() { path } else { words };
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::hover());
+        let text = format!("{part}: {words}");
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &text));
+        draw(ui, rect, &Leaf::new(Mark::Icon(icon), &text, String::new()));
+        response.on_hover_text(path);
+    }
 }
 
 fn head(ui: &mut Ui, text: &str, count: u64) {
@@ -83,18 +185,27 @@ fn head(ui: &mut Ui, text: &str, count: u64) {
     );
 }
 
-/// True when it was clicked.
-fn leaf(ui: &mut Ui, mark: Mark, text: &str, right: &str, on: bool) -> bool {
+fn leaf(ui: &mut Ui, leaf: Leaf<'_>) -> Response {
     let look = look(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::TreeItem, true, on, text));
-    if on {
+    response.widget_info(|| WidgetInfo::selected(Role::TreeItem, true, leaf.on, leaf.text));
+    if leaf.on {
         ui.painter().rect_filled(rect, 0.0, look.overlay);
-    } else if response.hovered() {
+    } else if response.hovered() || leaf.pointed {
         ui.painter().rect_filled(rect, 0.0, look.raised);
     }
+    draw(ui, rect, &leaf);
+    if response.has_focus() {
+        let ring = egui::Stroke::new(2.0, look.accent);
+        ui.painter().rect_stroke(rect.shrink(1.0), 0.0, ring, egui::StrokeKind::Inside);
+    }
+    response
+}
+
+fn draw(ui: &Ui, rect: Rect, leaf: &Leaf<'_>) {
+    let look = look(ui);
     let centre = pos2(rect.left() + 30.0, rect.center().y);
-    match mark {
+    match leaf.mark {
         Mark::Icon(icon) => {
             ui.painter().text(centre, Align2::CENTER_CENTER, icon, theme::icon(13.0), look.text_2);
         }
@@ -102,9 +213,9 @@ fn leaf(ui: &mut Ui, mark: Mark, text: &str, right: &str, on: bool) -> bool {
             ui.painter().rect_filled(Rect::from_center_size(centre, Vec2::splat(9.0)), 2.0, colour);
         }
     }
-    let number =
-        Words::of(look).num3(right).paint(ui, pos2(rect.right() - 10.0, rect.center().y), Align2::RIGHT_CENTER, 90.0);
+    let right = pos2(rect.right() - 10.0 - leaf.margin, rect.center().y);
+    let number = Words::of(look).num3(&leaf.right).paint(ui, right, Align2::RIGHT_CENTER, 90.0);
     let room = number.left() - rect.left() - 48.0;
-    Words::of(look).t(text).paint(ui, pos2(rect.left() + 42.0, rect.center().y), Align2::LEFT_CENTER, room);
-    response.clicked()
+    let left = pos2(rect.left() + 42.0, rect.center().y);
+    Words::of(look).t(leaf.text).paint(ui, left, Align2::LEFT_CENTER, room);
 }

@@ -2,7 +2,9 @@
 //! Coarse, fine or fixed is one click away.
 
 use egui::{Rect, Ui, Vec2, pos2};
-use egui_plot::{AxisHints, Line, MarkerShape, Plot, PlotPoint, PlotPoints, Points, VLine};
+use egui_plot::{
+    AxisHints, FilledArea, GridInput, GridMark, Line, MarkerShape, Plot, PlotPoint, PlotPoints, Points, VLine,
+};
 use paser_protocol::{ClusterChoice, CurveView, ManifoldView, Request};
 
 use crate::{
@@ -85,16 +87,24 @@ fn choice(ui: &mut Ui, state: &mut AppState, manifold: &ManifoldView) {
         let mut typed = ui.data_mut(|data| data.get_temp::<String>(id)).unwrap_or_else(|| manifold.k.to_string());
         let field = Field::new("Fixed number of clusters", 56.0).mono().height(24.0).show(ui, &mut typed);
         let number = typed.trim().parse::<u32>().ok().filter(|k| (1..=200).contains(k));
-        let fine = !busy && number.is_some_and(|k| k != manifold.k);
-        let pressed = ui.add_enabled(fine, Button::new("Use it").height(24.0).name("Use fixed number of clusters"));
+        let fine = match number {
+            _ if busy => Err("a job is running"),
+            None => Err("type a number from 1 to 200"),
+            Some(k) if k == manifold.k => Err("this number is in use"),
+            Some(_) => Ok(()),
+        };
+        let button = Button::new("Use it").height(24.0).name("Use fixed number of clusters");
+        let pressed = ui.add_enabled(fine.is_ok(), button);
         state.note("clusters:fixed", pressed.rect);
-        if (pressed.clicked() || field.entered && fine)
+        let pressed = pressed.on_disabled_hover_text(fine.err().unwrap_or_default());
+        if (pressed.clicked() || field.entered && fine.is_ok())
             && let Some(k) = number
         {
             chosen = Some(ClusterChoice::Fixed(k));
         }
         ui.data_mut(|data| data.insert_temp(id, typed));
-        if ui.add_enabled(!busy, Button::new("Automatic").quiet().height(24.0)).clicked() {
+        let automatic = ui.add_enabled(!busy, Button::new("Automatic").quiet().height(24.0));
+        if automatic.on_disabled_hover_text("a job is running").clicked() {
             chosen = Some(ClusterChoice::Automatic);
         }
     });
@@ -120,21 +130,44 @@ fn plot<'a>(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnc
             .allow_boxed_zoom(false)
             .custom_x_axes(vec![axis(AxisHints::new_x(), look)])
             .custom_y_axes(vec![axis(AxisHints::new_y(), look)])
+            .x_grid_spacer(few_lines)
+            .y_grid_spacer(few_lines)
             .set_margin_fraction(Vec2::new(0.03, 0.08))
             .show(ui, draw);
     });
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 18.0), egui::Sense::hover());
-    Words::of(look).small(x_word).paint(
-        ui,
-        pos2(rect.center().x, rect.top() + 6.0),
-        egui::Align2::CENTER_CENTER,
-        width,
-    );
+    let words = Words::of(look).small(x_word).galley(ui, width, 2);
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(width, words.size().y + 4.0), egui::Sense::hover());
+    let left = rect.left() + (width - words.size().x) / 2.0;
+    crate::widgets::say(ui, rect, x_word);
+    ui.painter().galley(pos2(left, rect.top()), words, look.text_3);
     ui.add_space(4.0);
 }
 
+/// At most five lines, at steps of 1, 2 or 5 times a power of ten.
+fn few_lines(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    let rough = (high - low) / 5.0;
+    if !rough.is_finite() || rough <= 0.0 {
+        return Vec::new();
+    }
+    let power = 10.0_f64.powf(rough.log10().floor());
+    let step_size = [1.0, 2.0, 5.0, 10.0].map(|step| step * power).into_iter().find(|step| *step >= rough);
+    let step_size = step_size.unwrap_or(10.0 * power);
+    let (first, last) = ((low / step_size).ceil() as i64, (high / step_size).floor() as i64);
+    (first..=last).map(|line| GridMark { value: line as f64 * step_size, step_size }).collect()
+}
+
+/// Decimals that tell one line from the next.
+fn places(step: f64) -> usize {
+    (-step.log10() - 1e-9).ceil().max(0.0) as usize
+}
+
 fn axis(hints: AxisHints<'static>, look: &Look) -> AxisHints<'static> {
-    hints.tick_label_font(crate::theme::mono_small()).tick_label_color(look.text_3).label_spacing(14.0..=22.0)
+    hints
+        .tick_label_font(crate::theme::mono_small())
+        .tick_label_color(look.text_3)
+        .label_spacing(14.0..=22.0)
+        .formatter(|mark, _| format::decimal(mark.value, places(mark.step_size)))
 }
 
 fn series(ks: &[u32], values: &[f64]) -> Vec<PlotPoint> {
@@ -147,11 +180,27 @@ fn line<'a>(name: &str, points: &'a [PlotPoint], colour: egui::Color32, width: f
 
 fn stability(ui: &mut Ui, curve: &CurveView, manifold: &ManifoldView) {
     let look: &Look = look(ui);
-    section_head(ui, "Stability over K", Some(Words::new(ui).small("mean ARI across half-splits")));
+    let n = match curve.half_splits {
+        0 => String::new(),
+        splits => format!("n = {splits} half-splits"),
+    };
+    section_head(ui, "Stability over K, mean ARI", Some(Words::new(ui).small(n)));
     let mean = series(&curve.clusters, &curve.stability);
     let strength = series(&curve.clusters, &curve.prediction_strength);
     let here: Vec<_> = mean.iter().copied().filter(|point| point.x == f64::from(manifold.k)).collect();
-    plot(ui, "stability", 150.0, "K; bold: stability, thin: prediction strength", |plot| {
+    let ks: Vec<f64> = curve.clusters.iter().map(|k| f64::from(*k)).collect();
+    let (low, high): (Vec<f64>, Vec<f64>) = curve.stability_range.iter().copied().unzip();
+    let band = (low.len() == ks.len() && ks.len() > 1)
+        .then(|| FilledArea::new("smallest to largest", &ks, &low, &high).fill_color(look.text_3.gamma_multiply(0.3)));
+    let words = if band.is_some() {
+        "K; bold: stability, band: smallest to largest, thin: prediction strength"
+    } else {
+        "K; bold: stability, its spread was not kept; thin: prediction strength"
+    };
+    plot(ui, "stability", 150.0, words, |plot| {
+        if let Some(band) = band {
+            plot.add(band);
+        }
         plot.vline(VLine::new("K in use", f64::from(manifold.k)).color(look.axis).width(1.0));
         plot.line(line("prediction strength", &strength, look.text_3, 1.0));
         plot.line(line("stability", &mean, look.accent, 2.0));
@@ -215,5 +264,22 @@ fn merges(ui: &mut Ui, manifold: &ManifoldView) {
     for merge in &manifold.merges {
         Words::new(ui).t2(merge).wrapped(ui);
         ui.add_space(2.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_few_and_no_two_read_alike() {
+        for bounds in [(0.55, 0.87), (0.3, 1.02), (3.0, 24.6), (0.0, 0.013)] {
+            let lines = few_lines(GridInput { bounds, base_step_size: 1.0 });
+            let words: std::collections::BTreeSet<String> =
+                lines.iter().map(|line| format::decimal(line.value, places(line.step_size))).collect();
+            assert!((2..=6).contains(&lines.len()), "{bounds:?}: {words:?}");
+            assert_eq!(words.len(), lines.len(), "{bounds:?}: {words:?}");
+        }
+        assert!(few_lines(GridInput { bounds: (1.0, 1.0), base_step_size: 1.0 }).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Damage per cluster, worst first, with 95 % intervals; the numbers of the brushed cluster below. A second tab holds
+//! Damage per cluster, worst first, with n and 95 % intervals; the numbers of the brushed cluster below. A second tab holds
 //! the curves behind the number of clusters.
 
 use egui::{Rect, Ui, pos2};
@@ -41,8 +41,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         for (place, cell) in cells {
             state.note(if place == 0 { "tab:damage" } else { "tab:curves" }, cell);
         }
-        if state.panels.left == LeftTab::Damage && ui.available_width() > 120.0 {
-            Words::new(ui).small("mean JSD, 95 % interval").show(ui);
+        if state.panels.left == LeftTab::Damage && !state.clusters().is_empty() && ui.available_width() > 120.0 {
+            let rest = state.panels.after_first_token && rest_is_known(state);
+            // After the first token the engine works out no interval.
+            let words = if rest { "mean JSD, no interval" } else { "mean JSD, 95 % interval" };
+            Words::new(ui).small(words).show(ui);
         }
     });
     match state.panels.left {
@@ -51,19 +54,23 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     }
 }
 
+fn rest_is_known(state: &AppState) -> bool {
+    state.clusters().iter().any(|cluster| cluster.cds_rest.is_some())
+}
+
 fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
-    if state.clusters().is_empty() {
+    let Some(project) = state.project.clone().filter(|project| !project.clusters.is_empty()) else {
         let inside = Rect::from_min_max(body.min + egui::vec2(10.0, 14.0), body.max);
         crate::widgets::column(ui, inside, |ui| {
             ui.set_width(inside.width() - 10.0);
             Words::new(ui).t3("Damage per cluster appears here once the pool has clusters and scores.").wrapped(ui);
         });
         return;
-    }
+    };
     let look = look(ui);
     let scale = state.damage_scale();
-    let columns = Columns { scale, bar_width: if body.width() > 310.0 { 96.0 } else { 84.0 }, number_width: 50.0 };
-    let rest_known = state.clusters().iter().any(|cluster| cluster.cds_rest.is_some());
+    let columns = Columns { scale, bar_width: if body.width() > 310.0 { 96.0 } else { 66.0 }, number_width: 50.0 };
+    let rest_known = rest_is_known(state);
     let rest = state.panels.after_first_token && rest_known;
     let mut top = body.top();
     if rest_known {
@@ -86,49 +93,64 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
         top += 28.0;
     }
     let head = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), top + 22.0));
-    bars_head(ui, head, columns, "cluster, worst first");
+    bars_head(ui, head, columns, "cluster, worst first", "nats");
     top = head.bottom();
 
-    let mut clusters = state.clusters().to_vec();
+    let mut clusters: Vec<&paser_protocol::ClusterView> = project.clusters.iter().collect();
     let value = |c: &paser_protocol::ClusterView| if rest { c.cds_rest } else { c.cds };
     clusters.sort_by(|a, b| {
         let (a_value, b_value) = (value(a).unwrap_or(-1.0), value(b).unwrap_or(-1.0));
         b_value.total_cmp(&a_value).then(a.cluster.cmp(&b.cluster))
     });
     let detail = cluster::wanted_height(state);
-    // The bars come first; what is below scrolls, and gives up room down to a third.
     let needed = ROW * clusters.len() as f32;
     let room = body.bottom() - top;
-    let height = needed.min((room - detail).max(room * 0.62)).max(3.0 * ROW).min(room);
+    // The bars come first. Words give way to them; numbers scroll, and give up room down to a third.
+    let words_only = *state.focus.brush() == Brush::Nothing;
+    let least = if words_only { room } else { room * 0.62 };
+    let height = needed.min((room - detail).max(least)).max(3.0 * ROW).min(room);
     let list = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), top + height));
     let scoring = state.project.as_ref().and_then(|p| p.job.as_ref()).is_some_and(|job| job.stage == Stage::Score);
+    let pointed = state.pointed_cluster();
     crate::widgets::column(ui, list, |ui| {
         egui::ScrollArea::vertical().id_salt("damage").auto_shrink(false).show(ui, |ui| {
-            for cluster in &clusters {
+            for cluster in clusters.iter().copied() {
                 let (_, place) = ui.allocate_space(egui::vec2(list.width(), ROW));
-                one(ui, place, state, cluster, value(cluster), rest, columns, scoring);
+                let shown = Shown { value: value(cluster), rest, scoring, pointed: pointed == Some(cluster.cluster) };
+                one(ui, place, state, cluster, shown, columns);
             }
         });
     });
+    if room - height < 2.0 * ROW {
+        return;
+    }
     let below = Rect::from_min_max(pos2(body.left(), list.bottom()), body.max);
     ui.painter().hline(below.x_range(), below.top() - 0.5, egui::Stroke::new(1.0, look.line));
     cluster::show(ui, below, state, &clusters);
 }
 
-#[expect(clippy::too_many_arguments, reason = "one row of one list")]
+/// What a row shows of its cluster.
+struct Shown {
+    value: Option<f64>,
+    /// After the first token.
+    rest: bool,
+    /// More scores are coming in.
+    scoring: bool,
+    /// The pointer is on it, here or in another view.
+    pointed: bool,
+}
+
 fn one(
     ui: &mut Ui,
     place: Rect,
     state: &mut AppState,
     cluster: &paser_protocol::ClusterView,
-    value: Option<f64>,
-    rest: bool,
+    shown: Shown,
     columns: Columns,
-    scoring: bool,
 ) {
     let look = look(ui);
+    let Shown { value, rest, scoring, pointed } = shown;
     let selected = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
-    let hovered_row = state.focus.hovered.and_then(|row| state.cluster_of(row));
     let waiting = if scoring {
         format!("{} of {}", format::count(cluster.scored), format::count(cluster.samples))
     } else {
@@ -138,13 +160,14 @@ fn one(
     let row = Bar {
         name: &cluster.name,
         swatch: look.cluster(cluster.colour),
+        n: cluster.scored,
         value,
         low,
         high,
         fill: look.damage((value.unwrap_or(0.0) / columns.scale) as f32),
         waiting: &waiting,
         selected,
-        hovered: state.focus.hovered_cluster == Some(cluster.cluster) || hovered_row == Some(cluster.cluster),
+        hovered: pointed,
     };
     let id = ui.scope_id().with(("bar", cluster.cluster));
     let response = bar(ui, id, place, columns, &row);

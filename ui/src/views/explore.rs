@@ -10,8 +10,8 @@ const DAMAGE: f32 = 308.0;
 const TABLE: f32 = 30.0 + 22.0 + 7.0 * 24.0;
 const CONTENTS: f32 = 232.0;
 /// From here on the contents tree is open and the inspector wider.
-const WIDE: f32 = 1600.0;
-/// Below, the damage panel and the inspector share one place.
+pub const WIDE: f32 = 1600.0;
+/// Below, the damage panel gives its place to the contents and the inspector.
 const NARROW: f32 = 1024.0;
 
 pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView) {
@@ -21,16 +21,17 @@ pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView) {
     let (above_status, status) = split_bottom(below, 22.0);
     let ledger_height = if state.panels.ledger { ledger::height(state, below.height()) } else { 0.0 };
     let (main, budget_rect) = split_bottom(above_status, 92.0 + ledger_height);
-    let wide = whole.width() >= WIDE;
+    let wide = state.wide;
 
     let mut centre = main;
-    if wide {
+    let contents = state.contents_open();
+    if contents {
         let pane = take_left(&mut centre, CONTENTS);
         contents::show(ui, pane, state);
     }
     let narrow = whole.width() < NARROW;
-    if state.panels.damage && !(narrow && state.panels.inspector) {
-        let pane = take_left(&mut centre, if wide { DAMAGE + 12.0 } else { DAMAGE });
+    if state.panels.damage && !(narrow && (contents || state.panels.inspector)) {
+        let pane = take_left(&mut centre, if wide { DAMAGE + 40.0 } else { DAMAGE });
         damage::show(ui, pane, state);
     }
     if state.panels.inspector {

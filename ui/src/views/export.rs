@@ -1,4 +1,4 @@
-//! The small forms over the screen: freeze, export, open by path, rows that were not read, and the recipe.
+//! The small forms over the screen: freeze, discard, export, open by path, rows that were not read, and the recipe.
 
 use egui::{Align2, Context, Id, Rect, Sense, Ui, Vec2, pos2};
 use paser_protocol::{ExportFormat, Request};
@@ -104,6 +104,29 @@ pub fn freeze(ctx: &Context, state: &mut AppState, mut name: String) -> Option<D
     (!cancel && !veil).then_some(Dialog::Freeze { name })
 }
 
+/// Nothing brings a discarded selection back: it is asked once more.
+pub fn discard(ctx: &Context, state: &mut AppState, name: String) -> Option<Dialog> {
+    let samples = state.project.as_ref().and_then(|project| {
+        let frozen = project.selections.iter().find(|selection| selection.name.as_deref() == Some(&name));
+        frozen.map(|selection| selection.selected)
+    });
+    let ((go, cancel), veil) = modal(ctx, "Discard selection", 480.0, None, |ui| {
+        title(ui, &format!("Discard {name}?"));
+        paragraph(
+            ui,
+            "Its samples, reasons and ledger are removed from the project, and nothing brings them back. Files that were exported stay.",
+        );
+        let known = samples.map_or_else(String::new, |count| format!("{} samples, frozen", format::count(count)));
+        let fine = if samples.is_some() { Ok(()) } else { Err("it is not there any more") };
+        foot(ui, state, &known, "Discard", fine)
+    });
+    if go {
+        state.ask(Request::Discard { name: name.clone() }, For::Discard(name.clone()));
+        return Some(Dialog::Discard { name });
+    }
+    (!cancel && !veil).then_some(Dialog::Discard { name })
+}
+
 pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Option<Dialog> {
     let ((go, cancel), veil) = modal(ctx, "Export", 560.0, None, |ui| {
         title(ui, "Export");
@@ -155,7 +178,7 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
             if form.path.trim().is_empty() && state.has_dialogs {
                 "Say where the file goes: type a path, or browse."
             } else if form.path.trim().is_empty() {
-                "The browser saves the file. With a path, the engine writes it, and beside it manifest.json and indices.txt."
+                "The browser saves a zip: the data file, manifest.json and indices.txt. With a path, the engine writes them there."
             } else {
                 "Beside it, manifest.json and indices.txt say what was taken, from which pool and by which recipe."
             },

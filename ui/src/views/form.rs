@@ -22,7 +22,6 @@ pub struct Form {
     pub prune_here: bool,
     pub wanda: bool,
     pub pattern: usize,
-    pub creating: bool,
     remarks: BTreeMap<Field, Vec<Remark>>,
     pub estimate: Option<Result<EstimateView, Report>>,
     typed: BTreeMap<Field, f64>,
@@ -85,6 +84,13 @@ impl Form {
         self.typed.insert(field, now);
     }
 
+    /// The same text, but perhaps another file by now.
+    pub fn look_again(&mut self, field: Field) {
+        self.asked.remove(&field);
+        self.typed.insert(field, f64::NEG_INFINITY);
+        self.estimated = None;
+    }
+
     pub fn remarks(&self, field: Field) -> &[Remark] {
         self.remarks.get(&field).map_or(&[], Vec::as_slice)
     }
@@ -121,8 +127,19 @@ impl Form {
         need(self.pool.trim().is_empty(), "name the pool file")?;
         need(self.folder.trim().is_empty(), "name the project folder")?;
         let wrong = Self::FIELDS.into_iter().any(|field| self.counts(field) && self.has_error(field));
-        need(wrong, "one of the fields has an error")?;
-        need(self.creating, "it is being made")
+        need(wrong, "one of the fields has an error")
+    }
+
+    /// Where a dropped folder goes: the first empty field that wants one.
+    pub fn folder_for(&self) -> Field {
+        let empty = |field: Field, text: &str| self.counts(field) && text.trim().is_empty();
+        if empty(Field::Dense, &self.dense) {
+            Field::Dense
+        } else if empty(Field::Pruned, &self.pruned) {
+            Field::Pruned
+        } else {
+            Field::Folder
+        }
     }
 
     pub fn draft(&self) -> ProjectDraft {
@@ -202,6 +219,8 @@ mod tests {
         assert_eq!(form.to_probe(1.6), vec![(Field::Dense, "a".to_owned())]);
         form.changed(Field::Dense, 2.0);
         assert!(form.to_probe(3.0).is_empty(), "the same text is not looked at twice");
+        form.look_again(Field::Dense);
+        assert_eq!(form.to_probe(3.0), vec![(Field::Dense, "a".to_owned())], "unless a person says so");
     }
 
     #[test]

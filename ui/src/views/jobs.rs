@@ -55,7 +55,7 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         Some(project) => (
             project.job.clone(),
             project.stages.iter().find_map(|stage| match &stage.state {
-                StageState::Failed { report } => Some((stage.stage, report.what.clone())),
+                StageState::Failed { report } => Some((stage.stage, report.to_string())),
                 _ => None,
             }),
         ),
@@ -102,16 +102,9 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         }
         if let Some((text, well)) = &state.last_run {
             let (icon, colour) = if *well { (icons::CHECK, look.ok) } else { (icons::X_CIRCLE, look.error) };
-            Words::new(ui)
-                .icon(icon, 13.0, colour)
-                .part(format!(" {text}"), crate::theme::small(), colour)
-                .show_in(ui, 420.0, 1);
-        } else if let Some((stage, what)) = failed {
-            let text = format!(" {}: {what}", stage.name());
-            Words::new(ui)
-                .icon(icons::X_CIRCLE, 13.0, look.error)
-                .part(text, crate::theme::small(), look.error)
-                .show_in(ui, 420.0, 1);
+            outcome(ui, icon, colour, text);
+        } else if let Some((stage, report)) = failed {
+            outcome(ui, icons::X_CIRCLE, look.error, &format!("{}: {report}", stage.name()));
         } else if let Some(seconds) = scoring_seconds(state) {
             let text = format!(" scored in {}", format::duration(seconds));
             Words::new(ui).icon(icons::CHECK, 13.0, look.ok).part(text, crate::theme::small(), look.ok).show(ui);
@@ -125,6 +118,13 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             Words::new(ui).small(&text).show_in(ui, 420.0, 1).on_hover_text(text);
         }
     });
+}
+
+/// How a run ended: its first line, and all of it by hovering.
+fn outcome(ui: &mut Ui, icon: char, colour: egui::Color32, text: &str) {
+    let line = format!(" {}", text.lines().next().unwrap_or_default());
+    let words = Words::new(ui).icon(icon, 13.0, colour).part(line, crate::theme::small(), colour);
+    words.show_in(ui, 420.0, 1).on_hover_text(text);
 }
 
 fn scoring_seconds(state: &AppState) -> Option<f64> {
@@ -153,18 +153,47 @@ fn missing(ui: &mut Ui, state: &mut AppState) {
         StageState::Stale { why } => Some(format!(" ({why})")),
         _ => None,
     });
-    let time =
-        open.iter().filter_map(|stage| stage.estimate).fold((0.0, 0.0), |sum, (low, high)| (sum.0 + low, sum.1 + high));
     let text = format!("to run: {}{}", names.join(", "), why.unwrap_or_default());
     Words::new(ui).small(text).show_in(ui, 340.0, 1);
-    let button = if time.1 > 0.0 {
-        format!("Run, {} to {}", format::duration(time.0), format::duration(time.1))
-    } else {
-        "Run".to_owned()
-    };
+    let estimates: Vec<_> = open.iter().map(|stage| (stage.stage.name(), stage.estimate)).collect();
+    let (button, hint) = cost(&estimates);
     let response = ui.add(Button::new(&button).height(18.0).name("Run what is missing"));
     state.note("Run", response.rect);
+    let response = if hint.is_empty() { response } else { response.on_hover_text(hint) };
     if response.clicked() {
         state.run(Command::Run);
+    }
+}
+
+/// The button's words, and what is not known about the time of these stages.
+fn cost(stages: &[(&str, Option<(f64, f64)>)]) -> (String, String) {
+    let known = stages.iter().filter_map(|(_, range)| *range);
+    let (low, high) = known.fold((0.0, 0.0), |sum, (low, high)| (sum.0 + low, sum.1 + high));
+    let unknown: Vec<_> = stages.iter().filter(|(_, range)| range.is_none()).map(|(name, _)| *name).collect();
+    let range = format!("{} to {}", format::duration(low), format::duration(high));
+    let button = match (high > 0.0, unknown.is_empty()) {
+        (true, true) => format!("Run, {range}"),
+        (true, false) => format!("Run, {range} and more"),
+        (false, _) => "Run, time unknown".to_owned(),
+    };
+    let hint = match unknown.as_slice() {
+        [] => String::new(),
+        unknown => format!("How long it takes is not known yet: {}", unknown.join(", ")),
+    };
+    (button, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_not_known_is_said_to_be_so() {
+        let whole = cost(&[("embed", Some((20.0, 40.0))), ("score", Some((60.0, 80.0)))]);
+        assert_eq!(whole, ("Run, 80 s to 2 min".to_owned(), String::new()));
+        let part = cost(&[("embed", Some((20.0, 40.0))), ("score", None)]);
+        assert_eq!(part.0, "Run, 20 s to 40 s and more");
+        assert!(part.1.ends_with("score"));
+        assert_eq!(cost(&[("score", None)]).0, "Run, time unknown");
     }
 }

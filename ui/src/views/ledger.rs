@@ -23,7 +23,7 @@ type Cell = fn(&LedgerRow) -> String;
 /// Head, width, and how a cell reads. The first column, the cluster, takes the rest.
 const COLUMNS: [(&str, f32, Cell); 13] = [
     ("samples", 66.0, |row| format::count(row.samples)),
-    ("damage", 62.0, |row| row.cds.map(format::nats).unwrap_or_default()),
+    ("damage, nats", 80.0, |row| row.cds.map(format::nats).unwrap_or_default()),
     ("raw quota", 76.0, |row| row.quota_raw.map(|raw| format::decimal(raw, 1)).unwrap_or_default()),
     ("cap", 70.0, |row| format::count(row.cap)),
     ("quota", 70.0, |row| format::count(row.quota)),

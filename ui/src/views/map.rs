@@ -12,7 +12,7 @@ use super::{map_card, map_marks, map_paint};
 use crate::{
     command::Command,
     format,
-    map::{Camera, Dots, Points, Scene, gl::Gl, labels, raster::Raster},
+    map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster},
     state::{AppState, Brush, MapOrder, Tool},
     theme::icons,
     widgets::{
@@ -31,6 +31,8 @@ pub struct MapView {
     fit: Camera,
     points: Option<(String, Rc<Points>)>,
     pub(super) paint: map_paint::Cache,
+    /// Colours of the map without tools, and what they were made for: points, theme, scale.
+    still_paint: Option<((u64, bool, u32), Rc<Paint>)>,
     raster: Raster,
     gl: Option<Gl>,
     clock: Option<fn() -> f64>,
@@ -54,6 +56,7 @@ impl MapView {
             fit: Camera::default(),
             points: None,
             paint: map_paint::Cache::default(),
+            still_paint: None,
             raster: Raster::default(),
             gl,
             clock,
@@ -81,11 +84,16 @@ impl MapView {
 
     /// Which painter draws the points: `texture`, `webgl`, or `timing`.
     pub fn painter(&self) -> &'static str {
-        match self.gl.as_ref().map(Gl::is_fast) {
+        match self.gl.as_ref().map(|gl| gl.is_fast(self.count())) {
             Some(Some(true)) => "webgl",
             Some(None) => "timing",
             _ => "texture",
         }
+    }
+
+    /// Points that have arrived.
+    pub fn count(&self) -> usize {
+        self.points.as_ref().map_or(0, |(_, points)| points.places.len())
     }
 
     /// Positions under a column key, once they have arrived.
@@ -105,12 +113,14 @@ impl MapView {
     /// The pane of Explore.
     pub fn pane(&mut self, ui: &mut Ui, rect: Rect, state: &mut AppState) {
         let look = look(ui);
-        let (body, free) = pane(ui, rect, icons::CHART_SCATTER, "Map", look.canvas);
+        // The painters draw the ground with the points.
+        let (body, free) = pane(ui, rect, icons::CHART_SCATTER, "Map", egui::Color32::TRANSPARENT);
         self.head(ui, free, state);
         state.note("map", body);
         let key = state.column_info("map").map(|column| column.key.clone());
         let points = key.as_ref().and_then(|key| self.load(state, key));
         let Some(points) = points else {
+            ui.painter().rect_filled(body, 0.0, look.canvas);
             super::damage::nothing_yet(ui, body, state, key.is_some());
             return;
         };
@@ -157,7 +167,7 @@ impl MapView {
         self.navigate(ui, body, &response, state);
         let hovered = self.pick(ui, body, &response, state, &points, now);
         self.draw(ui, body, state, &points);
-        map_marks::marks(&self.camera, ui, body, state, &points);
+        map_marks::rings(&self.camera, ui, body, state, &points);
         map_marks::names(&self.camera, ui, body, state);
         map_paint::legend(ui, body, state);
         map_card::brush_bar(ui, body, state);
@@ -320,10 +330,11 @@ impl MapView {
     }
 
     pub(super) fn render(&mut self, ui: &Ui, scene: &Scene, now: f64) {
-        let fast = self.gl.as_ref().map(Gl::is_fast);
+        let fast = self.gl.as_ref().map(|gl| gl.is_fast(scene.points.order.len()));
         if let (Some(gl), Some(Some(true))) = (&self.gl, fast)
             && scene.dots.density < 1.0
         {
+            ui.painter_at(scene.rect).rect_filled(scene.rect, 0.0, scene.ground);
             ui.painter_at(scene.rect).add(gl.shape(scene, ui.pixels_per_point(), None));
             return;
         }
@@ -357,6 +368,19 @@ impl MapView {
         }
     }
 
+    /// The colours of the map without tools, made once for what they depend on.
+    pub fn still_paint(&mut self, points: u64, dark: bool, scale: f32, make: impl FnOnce() -> Paint) -> Rc<Paint> {
+        let key = (points, dark, scale.to_bits());
+        match &self.still_paint {
+            Some((made, paint)) if *made == key => paint.clone(),
+            _ => {
+                let paint = Rc::new(make());
+                self.still_paint = Some((key, paint.clone()));
+                paint
+            }
+        }
+    }
+
     /// Without tools: fits, draws, and shows names. For the welcome page.
     pub fn still(
         &mut self,
@@ -372,5 +396,24 @@ impl MapView {
         self.render(ui, &scene, now);
         let look = look(ui);
         labels::show(&ui.painter_at(body), body, &self.camera, names, &[], look.map.label_gap, look.canvas);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_still_map_is_coloured_once_a_theme() {
+        let points = Points::new(&[0.0, 0.0], 1);
+        let mut map = MapView::new(None, None);
+        let mut made = 0;
+        for dark in [true, true, true, false, false] {
+            map.still_paint(points.id, dark, 0.4, || {
+                made += 1;
+                Paint::new(&points, vec![egui::Color32::RED], vec![false], made)
+            });
+        }
+        assert_eq!(made, 2);
     }
 }

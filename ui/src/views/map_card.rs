@@ -123,7 +123,7 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
             }
             let response = ui.add(Button::new(text).quiet().icon(icon).height(22.0).name(command.name()));
             state.note(format!("{command:?}"), response.rect);
-            if response.clicked() {
+            if response.on_hover_text(command.hint()).clicked() {
                 state.run(command);
             }
         }

@@ -1,5 +1,5 @@
-//! What is painted over the points of the map: pins, crosses, rings and names; and the way from point to point by arrow
-//! keys.
+//! What is painted over the picture of the map in every frame: rings and names; and the way from point to point by
+//! arrow keys.
 
 use egui::{Color32, Rect, Stroke, Ui, Vec2};
 
@@ -9,25 +9,11 @@ use crate::{
     widgets::look,
 };
 
-/// Diamonds of pins, crosses of exclusions, rings.
-pub fn marks(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, points: &Points) {
+/// Rings around the hovered and the inspected sample.
+pub fn rings(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, points: &Points) {
     let look = look(ui);
     let painter = ui.painter_at(body);
     let at = |row: u32| points.places.get(row as usize).map(|place| camera.to_screen(body, *place));
-    if let Some(project) = &state.project {
-        let seen = |row: &u32| at(*row).filter(|at| body.expand(6.0).contains(*at));
-        for place in project.curation.excluded.iter().filter_map(seen) {
-            let r = look.map.cross_size;
-            let stroke = Stroke::new(1.5, look.excluded);
-            painter.line_segment([place - Vec2::splat(r), place + Vec2::splat(r)], stroke);
-            painter.line_segment([place + Vec2::new(r, -r), place + Vec2::new(-r, r)], stroke);
-        }
-        for place in project.curation.pinned.iter().filter_map(seen) {
-            let r = look.map.pin_size;
-            let corners = [(0.0, -r), (r, 0.0), (0.0, r), (-r, 0.0)].map(|(x, y)| place + Vec2::new(x, y));
-            painter.add(egui::Shape::convex_polygon(corners.to_vec(), look.pinned, Stroke::new(1.0, look.canvas)));
-        }
-    }
     for (row, width) in [(state.focus.hovered, look.map.ring), (state.focus.inspected, look.map.ring + 1.0)] {
         if let Some(place) = row.and_then(at) {
             painter.circle_stroke(place, 6.5, Stroke::new(width + 2.0, look.canvas));

@@ -1,46 +1,134 @@
 //! What colours the map: by cluster, damage, taken, or any column; the choice, the colours per point, and the legend.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use paser_protocol::{ColumnKind, ReasonCode};
 
 use crate::{
     format,
-    map::{Paint, Points},
+    map::{Paint, Points, Signs},
     state::{AppState, ColourBy},
     theme::Look,
     widgets::{Words, field::dropdown, look, ramp_bar, row},
 };
 
+/// What the colours of the map depend on.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    points: u64,
+    dark: bool,
+    colour: ColourBy,
+    brush: u64,
+    marks: u64,
+    /// Keys of the columns that it is made from.
+    columns: Vec<String>,
+    /// The words that were searched for; a sorted table finds the same rows.
+    found: Option<String>,
+    /// A column or the rows found are still on their way.
+    pending: bool,
+}
+
 /// The colours of the last frame, made again when anything they depend on changed.
 #[derive(Default)]
 pub struct Cache {
-    last: RefCell<Option<(String, Rc<Paint>)>>,
-    next_id: RefCell<u64>,
+    last: RefCell<Option<(Key, Rc<Paint>)>>,
+    next_id: Cell<u64>,
 }
 
 impl Cache {
     pub fn get(&self, state: &mut AppState, points: &Points, look: &'static Look) -> Rc<Paint> {
-        let key = format!(
-            "{} {:?} {} {} {} {} {:?}",
-            points.id,
-            state.colour,
-            look.dark,
-            state.focus.version,
-            state.data.arrivals,
-            state.marks_version,
-            state.table.filter_key(),
-        );
-        if let Some((made, paint)) = &*self.last.borrow()
-            && *made == key
-        {
-            return paint.clone();
+        let (columns, columns_pending) = columns(state);
+        let (found, found_pending) = match state.table.found() {
+            Some((words, key)) => (Some(words.to_owned()), state.data.is_pending(key)),
+            None => (None, false),
+        };
+        let key = Key {
+            points: points.id,
+            dark: look.dark,
+            colour: state.colour.clone(),
+            brush: state.focus.version,
+            marks: state.marks_version,
+            columns,
+            found,
+            pending: columns_pending || found_pending,
+        };
+        if let Some((made, paint)) = &*self.last.borrow() {
+            // What is on its way leaves the colours as they are.
+            let waits = key.pending && made.points == key.points && made.dark == key.dark;
+            if *made == key || waits {
+                return paint.clone();
+            }
         }
-        *self.next_id.borrow_mut() += 1;
-        let paint = Rc::new(make(state, points, look, *self.next_id.borrow()));
+        self.next_id.set(self.next_id.get() + 1);
+        let paint = Rc::new(make(state, points, look, self.next_id.get()));
         *self.last.borrow_mut() = Some((key, paint.clone()));
         paint
+    }
+}
+
+/// The keys of the columns that the colours are made from, and whether one of them is still on its way.
+fn columns(state: &mut AppState) -> (Vec<String>, bool) {
+    let mut names = vec!["cluster".to_owned()];
+    match &state.colour {
+        ColourBy::Damage => names.push("jsd".to_owned()),
+        ColourBy::Column(name) => names.push(name.clone()),
+        ColourBy::Cluster | ColourBy::ClusterDamage | ColourBy::Taken => {}
+    }
+    let mut keys: Vec<String> =
+        names.iter().filter_map(|name| state.column_info(name).map(|column| column.key.clone())).collect();
+    if state.colour == ColourBy::Taken {
+        keys.extend(state.build.selection.as_ref().map(|selection| selection.reason_column.clone()));
+    }
+    // Looking at them asks for them.
+    state.row_clusters();
+    match state.colour.clone() {
+        ColourBy::Damage => drop(state.numbers("jsd")),
+        ColourBy::Taken => drop(state.reasons()),
+        ColourBy::Column(name) => drop(column(state, &name)),
+        ColourBy::Cluster | ColourBy::ClusterDamage => {}
+    }
+    let pending = keys.iter().any(|key| state.data.is_pending(key));
+    (keys, pending)
+}
+
+/// A column that is a colour, once it has arrived.
+enum Values {
+    Numbers(Rc<Vec<f32>>, f32, f32),
+    Labels(Rc<Vec<u32>>),
+}
+
+fn column(state: &mut AppState, name: &str) -> Option<Values> {
+    let info = state.column_info(name)?.clone();
+    match info.kind {
+        ColumnKind::Number { minimum, maximum } => {
+            Some(Values::Numbers(state.data.numbers(&info.key)?, minimum, maximum))
+        }
+        ColumnKind::Category { .. } => Some(Values::Labels(state.data.indices(&info.key)?)),
+        ColumnKind::Codes | ColumnKind::Positions => None,
+    }
+}
+
+/// Diamonds of pins and crosses of exclusions.
+fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
+    let places = |rows: &[u32]| {
+        let place = |row: &u32| points.places.get(*row as usize).copied().filter(|place| place.is_finite());
+        rows.iter().filter_map(place).collect()
+    };
+    let (pinned, excluded) = match &state.project {
+        Some(project) => (places(&project.curation.pinned), places(&project.curation.excluded)),
+        None => (Vec::new(), Vec::new()),
+    };
+    Signs {
+        pinned,
+        excluded,
+        pin: look.pinned,
+        cross: look.excluded,
+        pin_size: look.map.pin_size,
+        cross_size: look.map.cross_size,
     }
 }
 
@@ -50,9 +138,8 @@ fn make(state: &mut AppState, points: &Points, look: &Look, id: u64) -> Paint {
     let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
     let colours = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
     let mut faded: Vec<bool> = (0..count).map(|row| !state.focus.is_brushed(row as u32, cluster_of(row))).collect();
-    if state.table.is_filtered()
-        && let Some(rows) = state.table.rows(&mut state.data)
-    {
+    let found = state.table.found().map(|(_, key)| key.to_owned());
+    if let Some(rows) = found.and_then(|key| state.data.indices(&key)) {
         let mut found = vec![false; count];
         for row in rows.iter() {
             if let Some(found) = found.get_mut(*row as usize) {
@@ -63,7 +150,8 @@ fn make(state: &mut AppState, points: &Points, look: &Look, id: u64) -> Paint {
             *faded |= !found;
         }
     }
-    Paint::new(points, colours, faded, id)
+    let signs = signs(state, points, look);
+    Paint::new(points, colours, faded, id).with_signs(signs)
 }
 
 fn colours(
@@ -96,29 +184,21 @@ fn colours(
         }
         ColourBy::Taken => {
             let reasons = state.reasons()?;
-            let taken = |row: usize| reasons.get(row).is_some_and(|code| ReasonCode::from_byte(*code).is_taken());
+            let taken = |row: usize| {
+                reasons.get(row).and_then(|code| ReasonCode::from_byte(*code)).is_some_and(ReasonCode::is_taken)
+            };
             (0..count).map(|row| if taken(row) { look.a_fill } else { look.neither }).collect()
         }
-        ColourBy::Column(name) => {
-            let info = state.column_info(&name)?.clone();
-            match info.kind {
-                ColumnKind::Number { minimum, maximum } => {
-                    let values = state.data.numbers(&info.key)?;
-                    let width = (maximum - minimum).max(f32::MIN_POSITIVE);
-                    if is_damage(&name) {
-                        ramp(&values, &|value| look.damage(value / scale))
-                    } else {
-                        ramp(&values, &|value| look.sequential((value - minimum) / width))
-                    }
-                }
-                ColumnKind::Category { .. } => {
-                    let values = state.data.indices(&info.key)?;
-                    let colour = |row: usize| values.get(row).map_or(look.neither, |label| look.cluster(*label));
-                    (0..count).map(colour).collect()
-                }
-                ColumnKind::Codes | ColumnKind::Positions => return None,
+        ColourBy::Column(name) => match column(state, &name)? {
+            Values::Numbers(values, ..) if is_damage(&name) => ramp(&values, &|value| look.damage(value / scale)),
+            Values::Numbers(values, minimum, maximum) => {
+                let width = (maximum - minimum).max(f32::MIN_POSITIVE);
+                ramp(&values, &|value| look.sequential((value - minimum) / width))
             }
-        }
+            Values::Labels(labels) => {
+                (0..count).map(|row| labels.get(row).map_or(look.neither, |label| look.cluster(*label))).collect()
+            }
+        },
     })
 }
 
@@ -270,5 +350,69 @@ fn marks(ui: &mut Ui, line: Rect, state: &AppState) {
         }
         let shown = text.at(ui, pos2(left + 14.0, line.center().y), Align2::LEFT_CENTER, 200.0);
         left = shown.right() + 16.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paser_protocol::{ColumnInfo, ProjectView, encode_u32};
+
+    use super::*;
+    use crate::data::Shape;
+
+    fn project() -> ProjectView {
+        let columns = vec![ColumnInfo {
+            key: "cluster-1".to_owned(),
+            name: "cluster".to_owned(),
+            label: "cluster".to_owned(),
+            unit: String::new(),
+            kind: ColumnKind::Category { labels: vec!["a".to_owned()] },
+        }];
+        let empty = serde_json::json!({
+            "name": "", "path": "", "demo": false, "revision": 1, "dense": "", "pruned": "", "pruning": "",
+            "template": "", "device": "", "recipe": "", "pool": paser_protocol::PoolView::default(), "stages": [],
+            "manifold": null, "clusters": [], "damage_scale": 0.4, "columns": columns, "selections": [],
+            "plan": paser_protocol::SelectionPlan::default(), "curation": paser_protocol::CurationView::default(),
+            "job": null, "comparison": null,
+        });
+        serde_json::from_value(empty).expect("a project without anything")
+    }
+
+    /// A search for `words` was answered under `key`; its rows have arrived, or not yet.
+    fn search(state: &mut AppState, words: &str, key: &str, rows: Option<&[u32]>) {
+        state.table.search_answered(words, key);
+        state.data.indices(key);
+        if let Some(rows) = rows {
+            state.data.column_arrived(key, Shape::Indices, encode_u32(rows));
+        }
+    }
+
+    #[test]
+    fn the_map_is_coloured_anew_for_what_it_shows_and_not_for_a_sorted_table() {
+        let (points, look) = (Points::new(&[0.0, 0.0, 1.0, 1.0], 1), Look::of(true));
+        let mut state = AppState { project: Some(Rc::new(project())), ..AppState::default() };
+        let cache = Cache::default();
+        state.row_clusters();
+        state.data.column_arrived("cluster-1", Shape::Indices, encode_u32(&[0, 0]));
+        let first = cache.get(&mut state, &points, look);
+        assert_eq!(first.faded, [false, false]);
+
+        // Rows of the table arrive in another order.
+        state.data.column_arrived("rows-1", Shape::Indices, encode_u32(&[1, 0]));
+        assert!(Rc::ptr_eq(&first, &cache.get(&mut state, &points, look)));
+
+        search(&mut state, "river", "rows-2", None);
+        assert!(Rc::ptr_eq(&first, &cache.get(&mut state, &points, look)), "nothing flickers while rows are fetched");
+        search(&mut state, "river", "rows-2", Some(&[1]));
+        let found = cache.get(&mut state, &points, look);
+        assert_eq!(found.faded, [true, false]);
+
+        search(&mut state, "river", "rows-3", None);
+        assert!(Rc::ptr_eq(&found, &cache.get(&mut state, &points, look)));
+        search(&mut state, "river", "rows-3", Some(&[1]));
+        assert!(Rc::ptr_eq(&found, &cache.get(&mut state, &points, look)), "the same rows in another order");
+
+        state.focus.set_brush(crate::state::Brush::Clusters([7].into()));
+        assert_eq!(cache.get(&mut state, &points, look).faded, [true, true]);
     }
 }

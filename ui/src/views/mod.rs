@@ -34,8 +34,9 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
     let Some(dialog) = state.dialog.take() else { return };
     let kept = match dialog {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
-        Dialog::Shortcuts => shortcuts::sheet(ctx, state),
+        Dialog::Shortcuts => shortcuts::sheet(ctx),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
+        Dialog::Discard { name } => export::discard(ctx, state, name),
         Dialog::Export(form) => export::export(ctx, state, form),
         Dialog::OpenProject { path } => export::open_project(ctx, state, path),
         Dialog::BadRows => export::bad_rows(ctx, state),

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     app::split_bottom,
+    command::Command,
     format,
     state::{AppState, Ask, Field, For, Screen},
     theme::{self, icons},
@@ -126,16 +127,6 @@ fn part(ui: &mut Ui, label: &str, line: bool, contents: impl FnOnce(&mut Ui)) {
     }
 }
 
-fn name(field: Field) -> &'static str {
-    match field {
-        Field::Pool => "Pool",
-        Field::Dense => "Dense model",
-        Field::Pruned => "Pruned model",
-        Field::Encoder => "Encoder",
-        Field::Folder => "Project folder",
-    }
-}
-
 /// A path or hub id, a dialog where there is one, and what the engine says about it.
 fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str, rest: &str) {
     let width = ui.available_width();
@@ -144,14 +135,15 @@ fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str,
         let browse = state.has_dialogs;
         let room = width - if browse { 81.0 } else { 0.0 };
         let before = state.form.text(field).clone();
-        let typed = field::Field::new(name(field), room).mono().icon(icon).hint(hint).show(ui, state.form.text(field));
-        state.note(format!("field:{}", name(field)), typed.response.rect);
+        let name = field.name();
+        let typed = field::Field::new(name, room).mono().icon(icon).hint(hint).show(ui, state.form.text(field));
+        state.note(format!("field:{name}"), typed.response.rect);
         if *state.form.text(field) != before {
             let now = state.now;
             state.form.changed(field, now);
         }
         if browse {
-            let text = format!("Browse for {}", name(field).to_lowercase());
+            let text = format!("Browse for {}", name.to_lowercase());
             if ui.add(Button::new("Browse...").height(26.0).name(&text)).clicked() {
                 state.outbox.push(Ask::Pick(field.source().into(), crate::state::PickFor::Form(field)));
             }
@@ -164,8 +156,20 @@ fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str,
     } else if remarks.is_empty() {
         remark(ui, "", rest);
     }
-    for one in remarks.iter().filter(|_| !state.form.is_waiting(field)) {
+    if state.form.is_waiting(field) {
+        return;
+    }
+    for one in &remarks {
         remark(ui, &one.level, &one.text);
+    }
+    if remarks.iter().any(|one| one.level == "error") {
+        ui.add_space(2.0);
+        let text = format!("Look at the {} again", field.name().to_lowercase());
+        let again = ui.add(Button::new("Look again").height(20.0).name(&text));
+        state.note(format!("again:{}", field.name()), again.rect);
+        if again.on_hover_text("After the file was mended.").clicked() {
+            state.form.look_again(field);
+        }
     }
 }
 
@@ -230,7 +234,7 @@ fn costs(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 ui.set_width(rect.width() - 48.0);
                 ui.spacing_mut().item_spacing = Vec2::ZERO;
                 heading(ui, "Estimate");
-                Words::new(ui).t3("from this machine's measured speed, before anything runs").wrapped(ui);
+                Words::new(ui).t3("from rates of a common machine; this one is measured as it runs").wrapped(ui);
                 ui.add_space(12.0);
                 match state.form.estimate.clone() {
                     None => {
@@ -261,32 +265,41 @@ fn table_line(ui: &mut Ui, name: Words, value: String, last: bool) {
 
 fn shown(ui: &mut Ui, estimate: &EstimateView) {
     let look = look(ui);
-    let (low, high) = estimate.stages.iter().fold((0.0, 0.0), |sum, (_, low, high)| (sum.0 + low, sum.1 + high));
+    let known = || estimate.stages.iter().filter_map(|(_, range)| *range);
+    let (low, high) = known().fold((0.0, 0.0), |sum, (low, high)| (sum.0 + low, sum.1 + high));
+    let all = known().count() == estimate.stages.len();
     let middle = |low: f64, high: f64| (low + high) / 2.0;
-    Words::of(look).part(format::duration(middle(low, high)), theme::big_mono(), look.text).t2("  in all").show(ui);
+    let (time, more) = match (high > 0.0, all) {
+        (true, true) => (format::duration(middle(low, high)), "  in all"),
+        (true, false) => (format::duration(middle(low, high)), "  and what is unknown"),
+        (false, _) => ("unknown".to_owned(), ""),
+    };
+    Words::of(look).part(time, theme::big_mono(), look.text).t2(more).show(ui);
     ui.add_space(6.0);
     let (bar, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 12.0), Sense::hover());
     let total = middle(low, high).max(f64::MIN_POSITIVE);
     let mut left = bar.left();
-    for (_, low, high) in &estimate.stages {
-        let share = middle(*low, *high) / total;
+    for (low, high) in known() {
+        let share = middle(low, high) / total;
         let width = bar.width() * share as f32;
         let cell = Rect::from_min_max(pos2(left, bar.top()), pos2((left + width - 1.0).max(left + 1.0), bar.bottom()));
         ui.painter().rect_filled(cell, 0.0, if share > 0.25 { look.text_2 } else { look.text_3 });
         left += width;
     }
     ui.add_space(8.0);
-    for (name, low, high) in &estimate.stages {
-        table_line(ui, Words::of(look).t(name), format::duration(middle(*low, *high)), false);
+    let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
+    for (name, range) in &estimate.stages {
+        let value = range.map(|(low, high)| format::duration(middle(low, high)));
+        table_line(ui, Words::of(look).t(name), or_unknown(value), false);
     }
-    let range = format!("{} to {}", format::duration(low), format::duration(high));
+    let range = or_unknown(all.then(|| format!("{} to {}", format::duration(low), format::duration(high))));
     table_line(ui, Words::of(look).strong("range"), range, true);
     ui.add_space(14.0);
     memory(ui, estimate);
     ui.add_space(12.0);
-    table_line(ui, Words::of(look).t("disk"), format::bytes(estimate.disk_bytes), false);
-    let network = if estimate.network_bytes == 0 { "none".to_owned() } else { format::bytes(estimate.network_bytes) };
-    table_line(ui, Words::of(look).t("network"), network, false);
+    table_line(ui, Words::of(look).t("disk"), or_unknown(estimate.disk_bytes.map(format::bytes)), false);
+    let network = estimate.network_bytes.map(|bytes| if bytes == 0 { "none".to_owned() } else { format::bytes(bytes) });
+    table_line(ui, Words::of(look).t("network"), or_unknown(network), false);
     ui.add_space(8.0);
     for one in &estimate.remarks {
         remark(ui, &one.level, &one.text);
@@ -296,14 +309,14 @@ fn shown(ui: &mut Ui, estimate: &EstimateView) {
 fn memory(ui: &mut Ui, estimate: &EstimateView) {
     let look = look(ui);
     Words::of(look)
-        .part(format::bytes(estimate.memory_bytes), theme::big_mono(), look.text)
+        .part(estimate.memory_bytes.map_or_else(|| "unknown".to_owned(), format::bytes), theme::big_mono(), look.text)
         .t2("  of ")
         .num2(format::bytes(estimate.memory_free_bytes))
         .t2(" free memory")
         .show(ui);
     ui.add_space(6.0);
     let (bar, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 12.0), Sense::hover());
-    let share = (estimate.memory_bytes as f64 / estimate.memory_free_bytes.max(1) as f64).min(1.0) as f32;
+    let share = (estimate.memory_bytes.unwrap_or(0) as f64 / estimate.memory_free_bytes.max(1) as f64).min(1.0) as f32;
     let colour = if share >= 1.0 { look.error } else { look.text_2 };
     ui.painter().rect_filled(Rect::from_min_size(bar.min, Vec2::new(bar.width() * share, 12.0)), 0.0, colour);
     ui.painter().rect_stroke(bar, 0.0, egui::Stroke::new(1.0, look.edge), egui::StrokeKind::Inside);
@@ -313,7 +326,8 @@ fn buttons(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
     ui.painter().rect_filled(rect, 0.0, look.panel);
     let inside = Rect::from_min_max(pos2(rect.left() + 40.0, rect.top()), pos2(rect.right() - 24.0, rect.bottom()));
-    let enabled = state.form.missing();
+    let making = if state.opening.is_some() { Err("it is being made") } else { Command::NewProject.enabled(state) };
+    let enabled = state.form.missing().and(making);
     let left = row_right(ui, inside, 10.0, |ui| {
         let mut create = None;
         for (text, run, primary) in [("Create and score", true, true), ("Create only", false, false)] {
@@ -328,6 +342,7 @@ fn buttons(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             state.screen = if state.project.is_some() { Screen::Explore } else { Screen::Welcome };
         }
         if let Some(run) = create {
+            state.toasts.clear_failures();
             state.opening = Some(state.form.folder.trim().to_owned());
             let draft = Form::draft(&state.form);
             state.ask(Request::CreateProject { draft, run }, For::Open);
@@ -341,7 +356,13 @@ fn buttons(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             why[..1].make_ascii_uppercase();
             format!("{why}.")
         }
-        (None, Ok(())) => "Scoring goes on when the window closes and resumes after a stop.".to_owned(),
+        // In the desktop program the engine ends with the window; a served one lives on.
+        (None, Ok(())) if state.has_dialogs => {
+            "Closing the program stops a run; Run goes on from the last finished part.".to_owned()
+        }
+        (None, Ok(())) => {
+            "Scoring goes on when this page closes, and from its last finished part after a stop.".to_owned()
+        }
     };
     let words = Words::of(look).icon(icons::INFO, 14.0, look.text_3).t3(format!("  {known}"));
     words.at(ui, inside.left_center(), Align2::LEFT_CENTER, left - inside.left() - 12.0);

@@ -19,6 +19,7 @@ const ROW: f32 = 32.0;
 enum Act {
     Command(Command),
     Cluster(u32),
+    Discard(String),
     Find(String),
 }
 
@@ -72,6 +73,14 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
             found.push((score * 2 + 1, Entry { act: Act::Cluster(cluster.cluster), name, more, why: None }));
         }
     }
+    let frozen = state.project.iter().flat_map(|project| &project.selections);
+    for (name, selection) in frozen.filter_map(|selection| selection.name.as_ref().map(|name| (name, selection))) {
+        let command = format!("Discard {name}...");
+        if let Some(score) = score(typed, &command).filter(|_| !typed.is_empty()) {
+            let more = format!("a frozen selection of {} samples", format::count(selection.selected));
+            found.push((score * 2 + 1, Entry { act: Act::Discard(name.clone()), name: command, more, why: None }));
+        }
+    }
     found.sort_by_key(|(score, _)| *score);
     let mut entries: Vec<Entry> = found.into_iter().map(|(_, entry)| entry).collect();
     if state.project.is_some() && !typed.is_empty() {
@@ -118,6 +127,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: 
                 state.focus.set_brush(Brush::Clusters([cluster].into()));
                 state.panels.table = true;
             }
+            Act::Discard(name) => state.dialog = Some(Dialog::Discard { name }),
             Act::Find(text) => {
                 state.table.search = text;
                 state.panels.table = true;

@@ -38,8 +38,16 @@ pub fn read(state: &mut AppState, ctx: &Context) {
     }
 }
 
+/// Heights of a command and of a group's name.
+const LINE: f32 = 21.0;
+const GROUP: f32 = 22.0;
+
+fn with_keys(group: Group) -> impl Iterator<Item = Command> {
+    Command::ALL.into_iter().filter(move |command| command.group() == group && command.shortcut().is_some())
+}
+
 /// Two columns of all commands that have a key.
-pub fn sheet(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
+pub fn sheet(ctx: &Context) -> Option<Dialog> {
     let (close, veil) = modal(ctx, "Keyboard shortcuts", 640.0, None, |ui| {
         let look = look(ui);
         let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 44.0), Sense::hover());
@@ -52,35 +60,39 @@ pub fn sheet(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
         let close = row_right(ui, rect.shrink2(Vec2::new(10.0, 0.0)), 0.0, |ui| {
             icon_button(ui, icons::X, "Close", false, None).clicked()
         });
-        let (body, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 424.0), Sense::hover());
         let columns: [&[Group]; 2] = [&[Group::Map, Group::View], &[Group::Selection, Group::Edit, Group::Project]];
+        let width = ui.available_width() / 2.0 - 32.0;
+        let words = "Shift with a click adds to the brush; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points.";
+        let words = Words::of(look).small(words).galley(ui, width, 5);
+        let height = |groups: &[Group]| -> f32 {
+            let lines = |group: &Group| with_keys(*group).count() as f32 * LINE + GROUP + 8.0;
+            groups.iter().map(lines).sum()
+        };
+        let height = height(columns[0]).max(height(columns[1]) + 4.0 + words.size().y) + 16.0;
+        let (body, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
         for (side, groups) in columns.into_iter().enumerate() {
             let left = body.left() + 16.0 + side as f32 * (body.width() / 2.0);
-            let width = body.width() / 2.0 - 32.0;
             let mut top = body.top();
             for group in groups {
                 Words::of(look).small(group.name()).at(ui, pos2(left, top + 10.0), Align2::LEFT_CENTER, width);
-                top += 22.0;
-                for command in Command::ALL.into_iter().filter(|c| c.group() == *group && c.shortcut().is_some()) {
-                    let line = Rect::from_min_size(pos2(left, top), Vec2::new(width, 21.0));
+                top += GROUP;
+                for command in with_keys(*group) {
+                    let line = Rect::from_min_size(pos2(left, top), Vec2::new(width, LINE));
                     Words::of(look).t(command.name()).at(ui, line.left_center(), Align2::LEFT_CENTER, width - 90.0);
                     row_right(ui, line, 3.0, |ui| {
                         for key in command.keys().into_iter().rev() {
                             key_cap(ui, key);
                         }
                     });
-                    top += 21.0;
+                    top += LINE;
                 }
                 top += 8.0;
             }
             if side == 1 {
-                let words = "Shift with a click adds to the brush; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points.";
-                let galley = Words::of(look).small(words).galley(ui, width, 5);
-                ui.painter().galley(pos2(left, top + 4.0), galley, look.text_3);
+                ui.painter().galley(pos2(left, top + 4.0), words.clone(), look.text_3);
             }
         }
         close
     });
-    let _ = state;
     if close || veil { None } else { Some(Dialog::Shortcuts) }
 }

@@ -38,12 +38,31 @@ pub struct TableState {
     pub show_inspected: bool,
     /// Width of the ids seen so far.
     pub id_width: f32,
-    answer: Option<(String, u64)>,
-    asked: Option<(RowQuery, u64)>,
+    answer: Option<Answer>,
+    asked: Option<Asked>,
+    /// The rows on screen; those of the last answer until the next ones have arrived.
+    shown: Option<(String, Rc<Vec<u32>>)>,
     number: u64,
     stale: bool,
     /// When the search was last typed in.
     typed_at: f64,
+}
+
+/// What the engine was asked for, without the brush itself: a box may hold every row.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    text: String,
+    brush: u64,
+    sort: String,
+    descending: bool,
+}
+
+/// Which rows there are, as a column key, and how many.
+struct Answer {
+    key: String,
+    count: u64,
+    /// The words that they were searched by.
+    text: String,
 }
 
 impl Default for TableState {
@@ -57,6 +76,7 @@ impl Default for TableState {
             id_width: IDS,
             answer: None,
             asked: None,
+            shown: None,
             number: 0,
             stale: false,
             typed_at: f64::NEG_INFINITY,
@@ -72,8 +92,14 @@ impl TableState {
 
     pub fn answered(&mut self, number: u64, key: String, count: u64) {
         if number == self.number {
-            self.answer = Some((key, count));
+            let text = self.asked.as_ref().map(|asked| asked.text.clone()).unwrap_or_default();
+            self.answer = Some(Answer { key, count, text });
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn search_answered(&mut self, words: &str, key: &str) {
+        self.answer = Some(Answer { key: key.to_owned(), count: 0, text: words.to_owned() });
     }
 
     pub fn failed(&mut self, number: u64) {
@@ -83,28 +109,36 @@ impl TableState {
     }
 
     pub fn key(&self) -> Option<&str> {
-        self.answer.as_ref().map(|(key, _)| key.as_str())
+        self.answer.as_ref().map(|answer| answer.key.as_str())
     }
 
     pub fn count(&self) -> Option<u64> {
-        self.answer.as_ref().map(|(_, count)| *count)
+        self.answer.as_ref().map(|answer| answer.count)
     }
 
     /// Is a search on, and answered?
     pub fn is_filtered(&self) -> bool {
-        self.filter_key().is_some()
+        self.found().is_some()
     }
 
-    /// Changes with the rows that the search finds.
-    pub fn filter_key(&self) -> Option<&str> {
-        let searched =
-            self.asked.as_ref().is_some_and(|(query, number)| !query.text.is_empty() && *number == self.number);
-        self.key().filter(|_| searched)
+    /// The words of an answered search, and the column key of the rows that they find.
+    pub fn found(&self) -> Option<(&str, &str)> {
+        let answer = self.answer.as_ref().filter(|answer| !answer.text.is_empty())?;
+        Some((&answer.text, &answer.key))
     }
 
-    /// The rows in order, once they have arrived.
-    pub fn rows(&self, data: &mut Data) -> Option<Rc<Vec<u32>>> {
-        data.indices(self.key()?)
+    /// The rows in order; while new ones are on their way, the ones before them.
+    pub fn rows(&mut self, data: &mut Data) -> Option<Rc<Vec<u32>>> {
+        let key = self.answer.as_ref()?.key.clone();
+        if let Some(rows) = data.indices(&key) {
+            if let Some((old, _)) = self.shown.replace((key.clone(), rows.clone()))
+                && old != key
+            {
+                data.forget_column(&old);
+            }
+            return Some(rows);
+        }
+        self.shown.as_ref().filter(|_| data.is_pending(&key)).map(|(_, rows)| rows.clone())
     }
 }
 
@@ -115,28 +149,29 @@ fn query(ui: &Ui, state: &mut AppState) {
         ui.ctx().request_repaint_after_secs((TYPING - waited) as f32);
         return;
     }
-    let (mut clusters, mut rows) = (Vec::new(), None);
-    match state.focus.brush() {
-        Brush::Nothing => {}
-        Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
-        Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
-    }
+    let brush = state.focus.version;
     let table = &mut state.table;
-    let query = RowQuery {
-        text: table.search.trim().to_owned(),
-        clusters,
-        rows,
-        sort: table.sort.clone(),
-        descending: table.descending,
-    };
-    let same = table.asked.as_ref().is_some_and(|(asked, _)| *asked == query);
+    let same = table.asked.as_ref().is_some_and(|asked| {
+        asked.text == table.search.trim()
+            && asked.brush == brush
+            && asked.sort == table.sort
+            && asked.descending == table.descending
+    });
     if same && !table.stale {
         return;
     }
     table.stale = false;
     table.number += 1;
     let number = table.number;
-    table.asked = Some((query.clone(), number));
+    let (text, sort, descending) = (table.search.trim().to_owned(), table.sort.clone(), table.descending);
+    table.asked = Some(Asked { text: text.clone(), brush, sort: sort.clone(), descending });
+    let (mut clusters, mut rows) = (Vec::new(), None);
+    match state.focus.brush() {
+        Brush::Nothing => {}
+        Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
+        Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
+    }
+    let query = RowQuery { text, clusters, rows, sort, descending };
     state.ask(Request::Query { query }, For::Query(number));
 }
 
@@ -213,7 +248,8 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
                     (Command::BrushExclude, icons::PROHIBIT),
                     (Command::BrushRelease, icons::ARROW_U_UP_LEFT),
                 ] {
-                    if menu_entry(ui, command.name(), "", false, Some(icon), true).clicked() {
+                    let keys = command.keys().join("+");
+                    if menu_entry(ui, command.name(), &keys, false, Some(icon), true).clicked() {
                         state.run(command);
                         ui.close();
                     }

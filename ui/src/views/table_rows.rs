@@ -88,7 +88,7 @@ pub fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Sh
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, look.line));
     let (text, places) = cells(rect, state.table.id_width, columns);
     let id_cell = Rect::from_min_max(rect.min, pos2(text.left(), rect.bottom()));
-    let mut sortable = |ui: &mut Ui, cell: Rect, name: &str, head: &str, right: bool| {
+    let mut sortable = |ui: &mut Ui, cell: Rect, name: &str, head: &str, more: &str, right: bool| {
         let response = ui.interact(cell, ui.scope_id().with(("head", name)), Sense::click());
         let on = state.table.sort == name;
         response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, true, on, format!("Sort by {head}")));
@@ -105,26 +105,34 @@ pub fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Sh
             words.paint(ui, inside.left_center(), Align2::LEFT_CENTER, inside.width());
         }
         state.note(format!("head:{name}"), cell);
-        if response.clicked() && name != "status" {
-            if on && !state.table.descending {
-                state.table.sort.clear();
-            } else if on {
-                state.table.descending = false;
+        if response.clicked() {
+            // Largest number or first word, then the other way round, then pool order again.
+            let falls = right && name != "id";
+            if !on {
+                (state.table.sort, state.table.descending) = (name.to_owned(), falls);
+            } else if state.table.descending == falls {
+                state.table.descending = !falls;
             } else {
-                (state.table.sort, state.table.descending) = (name.to_owned(), right);
+                (state.table.sort, state.table.descending) = (String::new(), false);
             }
         }
+        let order = match (on, state.table.descending) {
+            (false, _) => "",
+            (true, true) => ", falling",
+            (true, false) => ", rising",
+        };
+        response.on_hover_text(format!("{more}{order}"));
     };
-    sortable(ui, id_cell, "", "id", true);
+    sortable(ui, id_cell, "id", "id", "id of the sample", true);
     for (column, cell) in columns.iter().zip(places) {
-        sortable(ui, cell, &column.name, &column.head, column.right);
+        let more = match &column.info {
+            Some(info) if !info.unit.is_empty() => format!("{}, {}", info.label, info.unit),
+            Some(info) => info.label.clone(),
+            None => "taken or not, and why".to_owned(),
+        };
+        sortable(ui, cell, &column.name, &column.head, &more, column.right);
     }
-    Words::of(look).small("instruction").paint(
-        ui,
-        pos2(text.left() + 8.0, text.center().y),
-        Align2::LEFT_CENTER,
-        120.0,
-    );
+    sortable(ui, text, "instruction", "instruction", "the sample's instruction", false);
 }
 
 pub fn one(ui: &mut Ui, rect: Rect, response: &Response, state: &mut AppState, row: u32, columns: &[Shown]) {

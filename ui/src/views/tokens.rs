@@ -29,6 +29,11 @@ pub fn response(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
             if let Some(Err(report)) = other {
                 ui.add_space(4.0);
                 crate::widgets::pane::remark(ui, "warn", &report.to_string());
+                let again = ui.add(crate::widgets::Button::new("Try again").height(22.0));
+                state.note("tokens again", again.rect);
+                if again.clicked() {
+                    state.data.tokens_again(sample.row);
+                }
             }
         }
     }

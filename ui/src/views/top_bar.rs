@@ -49,6 +49,12 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 state.run(command);
             }
         }
+        let contents =
+            icon_button(ui, icons::LIST_BULLETS, &Command::ToggleContents.hint(), state.contents_open(), None);
+        state.note("ToggleContents", contents.rect);
+        if contents.clicked() {
+            state.run(Command::ToggleContents);
+        }
         ui.add_space(6.0);
         separator(ui);
         ui.add_space(6.0);

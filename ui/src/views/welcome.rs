@@ -1,7 +1,5 @@
 //! Where one begins: the demo, a new or an old project, what was open lately, and the demo's map at the right.
 
-use std::rc::Rc;
-
 use egui::{Align2, Color32, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 use paser_protocol::{DemoCard, Recent};
 
@@ -54,6 +52,7 @@ fn begin(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 buttons(ui, state);
                 ui.add_space(40.0);
                 recents(ui, state);
+                drop_here(ui, state);
             });
         });
     });
@@ -83,6 +82,9 @@ fn buttons(ui: &mut Ui, state: &mut AppState) {
     ui.add_space(8.0);
     let words = match (&state.opening, state.link, &state.hello) {
         (Some(what), ..) => format!("Opening {what}."),
+        (None, Link::Open | Link::Waiting, _) if state.closing => {
+            "Closing the project: a running stage stops at its last finished part.".to_owned()
+        }
         (None, Link::Lost, None) => "The engine is not reachable; trying again.".to_owned(),
         (None, _, None) => "Asking the engine.".to_owned(),
         (None, _, Some(hello)) if hello.demo.is_none() => "The demo is not part of this program's files.".to_owned(),
@@ -94,7 +96,7 @@ fn buttons(ui: &mut Ui, state: &mut AppState) {
 
 fn recents(ui: &mut Ui, state: &mut AppState) {
     let look = look(ui);
-    let recent = state.hello.as_ref().map(|hello| hello.recent.clone()).unwrap_or_default();
+    let recent = state.hello.as_ref().map_or_else(Vec::new, |hello| hello.recent.iter().take(8).cloned().collect());
     Words::of(look).strong("Recent").show(ui);
     ui.add_space(6.0);
     if recent.is_empty() {
@@ -112,11 +114,29 @@ fn recents(ui: &mut Ui, state: &mut AppState) {
     }
     let top = ui.cursor().top();
     ui.painter().hline(ui.max_rect().x_range(), top - 0.5, egui::Stroke::new(1.0, look.line));
-    for (place, one) in recent.iter().enumerate().take(8) {
-        if recent_row(ui, one, state, place) {
+    for (place, one) in recent.iter().enumerate() {
+        if recent_row(ui, one, state, place) && Command::OpenProject.enabled(state).is_ok() {
             state.open_project(one.path.clone());
         }
     }
+}
+
+/// Says that a pool or a folder may be dropped; a browser does not tell where a file lies.
+fn drop_here(ui: &mut Ui, state: &AppState) {
+    if !state.has_dialogs {
+        return;
+    }
+    ui.add_space(18.0);
+    let look = look(ui);
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 44.0), Sense::hover());
+    dashed_rect(ui, rect, look.edge);
+    let words = "Drop a pool (JSON or JSONL) or a project folder anywhere on this window";
+    Words::of(look).icon(icons::DOWNLOAD_SIMPLE, 15.0, look.text_3).t3(format!("  {words}")).at(
+        ui,
+        pos2(rect.left() + 14.0, rect.center().y),
+        Align2::LEFT_CENTER,
+        rect.width() - 28.0,
+    );
 }
 
 fn recent_row(ui: &mut Ui, recent: &Recent, state: &mut AppState, place: usize) -> bool {
@@ -170,10 +190,12 @@ fn demo(ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
     let (points, damage) = (map.load(state, &card.positions), state.data.numbers(&card.damage));
     let (Some(points), Some(damage)) = (points, damage) else { return };
     let scale = if card.damage_scale > 0.0 { card.damage_scale as f32 } else { 1.0 };
-    let count = points.places.len();
-    let colour =
-        |row: usize| damage.get(row).filter(|v| v.is_finite()).map_or(look.neither, |v| look.damage(v / scale));
-    let paint = Paint::new(&points, (0..count).map(colour).collect(), vec![false; count], u64::from(look.dark) + 1);
+    let paint = map.still_paint(points.id, look.dark, scale, || {
+        let count = points.places.len();
+        let colour =
+            |row: usize| damage.get(row).filter(|v| v.is_finite()).map_or(look.neither, |v| look.damage(v / scale));
+        Paint::new(&points, (0..count).map(colour).collect(), vec![false; count], u64::from(look.dark) + 1)
+    });
     let mut names: Vec<Label> = card
         .labels
         .iter()
@@ -193,7 +215,7 @@ fn demo(ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
         |camera| Scene {
             dots: Dots::of(&look.map, &points, &camera, pixels),
             points: points.clone(),
-            paint: Rc::new(paint),
+            paint,
             camera,
             rect: body,
             ground: look.canvas,

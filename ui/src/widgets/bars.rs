@@ -1,4 +1,4 @@
-//! The one bar widget: a row with name, bar, 95 % whiskers and number, that can be hovered, clicked and focused.
+//! The one bar widget: a row with name, n, bar, 95 % whiskers and number, that can be hovered, clicked and focused.
 
 use egui::{Align2, Color32, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 
@@ -9,6 +9,8 @@ use crate::format;
 pub struct Bar<'a> {
     pub name: &'a str,
     pub swatch: Color32,
+    /// How many measurements are behind the value.
+    pub n: u64,
     /// None: nothing measured yet.
     pub value: Option<f64>,
     pub low: Option<f64>,
@@ -31,6 +33,8 @@ pub struct Columns {
 
 pub const ROW: f32 = 24.0;
 const EDGE: f32 = 10.0;
+/// Between n and its bar.
+const GAP: f32 = 8.0;
 
 impl Columns {
     /// Left end of the bars in a row of `rect`.
@@ -44,10 +48,14 @@ impl Columns {
     }
 }
 
-/// The head above the rows: what the names are, and the scale with three ticks.
-pub fn bars_head(ui: &mut Ui, rect: Rect, columns: Columns, words: &str) {
+/// The head above the rows: what the names are, n, the scale with three ticks, and its unit.
+pub fn bars_head(ui: &mut Ui, rect: Rect, columns: Columns, words: &str, unit: &str) {
     let look = look(ui);
-    Words::of(look).small(words).at(ui, pos2(rect.left() + EDGE, rect.center().y), Align2::LEFT_CENTER, 160.0);
+    let line = rect.center().y;
+    Words::of(look).small(words).at(ui, pos2(rect.left() + EDGE, line), Align2::LEFT_CENTER, 120.0);
+    let n = pos2(columns.bar_left(rect) - GAP, line);
+    Words::of(look).small("n").paint(ui, n, Align2::RIGHT_CENTER, 40.0);
+    Words::of(look).small(unit).paint(ui, pos2(rect.right() - EDGE, line), Align2::RIGHT_CENTER, 40.0);
     for (value, align) in [(0.0, Align2::LEFT_CENTER), (0.5, Align2::CENTER_CENTER), (1.0, Align2::RIGHT_CENTER)] {
         let value = value * columns.scale;
         let x = columns.at(rect, value).round();
@@ -56,7 +64,7 @@ pub fn bars_head(ui: &mut Ui, rect: Rect, columns: Columns, words: &str) {
         let text = if value == 0.0 { "0".to_owned() } else { trimmed(value) };
         // The middle one goes where three do not fit side by side.
         let middle = align == Align2::CENTER_CENTER;
-        if middle && trimmed(columns.scale).len() + text.len() + 2 > (columns.bar_width / 7.5) as usize {
+        if middle && trimmed(columns.scale).len() + text.len() + 2 > (columns.bar_width / 9.0) as usize {
             continue;
         }
         Words::of(look).part(text, crate::theme::mono_small(), look.text_3).paint(
@@ -78,7 +86,7 @@ pub fn bar(ui: &mut Ui, id: egui::Id, rect: Rect, columns: Columns, bar: &Bar<'_
     let look = look(ui);
     let response = ui.interact(rect, id, Sense::click());
     let spoken = match bar.value {
-        Some(value) => format!("{}, damage {}", bar.name, format::nats(value)),
+        Some(value) => format!("{}, damage {} nats, n {}", bar.name, format::nats(value), format::count(bar.n)),
         None => format!("{}, {}", bar.name, bar.waiting),
     };
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, bar.selected, &spoken));
@@ -94,7 +102,14 @@ pub fn bar(ui: &mut Ui, id: egui::Id, rect: Rect, columns: Columns, bar: &Bar<'_
     let square = Rect::from_center_size(pos2(rect.left() + EDGE + 4.5, middle), Vec2::splat(9.0));
     ui.painter().rect_filled(square, 2.0, bar.swatch);
     let name_left = rect.left() + EDGE + 15.0;
-    let name_width = columns.bar_left(rect) - name_left - 4.0;
+    let n_left = match bar.value {
+        Some(_) => {
+            let words = Words::of(look).part(format::short(bar.n), crate::theme::mono_small(), look.text_3);
+            words.paint(ui, pos2(columns.bar_left(rect) - GAP, middle), Align2::RIGHT_CENTER, 40.0).left()
+        }
+        None => columns.bar_left(rect),
+    };
+    let name_width = n_left - name_left - 6.0;
     let name = Words::of(look).t(bar.name);
     let cut = name.clone().galley(ui, f32::INFINITY, 1).size().x > name_width;
     name.paint(ui, pos2(name_left, middle), Align2::LEFT_CENTER, name_width);

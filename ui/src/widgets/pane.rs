@@ -7,11 +7,11 @@ use crate::theme::{self, icons};
 
 pub const HEAD: f32 = 30.0;
 
-/// Draws the ground and the head; the rest of the pane, and the free part of the head.
+/// Draws the ground (none where it is transparent) and the head; the rest of the pane, and the free part of the head.
 pub fn pane(ui: &mut Ui, rect: Rect, icon: char, title: &str, ground: egui::Color32) -> (Rect, Rect) {
     let look = look(ui);
-    ui.painter().rect_filled(rect, 0.0, ground);
     let (head, body) = rect.split_top_bottom_at_y(rect.top() + HEAD);
+    ui.painter().rect_filled(body, 0.0, ground);
     ui.painter().rect_filled(head, 0.0, look.panel);
     ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, look.line));
     let middle = head.center().y - 0.5;
@@ -57,7 +57,7 @@ pub fn empty(ui: &mut Ui, rect: Rect, missing: &str, todo: &str, button: Option<
     row(ui, line, 8.0, |ui| ui.add(Button::new(button).primary()).clicked())
 }
 
-/// A remark with its icon: `ok`, `warn` or `error`.
+/// A remark with its icon: `ok`, `warn` or `error`. Never cut: what is to be done often stands at its end.
 pub fn remark(ui: &mut Ui, level: &str, text: &str) {
     let look = look(ui);
     let (icon, colour) = match level {
@@ -67,7 +67,7 @@ pub fn remark(ui: &mut Ui, level: &str, text: &str) {
         _ => (icons::INFO, look.text_3),
     };
     let width = ui.available_width() - 19.0;
-    let galley = Words::of(look).small(text).galley(ui, width, 4);
+    let galley = Words::of(look).small(text).galley(ui, width, usize::MAX);
     let (rect, _) =
         ui.allocate_exact_size(Vec2::new(ui.available_width(), galley.size().y + 6.0), egui::Sense::hover());
     ui.painter().text(

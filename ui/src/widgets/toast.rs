@@ -9,6 +9,9 @@ use paser_protocol::{Failure, Report};
 use super::{Words, icon_button, look, row};
 use crate::theme::icons;
 
+/// Lines of a sentence; the rest of a longer one is told by hovering.
+const MOST_LINES: usize = 12;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
     pub what: String,
@@ -16,6 +19,14 @@ pub struct Toast {
     pub failed: bool,
     /// When it goes, in seconds of the egui clock.
     until: Option<f64>,
+    /// Its sentence was too long for its place when it was drawn last.
+    pub cut: bool,
+}
+
+impl Toast {
+    fn new(what: impl Into<String>, advice: impl Into<String>, failed: bool, until: Option<f64>) -> Self {
+        Self { what: what.into(), advice: advice.into(), failed, until, cut: false }
+    }
 }
 
 #[derive(Default)]
@@ -29,7 +40,7 @@ impl Toasts {
         if report.failure == Failure::Cancelled {
             return;
         }
-        let toast = Toast { what: report.what.clone(), advice: report.advice.clone(), failed: true, until: None };
+        let toast = Toast::new(&report.what, &report.advice, true, None);
         if !self.shown.iter().any(|shown| shown.what == toast.what && shown.advice == toast.advice) {
             self.shown.push_back(toast);
         }
@@ -39,7 +50,7 @@ impl Toasts {
     }
 
     pub fn say(&mut self, now: f64, what: impl Into<String>, advice: impl Into<String>) {
-        self.shown.push_back(Toast { what: what.into(), advice: advice.into(), failed: false, until: Some(now + 6.0) });
+        self.shown.push_back(Toast::new(what, advice, false, Some(now + 6.0)));
         while self.shown.len() > 4 {
             self.shown.pop_front();
         }
@@ -49,6 +60,11 @@ impl Toasts {
         self.shown.iter().map(|toast| toast.what.clone()).collect()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Toast> {
+        self.shown.iter()
+    }
+
+    /// For a new try: what the last one said is over.
     pub fn clear_failures(&mut self) {
         self.shown.retain(|toast| !toast.failed);
     }
@@ -73,7 +89,7 @@ impl Toasts {
             .accessible_name("Messages")
             .show(ctx, |ui| {
                 ui.spacing_mut().item_spacing = Vec2::new(0.0, 8.0);
-                for (place, toast) in self.shown.iter().enumerate() {
+                for (place, toast) in self.shown.iter_mut().enumerate() {
                     if one(ui, toast) {
                         closed = Some(place);
                     }
@@ -85,7 +101,7 @@ impl Toasts {
     }
 }
 
-fn one(ui: &mut egui::Ui, toast: &Toast) -> bool {
+fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
     let look = look(ui);
     let mut closed = false;
     let frame = Frame::new()
@@ -97,9 +113,13 @@ fn one(ui: &mut egui::Ui, toast: &Toast) -> bool {
         ui.set_width(412.0);
         ui.spacing_mut().item_spacing = Vec2::ZERO;
         let (icon, colour) = if toast.failed { (icons::X_CIRCLE, look.error) } else { (icons::CHECK, look.ok) };
-        let what = Words::new(ui).strong(&toast.what).galley(ui, 412.0 - 23.0 - 32.0, 6);
+        let what = Words::new(ui).strong(&toast.what).galley(ui, 412.0 - 23.0 - 32.0, MOST_LINES);
+        toast.cut = what.elided;
         let height = (what.size().y + 8.0).max(26.0);
-        let (rect, _) = ui.allocate_exact_size(Vec2::new(412.0, height), egui::Sense::hover());
+        let (rect, whole) = ui.allocate_exact_size(Vec2::new(412.0, height), egui::Sense::hover());
+        if toast.cut {
+            whole.on_hover_text(&toast.what);
+        }
         ui.painter().text(
             egui::pos2(rect.left() + 8.0, rect.top() + 13.0),
             Align2::CENTER_CENTER,

@@ -32,14 +32,6 @@ impl Words {
         self
     }
 
-    pub fn underlined(mut self, text: impl AsRef<str>) -> Self {
-        let mut format = egui::TextFormat::simple(theme::small(), self.look.text_2);
-        format.valign = egui::Align::Center;
-        format.underline = egui::Stroke::new(1.0, self.look.text_2);
-        self.job.append(text.as_ref(), 0.0, format);
-        self
-    }
-
     /// 12, first grey.
     pub fn t(self, text: impl AsRef<str>) -> Self {
         let colour = self.look.text;

@@ -4,9 +4,9 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    Blocking, CurationView, DemoCard, Edit, EstimateView, ExportedView, Failure, Hello, LedgerRow, ProjectView,
-    ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow,
-    TokenView, TokensView, encode_f32, encode_u32,
+    Blocking, CurationView, DemoCard, DownloadView, Edit, EstimateView, ExportedView, Failure, Hello, LedgerRow,
+    ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan,
+    SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -27,6 +27,11 @@ struct Inner {
     fresh: BTreeMap<String, Vec<u8>>,
     /// Fails the next request of any kind with this.
     fails: Option<Report>,
+    /// Fails every request of this kind.
+    refuses: Option<fn(&Request) -> bool>,
+    open: bool,
+    /// Stands before every id and instruction; another file has another one.
+    prefix: &'static str,
 }
 
 impl Engine {
@@ -61,6 +66,9 @@ impl Engine {
             selects: 0,
             fresh: BTreeMap::new(),
             fails: None,
+            refuses: None,
+            open: false,
+            prefix: "",
         };
         Self { inner: Rc::new(RefCell::new(inner)) }
     }
@@ -90,6 +98,7 @@ impl Engine {
         ]);
         columns.insert("demo-map".to_owned(), columns["k-map"].clone());
         columns.insert("demo-jsd".to_owned(), columns["k-jsd"].clone());
+        columns.insert("download-0".to_owned(), b"PK".to_vec());
         columns
     }
 
@@ -110,12 +119,38 @@ impl Engine {
     pub fn fail_next(&self, report: Report) {
         self.inner.borrow_mut().fails = Some(report);
     }
+
+    pub fn refuse(&self, which: Option<fn(&Request) -> bool>) {
+        self.inner.borrow_mut().refuses = which;
+    }
+
+    /// Changes the open project behind the window's back; the new revision, as an event carries it.
+    pub fn change(&self, change: impl FnOnce(&mut ProjectView)) -> u64 {
+        let project = &mut self.inner.borrow_mut().project;
+        change(project);
+        project.revision += 1;
+        project.revision
+    }
+
+    /// The pool file was written anew and imported: every text begins with `prefix`.
+    pub fn import_again(&self, prefix: &'static str) -> u64 {
+        self.inner.borrow_mut().prefix = prefix;
+        self.change(|project| project.pool.key = format!("import of {prefix}"))
+    }
 }
 
 impl Inner {
     fn answer(&mut self, request: &Request) -> Result<Reply, Report> {
         if let Some(report) = self.fails.take() {
             return Err(report);
+        }
+        if self.refuses.is_some_and(|refuses| refuses(request)) {
+            return Err(Report::new(Failure::Machine, "The disk of /data does not answer.", "Look at its cable."));
+        }
+        match request {
+            Request::OpenDemo { .. } | Request::OpenProject { .. } | Request::CreateProject { .. } => self.open = true,
+            Request::CloseProject => self.open = false,
+            _ => {}
         }
         Ok(match request {
             Request::Hello => Reply::Hello(Hello {
@@ -130,7 +165,8 @@ impl Inner {
                     damage: "demo-jsd".into(),
                     labels: self.project.clusters.iter().take(9).map(|c| (c.name.clone(), c.centre)).collect(),
                 }),
-                open: false,
+                open: self.open,
+                trouble: None,
             }),
             Request::OpenDemo { .. }
             | Request::OpenProject { .. }
@@ -141,6 +177,16 @@ impl Inner {
             Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
             Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
             Request::Tokens { row } => Reply::Tokens(self.tokens(*row)),
+            Request::Freeze { name } => {
+                let mut frozen = self.select(&self.project.plan.clone());
+                frozen.name = Some(name.clone());
+                self.project.selections.push(frozen.clone());
+                Reply::Selection(Box::new(frozen))
+            }
+            Request::Discard { name } => {
+                self.project.selections.retain(|selection| selection.name.as_ref() != Some(name));
+                Reply::Done
+            }
             Request::Curate { edit } => self.curate(edit),
             Request::Undo => self.step(true),
             Request::Redo => self.step(false),
@@ -150,7 +196,9 @@ impl Inner {
             Request::Probe { source, .. } => Reply::Probed(remarks(*source)),
             Request::Estimate { .. } => Reply::Estimate(estimate()),
             Request::Export { path, .. } => {
-                let download = path.is_empty().then(|| "[]\n".to_owned());
+                let download = path
+                    .is_empty()
+                    .then(|| DownloadView { name: "selection-alpaca-json.zip".into(), key: "download-0".into() });
                 let paths = if path.is_empty() {
                     vec![]
                 } else {
@@ -163,7 +211,8 @@ impl Inner {
     }
 
     fn text(&self, row: u32) -> TextRow {
-        TextRow { row, id: (row + 1).to_string(), instruction: fixture::instruction(&self.pool, row) }
+        let instruction = format!("{}{}", self.prefix, fixture::instruction(&self.pool, row));
+        TextRow { row, id: format!("{}{}", self.prefix, row + 1), instruction }
     }
 
     fn select(&mut self, plan: &SelectionPlan) -> SelectionView {
@@ -365,6 +414,8 @@ impl Inner {
         if out {
             curation.excluded.extend(rows);
         }
+        curation.pinned.sort_unstable();
+        curation.excluded.sort_unstable();
         self.marked()
     }
 
@@ -437,15 +488,15 @@ fn remarks(source: paser_protocol::SourceKind) -> Vec<Remark> {
 fn estimate() -> EstimateView {
     EstimateView {
         stages: vec![
-            ("read and hash the pool".into(), 2.0, 4.0),
-            ("encode 38,563 samples".into(), 260.0, 420.0),
-            ("neighbours, manifold, clusters".into(), 70.0, 120.0),
-            ("score both models".into(), 300.0, 520.0),
+            ("read and hash the pool".into(), Some((2.0, 4.0))),
+            ("encode 38,563 samples".into(), Some((260.0, 420.0))),
+            ("neighbours, manifold, clusters".into(), Some((70.0, 120.0))),
+            ("score both models".into(), Some((300.0, 520.0))),
         ],
-        memory_bytes: 1_900_000_000,
+        memory_bytes: Some(1_900_000_000),
         memory_free_bytes: 19_200_000_000,
-        disk_bytes: 210_000_000,
-        network_bytes: 91_000_000,
+        disk_bytes: Some(210_000_000),
+        network_bytes: Some(91_000_000),
         remarks: vec![Remark { level: "warn".into(), text: "the encoder is fetched once, 91 MB".into() }],
     }
 }

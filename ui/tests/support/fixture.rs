@@ -345,6 +345,12 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
     let curve = CurveView {
         clusters: (4..=24).collect(),
         stability: (4..=24).map(|k| 0.97 - 0.0009 * f64::from((k - 6) * (k - 6))).collect(),
+        stability_range: (4..=24)
+            .map(|k| 0.97 - 0.0009 * f64::from((k - 6) * (k - 6)))
+            .zip(4..)
+            .map(|(mean, k)| (mean - 0.004 * f64::from(k), (mean + 0.003 * f64::from(k)).min(1.0)))
+            .collect(),
+        half_splits: 3,
         prediction_strength: (4..=24).map(|k| 0.9 - 0.02 * f64::from(k - 4)).collect(),
         nmf_error: (4..=24).map(|k| 0.9 - 0.3 * (f64::from(k) / 24.0).sqrt()).collect(),
         coarse: Some(6),
@@ -366,6 +372,7 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
         device: "cpu, 2 threads".into(),
         recipe: "[pool]\npath = \"pool.jsonl\"\n\n[models]\ndense = \"dense\"\npruned = \"pruned\"\n".into(),
         pool: PoolView {
+            key: "import-1".into(),
             path: "/home/somebody/.local/share/paser/demo/pool.jsonl".into(),
             rows: 3_012,
             samples: pool.len() as u64,

@@ -115,6 +115,31 @@ impl Bench {
         self.harness.run();
     }
 
+    pub fn hover(&mut self, name: &str) {
+        let at = self.rect(name).center();
+        self.harness.hover_at(at);
+        self.harness.run();
+    }
+
+    pub fn key(&mut self, modifiers: egui::Modifiers, key: egui::Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.run();
+    }
+
+    /// How many requests of a kind were sent.
+    pub fn count(&self, which: impl Fn(&paser_protocol::Request) -> bool) -> usize {
+        self.shared.borrow().requests.iter().filter(|request| which(request)).count()
+    }
+
+    /// Answers what was held.
+    pub fn let_go(&mut self) {
+        let held = self.shared.borrow_mut().let_go();
+        for answer in held {
+            answer();
+        }
+        self.harness.run();
+    }
+
     pub fn press(&mut self, at: egui::Pos2, pressed: bool) {
         self.harness.event(egui::Event::PointerButton {
             pos: at,
@@ -134,7 +159,11 @@ impl Bench {
     }
 
     pub fn send(&self, event: paser_protocol::Event) {
+        self.incoming(ui::transport::Incoming::Event(event));
+    }
+
+    pub fn incoming(&self, incoming: ui::transport::Incoming) {
         let listener = self.shared.borrow().listener();
-        listener.unwrap()(ui::transport::Incoming::Event(event));
+        listener.unwrap()(incoming);
     }
 }

@@ -19,7 +19,7 @@ pub const TESTS: &[&str] =
 /// Not root: the command to type. A package that apt cannot find or install.
 pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     if shell::ask(Command::new("dpkg").arg("--version")).is_none() {
-        eprintln!("xtask: no Debian packages here; to {purpose} this system's own are needed: see README.md");
+        eprintln!("xtask: no Debian packages here; to {purpose} this system needs its own: {}", elsewhere());
         return Ok(());
     }
     let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
@@ -39,6 +39,18 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
             .args(["install", "-y", "-q", "--no-install-recommends"])
             .args(&missing),
     )
+}
+
+/// What does on other systems what the packages above do on Debian.
+fn elsewhere() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "Xcode's command line tools (xcode-select --install); for the tests also Chromium and chromedriver"
+    } else if cfg!(windows) {
+        "the C++ build tools of Visual Studio and WebView2; for the tests also Chromium and chromedriver"
+    } else {
+        "a C compiler, pkg-config and the development files of WebKitGTK 4.1 (webkit2gtk4.1-devel on Fedora, \
+         webkit2gtk-4.1 on Arch); for the tests also WebKitWebDriver, Xvfb, D-Bus, Chromium and chromedriver"
+    }
 }
 
 fn is_installed(package: &str) -> bool {

@@ -23,14 +23,19 @@ pub struct CurateArgs {
 #[derive(Subcommand, Debug)]
 enum EditCommand {
     /// Samples that every selection takes.
+    #[command(after_help = "Example:\n  paser curate my-recovery pin 17 line:23 --reason \"a good example\"")]
     Pin(Named),
     /// Samples that no selection takes.
+    #[command(after_help = "Example:\n  paser curate my-recovery exclude 17 line:23 --reason \"wrong answer\"")]
     Exclude(Named),
     /// Samples that are neither pinned nor excluded any more.
+    #[command(after_help = "Example:\n  paser curate my-recovery release 17")]
     Release(Named),
     /// Takes the last edit back.
+    #[command(after_help = "Example:\n  paser curate my-recovery undo")]
     Undo,
     /// Makes the last undone edit again.
+    #[command(after_help = "Example:\n  paser curate my-recovery redo")]
     Redo,
     #[command(hide = true)]
     Tag(LaterArgs),

@@ -30,9 +30,11 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report> {
     let root = args.dir.clone().unwrap_or_else(|| state_folder().join("demo"));
     let follower = Follower::new(output);
-    let session = demo::open(&root, &|event| follower.hear(&event), interrupt::flag())?;
+    let options = RunOptions { threads, memory: None };
+    let session = demo::open(&root, &options, &|event| follower.hear(&event), interrupt::flag())?;
     let summary = if args.fresh {
-        let (summary, comparison) = demo::run_again(&session, &|event| follower.hear(&event), interrupt::flag())?;
+        let (summary, comparison) =
+            demo::run_again(&session, &options, &|event| follower.hear(&event), interrupt::flag())?;
         output.say(&comparison.verdict);
         let mut table = Table::new(&["<selection", "same samples"]);
         for (name, share) in &comparison.selections {
@@ -42,10 +44,10 @@ pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report
         output.line(&json!({ "event": "comparison", "comparison": comparison }));
         summary
     } else {
-        project::run(&session, Stage::Select, &RunOptions { threads, memory: None }, output)?
+        project::run(&session, Stage::Select, &options, output)?
     };
     drop(follower);
-    let noise = session.noise_report(&SelectionPlan::default())?;
+    let noise = session.noise_report(&SelectionPlan::default(), interrupt::flag())?;
     if !output.is_json() {
         let mut table = Table::new(&["<strategy", "<concept graph", "<noise guard", "selected", "planted noise"]);
         for row in &noise {
@@ -63,7 +65,7 @@ pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report
     output.line(&json!({ "event": "noise", "noise": noise }));
     output.say(format!("the demo project is in {}", session.root().display()));
     if let Some(report) = &args.report {
-        fs_err::write(report, session.report_html()?).or_tell()?;
+        fs_err::write(report, session.report_html(interrupt::flag())?).or_tell()?;
         output.say(format!("the report is in {}", report.display()));
     }
     run::tell(&session, &summary, output);

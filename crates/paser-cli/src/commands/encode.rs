@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use paser_engine::ModelKind;
 use paser_model::SentenceEncoder;
 use paser_protocol::Report;
 use serde_json::json;
@@ -11,9 +12,8 @@ use serde_json::json;
 use super::pool::{self, PoolArgs};
 use crate::arrays::{self, Array};
 use crate::exit::OrTell;
-use crate::models::{self, Kind};
 use crate::output::{Output, duration, thousands};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 
 #[derive(Args, Debug)]
 #[command(
@@ -33,7 +33,7 @@ pub struct EncodeArgs {
 pub fn run(args: &EncodeArgs, output: Output) -> Result<(), Report> {
     let started = Instant::now();
     let pool = pool::read(&args.pool, output)?;
-    let folder = models::folder(&args.encoder, Kind::Encoder)?;
+    let folder = progress::fetch(&args.encoder, ModelKind::Encoder)?;
     let encoder = SentenceEncoder::load(&folder).or_tell()?;
     let texts: Vec<String> = pool.samples.iter().map(|sample| sample.question().into_owned()).collect();
     let vectors = {

@@ -8,6 +8,7 @@ use paser_protocol::{ExportFormat, Report};
 use serde_json::json;
 
 use crate::exit::OrTell;
+use crate::interrupt;
 use crate::output::{Output, thousands};
 
 #[derive(Args, Debug)]
@@ -32,7 +33,7 @@ pub fn run(args: &ExportArgs, output: Output) -> Result<(), Report> {
         ExportFormat::ALL.into_iter().find(|format| format.name() == args.format).unwrap_or(ExportFormat::AlpacaJson);
     let session = Session::open(&args.dir)?;
     let path = std::path::absolute(&args.out).or_tell()?;
-    let exported = session.export(Some(&args.selection), format, &path.to_string_lossy())?;
+    let exported = session.export(Some(&args.selection), format, &path.to_string_lossy(), interrupt::flag())?;
     output.say(format!("{} samples", thousands(exported.samples)));
     for path in &exported.paths {
         output.say(path);

@@ -1,14 +1,16 @@
 //! `paser inspect`: what a model holds, and what differs between two.
 
 use clap::Args;
+use paser_data::{TokenizerAgreement, tokenizer_agreement};
+use paser_engine::ModelKind;
 use paser_model::Checkpoint;
 use paser_model::inspect::{Comparison, Report as ModelReport, ZeroPattern, compare, inspect};
 use paser_protocol::Report;
+use serde::Serialize;
 
 use crate::exit::OrTell;
-use crate::models::{self, Kind};
 use crate::output::{Output, Table, thousands};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  paser inspect llama llama-wanda-2-4")]
@@ -21,11 +23,19 @@ pub struct InspectArgs {
     other: Option<String>,
 }
 
+/// Two models side by side.
+#[derive(Serialize)]
+struct Pair {
+    #[serde(flatten)]
+    comparison: Comparison,
+    tokenizers: TokenizerAgreement,
+}
+
 /// Differing tensors that are shown by name; all are counted.
 const SHOWN: usize = 10;
 
 pub fn run(args: &InspectArgs, output: Output) -> Result<(), Report> {
-    let open = |name: &str| Checkpoint::open(&models::folder(name, Kind::Language)?).or_tell();
+    let open = |name: &str| Checkpoint::open(&progress::fetch(name, ModelKind::Model)?).or_tell();
     let first = open(&args.model)?;
     match &args.other {
         None => {
@@ -36,8 +46,12 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<(), Report> {
         Some(other) => {
             let second = open(other)?;
             let comparison = compare(&first, &second, &Progress::new("reading weights", "parameters")).or_tell()?;
-            show_comparison(&comparison, output);
-            output.line(&comparison);
+            // Models whose tokenizers cannot be read can still be compared, only not scored.
+            let tokenizers = tokenizer_agreement(first.dir(), second.dir())
+                .unwrap_or_else(|error| TokenizerAgreement::unknown(error.to_string()));
+            let pair = Pair { comparison, tokenizers };
+            show_pair(&pair, output);
+            output.line(&pair);
         }
     }
     Ok(())
@@ -92,7 +106,7 @@ fn show(report: &ModelReport, output: Output) {
     output.table(&table);
 }
 
-fn show_comparison(comparison: &Comparison, output: Output) {
+fn show_pair(Pair { comparison, tokenizers }: &Pair, output: Output) {
     show(&comparison.first, output);
     output.say("");
     show(&comparison.second, output);
@@ -127,7 +141,6 @@ fn show_comparison(comparison: &Comparison, output: Output) {
         }
         output.table(&table);
     }
-    let tokenizers = &comparison.tokenizers;
     output.say(match &tokenizers.difference {
         None => "tokenizers agree: scores of this pair are defined".to_owned(),
         Some(difference) if tokenizers.agree => format!("tokenizers agree, though {difference}"),

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_data::Template;
-use paser_engine::Session;
+use paser_engine::{Session, WORDS_ONLY};
 use paser_protocol::{ProjectDraft, PruneDraft, Report};
 use serde_json::json;
 
-use crate::exit::{unusable, usage};
+use crate::exit::usage;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
@@ -47,9 +47,6 @@ pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
             "Give --pruned once, and make a project for each of the others.",
         ));
     }
-    if !args.pool.is_file() {
-        return Err(unusable(format!("{}: there is no such pool file", args.pool.display()), "Check the path."));
-    }
     let draft = ProjectDraft {
         folder: args.dir.to_string_lossy().into_owned(),
         pool: args.pool.to_string_lossy().into_owned(),
@@ -65,6 +62,9 @@ pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
         args.dir.display(),
         args.dir.display()
     ));
+    if draft.encoder.is_empty() {
+        output.say(WORDS_ONLY);
+    }
     output.line(&json!({ "project": args.dir }));
     Ok(())
 }

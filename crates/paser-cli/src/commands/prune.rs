@@ -1,19 +1,20 @@
 //! `paser prune`: a pruned copy of a model, for whoever has none yet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use paser_data::{Encoding, HoldOut, ReadOptions, Template, Tokenizer, encode_sample, hash_order, read_pool};
+use paser_data::{HoldOut, ReadOptions, Template, Tokenizer, hash_order, read_pool};
+use paser_engine::{ModelKind, calibration_sequences};
 use paser_model::Checkpoint;
+use paser_project::Recipe;
 use paser_protocol::Report;
 use paser_prune::{Method, Pattern, PruneParams, prune};
 use serde_json::json;
 
 use crate::exit::{OrTell, usage};
-use crate::models::{self, Kind};
 use crate::output::{Output, duration, thousands};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 
 #[derive(Args, Debug)]
 #[command(
@@ -71,7 +72,7 @@ pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
             "Give --calibration with a pool file, or use --method magnitude.",
         ));
     }
-    let folder = models::folder(&args.model, Kind::Language)?;
+    let folder = progress::fetch(&args.model, ModelKind::Model)?;
     let checkpoint = Checkpoint::open(&folder).or_tell()?;
     let calibration = match &args.calibration {
         Some(file) if method == Method::Wanda => sequences(args, file, &checkpoint)?,
@@ -98,22 +99,12 @@ pub fn run(args: &PruneArgs, output: Output) -> Result<(), Report> {
     Ok(())
 }
 
-/// Prompt and response of the first samples in content-hash order, so that the order of the file decides nothing.
-fn sequences(args: &PruneArgs, file: &std::path::Path, checkpoint: &Checkpoint) -> Result<Vec<Vec<u32>>, Report> {
+fn sequences(args: &PruneArgs, file: &Path, checkpoint: &Checkpoint) -> Result<Vec<Vec<u32>>, Report> {
     let template = Template::by_name(&args.template, checkpoint.dir()).or_tell()?;
     let tokenizer = Tokenizer::from_model_dir(checkpoint.dir()).or_tell()?;
     let options = ReadOptions { roles: None, hold_out: HoldOut::None };
     let pool = read_pool(file, &options, &Progress::new("reading calibration", "bytes")).or_tell()?;
-    let limit = checkpoint.spec().context.min(512);
-    let mut sequences = Vec::with_capacity(args.samples.min(pool.samples.len()));
-    for row in hash_order(&pool.samples) {
-        if sequences.len() == args.samples {
-            break;
-        }
-        let sample = &pool.samples[row as usize];
-        if let Encoding::Scorable(encoded) = encode_sample(sample, &template, &tokenizer, limit).or_tell()? {
-            sequences.push(encoded.ids);
-        }
-    }
-    Ok(sequences)
+    // As a project that leaves its recipe alone.
+    let longest = checkpoint.spec().context.min(Recipe::new().template.max_tokens);
+    calibration_sequences(&pool, &hash_order(&pool.samples), &template, &tokenizer, longest, args.samples)
 }

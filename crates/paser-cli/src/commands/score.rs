@@ -5,18 +5,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use paser_data::{Encoding, Template, Tokenizer, encode_pool, hash_order};
-use paser_model::inspect::tokenizer_agreement;
+use paser_data::{Encoding, Template, Tokenizer, encode_pool, hash_order, tokenizer_agreement};
+use paser_engine::{ModelKind, tokenizers_differ};
 use paser_model::{Checkpoint, Decoder};
 use paser_protocol::Report;
 use paser_score::{Item, SampleScore, ScoreParams, score};
 use serde_json::{Value, json};
 
 use super::pool::{self, PoolArgs};
-use crate::exit::{OrTell, unusable};
-use crate::models::{self, Kind};
+use crate::exit::OrTell;
 use crate::output::{Output, duration, thousands};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 
 #[derive(Args, Debug)]
 #[command(
@@ -45,20 +44,12 @@ pub struct ScoreArgs {
 pub fn run(args: &ScoreArgs, output: Output) -> Result<(), Report> {
     let started = Instant::now();
     let pool = pool::read(&args.pool, output)?;
-    let open = |name: &str| Checkpoint::open(&models::folder(name, Kind::Language)?).or_tell();
+    let open = |name: &str| Checkpoint::open(&progress::fetch(name, ModelKind::Model)?).or_tell();
     let (dense, pruned) = (open(&args.dense)?, open(&args.pruned)?);
-    let agreement =
-        tokenizer_agreement(dense.tokenizer_path().as_deref(), pruned.tokenizer_path().as_deref()).or_tell()?;
+    let agreement = tokenizer_agreement(dense.dir(), pruned.dir()).or_tell()?;
     if !agreement.agree {
-        return Err(unusable(
-            format!(
-                "{} and {} read text differently: {}",
-                args.dense,
-                args.pruned,
-                agreement.difference.as_deref().unwrap_or("their tokenizers differ")
-            ),
-            "Divergence is defined only for models with the same tokenizer: take the pruned copy of this dense model.",
-        ));
+        let difference = agreement.difference.as_deref().unwrap_or("their tokenizers differ");
+        return Err(tokenizers_differ(&args.dense, &args.pruned, difference));
     }
     let template = Template::by_name(&args.template, dense.dir()).or_tell()?;
     let tokenizer = Tokenizer::from_model_dir(dense.dir()).or_tell()?;

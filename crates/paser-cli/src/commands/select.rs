@@ -1,4 +1,4 @@
-//! `paser select`: a named, frozen selection with the ledger that explains it.
+//! `paser select`: a named, frozen selection with the ledger that explains it; and how one is removed.
 
 use std::path::PathBuf;
 
@@ -11,20 +11,26 @@ use paser_protocol::{
 use serde_json::{Map, Value, json};
 
 use crate::exit::usage;
+use crate::interrupt;
 use crate::output::{Output, Table, figure, thousands};
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser select my-recovery --strategy paser --budget 20% --name paser-20")]
+#[command(
+    override_usage = "paser select [OPTIONS] [DIR] --strategy <NAME> --budget <BUDGET> --name <NAME>\n       \
+                      paser select [OPTIONS] [DIR] --discard <NAME>",
+    after_help = "Example:\n  paser select my-recovery --strategy paser --budget 20% --name paser-20\n  \
+                  paser select my-recovery --discard paser-20"
+)]
 pub struct SelectArgs {
     /// Folder of the project; the current one if left out.
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
     /// How samples are chosen.
-    #[arg(long, value_name = "NAME", value_parser = strategies())]
-    strategy: Strategy,
+    #[arg(long, value_name = "NAME", value_parser = strategies(), required_unless_present = "discard")]
+    strategy: Option<Strategy>,
     /// 20% of the samples, 1000 samples, or 2M-tokens.
-    #[arg(long, value_name = "BUDGET")]
-    budget: Budget,
+    #[arg(long, value_name = "BUDGET", required_unless_present = "discard")]
+    budget: Option<Budget>,
     /// The pruned model whose damage decides, where the project has several.
     #[arg(long, value_name = "MODEL")]
     pruned: Option<String>,
@@ -47,8 +53,11 @@ pub struct SelectArgs {
     #[arg(long, value_name = "DAMAGE", value_parser = ["whole", "after-first-token"], default_value = "whole")]
     damage: String,
     /// Name of the selection.
-    #[arg(long, value_name = "NAME")]
-    name: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "discard")]
+    name: Option<String>,
+    /// Remove the frozen selection of this name instead of making one.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["strategy", "budget", "name", "pruned"])]
+    discard: Option<String>,
 }
 
 /// The names of all strategies, for help and completion.
@@ -57,20 +66,24 @@ fn strategies() -> impl TypedValueParser<Value = Strategy> {
 }
 
 pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
+    if let Some(name) = &args.discard {
+        return discard(&Session::open(&args.dir)?, name, output);
+    }
+    let (Some(strategy), Some(budget), Some(name)) = (args.strategy, args.budget, &args.name) else {
+        return Err(usage("--strategy, --budget and --name go together", "Give all three."));
+    };
     let session = Session::open(&args.dir)?;
     session.read_noise();
     let view = session.view();
-    if let Some(pruned) = &args.pruned
-        && *pruned != view.pruned
-    {
+    if let Some(pruned) = args.pruned.as_deref().filter(|pruned| !session.is_pruned_model(pruned)) {
         return Err(usage(
             format!("the project has no pruned model {pruned:?}"),
             format!("Its pruned model is {:?}; leave --pruned out.", view.pruned),
         ));
     }
     let plan = SelectionPlan {
-        strategy: args.strategy,
-        budget: args.budget,
+        strategy,
+        budget,
         guard: if args.guard == "tukey" { Guard::Tukey } else { Guard::None },
         concepts: ConceptRule { on: args.concepts == "on", ..Default::default() },
         refill: if args.refill == "none" { Refill::None } else { Refill::FewestConflicts },
@@ -82,9 +95,20 @@ pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
         damage: if args.damage == "whole" { Damage::Whole } else { Damage::AfterFirstToken },
         seed: args.seed,
     };
-    let selection = session.select_as(&plan, &args.name)?;
+    let selection = session.select_as(&plan, name, interrupt::flag())?;
     show(&selection, output);
     output.line(&object(&selection, &view.pruned));
+    Ok(())
+}
+
+fn discard(session: &Session, name: &str, output: Output) -> Result<(), Report> {
+    let by_recipe = session.frozen_named(name)?.by_recipe;
+    session.discard(name)?;
+    output.say(format!("the selection {name} is gone"));
+    if by_recipe {
+        output.say("It stands in recipe.toml: the next run makes it again, unless it is removed there too.");
+    }
+    output.line(&json!({ "discarded": name, "in_recipe": by_recipe }));
     Ok(())
 }
 

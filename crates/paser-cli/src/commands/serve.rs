@@ -7,30 +7,32 @@ use std::time::Duration;
 use clap::Args;
 use paser_engine::{Studio, StudioOptions};
 use paser_protocol::{Failure, Report, Request};
-use paser_server::Server;
+use paser_server::{PORT, Port, Server};
 use serde_json::json;
 
 use crate::interrupt;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser serve my-recovery --port 7717")]
+#[command(after_help = "Example:\n  paser serve my-recovery --port 7800")]
 pub struct ServeArgs {
     /// Folder of a project; without one the window opens on its welcome page.
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Port on 127.0.0.1; a free one if left out.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    port: u16,
+    /// Port on 127.0.0.1; 7717 if left out, or a free one where that is taken.
+    // A browser keeps the window's layout by address: the same port finds it again.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
 }
 
-pub fn run(args: &ServeArgs, output: Output) -> Result<(), Report> {
-    let studio = Arc::new(Studio::new(StudioOptions::default()));
+pub fn run(args: &ServeArgs, threads: usize, output: Output) -> Result<(), Report> {
+    let studio = Arc::new(Studio::new(StudioOptions { threads, ..StudioOptions::default() }));
     if let Some(dir) = &args.dir {
         studio.handle(Request::OpenProject { path: dir.to_string_lossy().into_owned() })?;
     }
+    let port = args.port.map_or(Port::Rather(PORT), Port::Exactly);
     let server =
-        Server::start(studio, args.port, &[]).map_err(|error| Report::new(Failure::Machine, error.to_string(), ""))?;
+        Server::start(studio, port, &[]).map_err(|error| Report::new(Failure::Machine, error.to_string(), ""))?;
     output.say(format!("{}\nOpen it in a browser on this machine. Ctrl-C ends it.", server.url()));
     output.line(&json!({ "url": server.url() }));
     while !interrupt::requested() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Ran, paser_in, shared, text};
+use crate::support::{Ran, demo_files, paser_in, text};
 
 const GOOD: &str = r#"{"id":1,"instruction":"Add 1 and 2.","input":"","output":"3"}
 "#;
@@ -22,15 +22,14 @@ fn refused(ran: &Ran, code: i32, parts: &[&str]) {
 }
 
 fn score(home: &Path, dense: &Path, pruned: &Path, pool: &str) -> Ran {
-    paser_in(home, &["score", "--dense", text(dense), "--pruned", text(pruned), "--pool", pool, "--out", "s.jsonl"])
+    let models = ["--dense", text(dense), "--pruned", text(pruned), "--template", "chat"];
+    paser_in(home, &[&["score"], &models[..], &["--pool", pool, "--out", "s.jsonl"]].concat())
 }
 
 #[test]
 fn pools() {
-    let (Some(dense), Some(pruned)) = (shared("models/mix-llama-5m"), shared("models/mix-llama-5m-magnitude70")) else {
-        return;
-    };
-    let home = tempfile::tempdir().unwrap();
+    let home = demo_files(1);
+    let (dense, pruned) = (home.path().join("dense"), home.path().join("pruned"));
     let long = vec![b'x'; 10 << 20];
     let twice = format!("{GOOD}{}", GOOD.replace("1 and 2", "2 and 2"));
     let cases: [(&str, &[u8], &[&str]); 9] = [
@@ -75,8 +74,8 @@ fn change(path: &Path, edit: impl FnOnce(&mut Value)) {
 
 #[test]
 fn models() {
-    let Some(dense) = shared("models/mix-llama-5m") else { return };
-    let home = tempfile::tempdir().unwrap();
+    let home = demo_files(1);
+    let dense = home.path().join("dense");
     fs_err::write(home.path().join("pool.jsonl"), GOOD).unwrap();
     let broken = |name: &str, damage: &dyn Fn(&Path)| -> PathBuf {
         let folder = home.path().join(name);
@@ -124,7 +123,7 @@ fn models() {
     let config = broken("config", &|folder| {
         change(&folder.join("config.json"), |file| file["intermediate_size"] = 700.into());
     });
-    refused(&run(&config), 3, &["intermediate_size", "700", "688"]);
+    refused(&run(&config), 3, &["intermediate_size", "700", "352"]);
 
     refused(&run(&home.path().join("absent")), 3, &["absent", "no such folder"]);
     refused(&paser_in(home.path(), &["inspect", "pool.jsonl"]), 3, &["is a file"]);
@@ -141,7 +140,10 @@ impl Tmpfs {
         if done.is_ok_and(|output| output.status.success()) {
             Some(Self(at.to_owned()))
         } else {
-            eprintln!("skipped: no right to mount a small tmpfs");
+            eprintln!(
+                "skipped: what happens on a full and on a read-only disk was NOT tested here, because a small tmpfs \
+                 may not be mounted: run the tests as root"
+            );
             None
         }
     }
@@ -155,8 +157,8 @@ impl Drop for Tmpfs {
 
 #[test]
 fn full_and_read_only_disks() {
-    let Some(dense) = shared("models/mix-llama-5m") else { return };
-    let home = tempfile::tempdir().unwrap();
+    let home = demo_files(1);
+    let dense = home.path().join("dense");
     let (full, locked) = (home.path().join("full"), home.path().join("locked"));
     let prune = |out: &Path| {
         paser_in(

@@ -6,7 +6,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
 
-use crate::support::{paser_in, shared, text};
+use crate::support::{demo_files, paser_in, shared, text};
 
 /// Rows of the real pool by id.
 fn real_rows(ids: &[String]) -> Option<String> {
@@ -76,32 +76,27 @@ fn scores_equal_the_reference() {
         compared += 1;
     }
     assert_eq!(compared, 40);
+}
 
-    let one = fs_err::read(home.path().join("s.jsonl")).unwrap();
-    let again = [&arguments[..], &["--threads", "1"]].concat();
-    paser_in(home.path(), &again).well();
-    assert_eq!(fs_err::read(home.path().join("s.jsonl")).unwrap(), one, "the bytes depend on the number of threads");
+#[test]
+fn scores_are_the_same_bytes_on_any_number_of_threads() {
+    let home = demo_files(120);
+    let line = "score --json --dense dense --pruned pruned --template chat --pool pool.jsonl --out";
+    let run = |threads: &str| {
+        let arguments: Vec<&str> = line.split(' ').chain([threads, "--threads", threads]).collect();
+        let last = paser_in(home.path(), &arguments).well().last();
+        assert_eq!(last["scored"], 120);
+        assert!(last["mean_jsd"].as_f64().unwrap() > 0.0, "{last}");
+        fs_err::read(home.path().join(threads)).unwrap()
+    };
+    assert_eq!(run("1"), run("2"));
 }
 
 #[test]
 fn a_pruned_copy_is_made_and_seen() {
-    let (Some(dense), Some(pool)) = (shared("models/mix-llama-5m"), shared("data/alpaca_9k.json")) else { return };
-    let home = tempfile::tempdir().unwrap();
-    let arguments = [
-        "prune",
-        text(&dense),
-        "--method",
-        "wanda",
-        "--pattern",
-        "2:4",
-        "--calibration",
-        text(&pool),
-        "--samples",
-        "8",
-        "--out",
-        "out",
-        "--json",
-    ];
+    let home = demo_files(50);
+    let line = "prune dense --method wanda --pattern 2:4 --calibration pool.jsonl --template chat --samples 8 --out out --json";
+    let arguments: Vec<&str> = line.split(' ').collect();
     let last = paser_in(home.path(), &arguments).well().last();
     assert_eq!(last["out"], "out");
     assert_eq!(last["calibration_hash"].as_str().unwrap().len(), 64);
@@ -109,7 +104,7 @@ fn a_pruned_copy_is_made_and_seen() {
     assert!((0.3..0.5).contains(&zeros), "{zeros}");
     let seen = paser_in(home.path(), &["inspect", "out", "--json"]).well().last();
     assert_eq!(seen["pattern"], json!({ "kept": 2, "group": 4 }));
-    let both = paser_in(home.path(), &["inspect", text(&dense), "out"]).well().stdout;
+    let both = paser_in(home.path(), &["inspect", "dense", "out"]).well().stdout;
     assert!(both.contains("tokenizers agree") && both.contains("2:4"), "{both}");
     // Nothing is overwritten.
     let again = paser_in(home.path(), &arguments);

@@ -19,6 +19,11 @@ fn help_of_every_command_has_an_example() {
         assert!(help.contains(&format!("Example:\n  paser {command} ")), "{help}");
         insta::assert_snapshot!(command, help);
     }
+    for edit in ["pin", "exclude", "release", "undo", "redo"] {
+        let help = paser(&["curate", edit, "--help"]).well().stdout;
+        assert!(help.contains("Example:\n  paser curate my-recovery "), "{help}");
+        insta::assert_snapshot!(format!("curate-{edit}"), help);
+    }
 }
 
 #[test]
@@ -65,6 +70,9 @@ fn wrong_usage_ends_with_2() {
         "prune m --method wanda --pattern 2:4 --out o",
         "score --dense a --pruned b --pool p --template vicuna --out o",
         "new p --pool a.json --pruned m",
+        "select --strategy paser --budget 20%",
+        "select --discard a --strategy paser",
+        "serve --port 0",
         "compare a",
         "run --threads 0",
         "export --selection a --format csv --out o",

@@ -1,30 +1,19 @@
 //! A project by command alone: made, run, looked at, edited, selected from, compared, exported; and what it refuses.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Ran, paser_in, shared, text};
+use crate::support::{Ran, demo_files, paser_in, text};
 
-/// A folder with the first `rows` rows of the real pool and a project `p` on the small pair.
-fn project(rows: usize) -> Option<(tempfile::TempDir, PathBuf)> {
-    let (pool, dense, pruned) = (
-        shared("data/recovery_mix.jsonl")?,
-        shared("models/mix-llama-5m")?,
-        shared("models/mix-llama-5m-magnitude70")?,
-    );
-    let home = tempfile::tempdir().unwrap();
-    let part: String =
-        fs_err::read_to_string(pool).unwrap().split('\n').take(rows).map(|line| line.to_owned() + "\n").collect();
-    fs_err::write(home.path().join("pool.jsonl"), part).unwrap();
-    let made = paser_in(
-        home.path(),
-        &["new", "p", "--json", "--pool", "pool.jsonl", "--dense", text(&dense), "--pruned", text(&pruned)],
-    )
-    .well();
+/// A folder with the first `rows` rows of the demo's pool and a project `p` on its two models.
+fn project(rows: usize) -> (tempfile::TempDir, PathBuf) {
+    let home = demo_files(rows);
+    let made = "new p --json --pool pool.jsonl --dense dense --pruned pruned --template chat";
+    let made = paser_in(home.path(), &made.split(' ').collect::<Vec<_>>()).well();
     assert_eq!(made.last()["project"], "p");
     let folder = home.path().join("p");
     // A fixed number of clusters: the stability curve is the manifold's own matter, and slow on a busy machine.
@@ -32,7 +21,7 @@ fn project(rows: usize) -> Option<(tempfile::TempDir, PathBuf)> {
     let fixed = recipe.replace("clusters = \"automatic\"", "clusters = 4");
     assert_ne!(fixed, recipe);
     fs_err::write(folder.join("recipe.toml"), fixed).unwrap();
-    Some((home, folder))
+    (home, folder)
 }
 
 fn sum(ledger: &Value, field: &str) -> u64 {
@@ -41,7 +30,7 @@ fn sum(ledger: &Value, field: &str) -> u64 {
 
 #[test]
 fn from_a_pool_to_files_for_a_trainer() {
-    let Some((home, folder)) = project(250) else { return };
+    let (home, folder) = project(250);
     let run = |line: &str| paser_in(home.path(), &line.split(' ').collect::<Vec<_>>());
     assert!(fs_err::read_to_string(folder.join("recipe.toml")).unwrap().contains("max_tokens"));
 
@@ -72,17 +61,34 @@ fn from_a_pool_to_files_for_a_trainer() {
     run("select p --strategy random --budget 25% --seed 3 --name chance").well();
     assert_eq!(run("select p --strategy random --budget 25% --name chance").code, 2);
 
+    // The pruned model by its name, as it was given to `new`, and by another path to it.
+    let absolute = home.path().join("pruned");
+    for (number, pruned) in ["pruned", "p/../pruned", text(&absolute)].into_iter().enumerate() {
+        let line = format!("select p --strategy random --budget 10% --pruned {pruned} --name by-{number}");
+        run(&line).well();
+    }
+    let refused = run("select p --strategy random --budget 10% --pruned dense --name other");
+    assert!(refused.code == 2 && refused.stderr.contains("\"dense\""), "{}", refused.stderr);
+    let taken = run("select p --strategy random --budget 10% --name by-0");
+    assert!(taken.code == 2 && taken.stderr.contains("discard"), "{}", taken.stderr);
+    let gone = run("select p --discard by-0 --json").well().last();
+    assert_eq!((&gone["discarded"], &gone["in_recipe"]), (&"by-0".into(), &false.into()));
+    assert_eq!(run("select p --discard by-0").code, 2);
+    run("select p --strategy random --budget 10% --name by-0").well();
+    let named = selections.first().and_then(|selection| selection["selection"].as_str()).unwrap();
+    assert!(run(&format!("select p --discard {named}")).well().stdout.contains("recipe.toml"));
+
     let compared = run("compare p quarter chance --json").well().last();
     assert_eq!(compared["selections"].as_array().unwrap().len(), 2);
     assert!(compared["overlaps"][0]["jaccard"].as_f64().unwrap() < 1.0);
     let table = run("compare p quarter chance").well().stdout;
     assert!(table.contains("quarter") && table.contains("share of both"), "{table}");
 
-    let entry = run("curate p exclude 0 --json --reason dull").well().last();
+    let entry = run("curate p exclude sample-0000 --json --reason dull").well().last();
     assert_eq!((entry["entry"].as_u64(), entry["reason"].as_str()), (Some(1), Some("dull")));
-    run("curate p pin 1 2").well();
+    run("curate p pin sample-0001 sample-0002").well();
     assert!(run("curate p undo").well().stdout.contains("0 pinned and 1 excluded"));
-    let refused = run("curate p pin 1 nobody");
+    let refused = run("curate p pin sample-0001 nobody");
     assert!(refused.code == 2 && refused.stderr.contains("nobody"), "{}", refused.stderr);
 
     let exported = run("export p --selection quarter --format messages-jsonl --out train --json").well().last();
@@ -103,7 +109,7 @@ fn from_a_pool_to_files_for_a_trainer() {
 
 #[test]
 fn projects_that_cannot_be_opened() {
-    let Some((home, folder)) = project(50) else { return };
+    let (home, folder) = project(50);
     let run = |line: &str| paser_in(home.path(), &line.split(' ').collect::<Vec<_>>());
     let refused = |ran: &Ran, code: i32, parts: &[&str]| {
         assert_eq!(ran.code, code, "{}", ran.stderr);
@@ -150,7 +156,7 @@ fn interrupt(child: &std::process::Child) {
 
 #[test]
 fn serving_locks_the_project_and_ends_by_ctrl_c() {
-    let Some((home, _folder)) = project(50) else { return };
+    let (home, _folder) = project(50);
     let mut server = spawn(home.path(), &["serve", "p", "--json"]);
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -163,9 +169,49 @@ fn serving_locks_the_project_and_ends_by_ctrl_c() {
     paser_in(home.path(), &["status", "p"]).well();
 }
 
+/// What the served window asks of the engine.
+fn ask(url: &str, request: &str) -> String {
+    let (base, token) = url.strip_prefix("http://").unwrap().split_once("/?token=").unwrap();
+    let mut stream = std::net::TcpStream::connect(base).unwrap();
+    let head = format!(
+        "POST /api/request HTTP/1.1\r\nhost: {base}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        request.len()
+    );
+    stream.write_all((head + request).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_served_run_takes_the_threads_that_were_named() {
+    let (home, _folder) = project(3000);
+    let mut server = spawn(home.path(), &["serve", "p", "--json", "--threads", "1"]);
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = serde_json::from_str::<Value>(&line).unwrap()["url"].as_str().unwrap().to_owned();
+    assert!(ask(&url, r#"{"do":"run","until":"manifold"}"#).starts_with("HTTP/1.1 200"));
+    let workers = || -> Vec<String> {
+        let tasks = fs_err::read_dir(format!("/proc/{}/task", server.id())).unwrap().flatten();
+        let names = tasks.filter_map(|task| fs_err::read_to_string(task.path().join("comm")).ok());
+        names.map(|name| name.trim().to_owned()).filter(|name| name.starts_with("work-")).collect()
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    let mut seen = workers();
+    while seen.is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+        seen = workers();
+    }
+    assert_eq!(seen, ["work-0"]);
+    interrupt(&server);
+    assert_eq!(server.wait().unwrap().code(), Some(130));
+}
+
 #[test]
 fn ctrl_c_stops_a_run_within_a_second_and_it_goes_on_later() {
-    let Some((home, _folder)) = project(400) else { return };
+    let (home, _folder) = project(1500);
     let mut run = spawn(home.path(), &["run", "p", "--until", "score", "--json"]);
     // Stop it while it scores.
     let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();

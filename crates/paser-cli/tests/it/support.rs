@@ -1,4 +1,4 @@
-//! What the tests of the command line share: running it, and finding the measured data.
+//! What the tests of the command line share: running it, the demo's pool and models, and finding the measured data.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -62,14 +62,25 @@ pub fn paser(arguments: &[&str]) -> Ran {
     paser_in(home.path(), arguments)
 }
 
-/// A file or folder of the shared data, or a printed word that it is missing.
+/// A folder with the demo's `pool.jsonl`, cut to its first `rows`, and its models `dense` and `pruned`.
+pub fn demo_files(rows: usize) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    paser_demo::assets::write_inputs(home.path()).unwrap();
+    let pool = home.path().join("pool.jsonl");
+    let part: String = fs_err::read_to_string(&pool).unwrap().split_inclusive('\n').take(rows).collect();
+    fs_err::write(pool, part).unwrap();
+    home
+}
+
+/// Reference values, which are no part of this repository: a file or folder of theirs, or a printed word that it is
+/// missing.
 pub fn shared(part: &str) -> Option<PathBuf> {
     let root = std::env::var_os("PASER_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     match root.join(part).canonicalize() {
         Ok(path) => Some(path),
         Err(_) => {
-            eprintln!("skipped: {part} is not at hand (set PASER_SHARED)");
+            eprintln!("skipped: the reference values in {part} are not at hand (set PASER_SHARED)");
             None
         }
     }

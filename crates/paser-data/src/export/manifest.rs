@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use paser_protocol::ExportFormat;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ExportFormat, index_meaning, records};
-use crate::{Pool, hex};
+use super::{index_meaning, records};
+use crate::Pool;
 
 /// What only the caller knows about a selection.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +44,7 @@ pub(super) fn build(
         "samples": rows.len(),
         "file": file,
         "format": format.name(),
-        "sha256": hex(&Sha256::digest(data_bytes)),
+        "sha256": hex::encode(Sha256::digest(data_bytes)),
         "indices": index_meaning(pool.report.format),
         "pool": {
             "file": inputs.pool,

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use paser_protocol::ExportFormat;
 use serde_json::{Map, Value, json};
 
-use super::ExportFormat;
 use crate::{IdKind, Pool};
 
 /// Extra columns by the names under which they are written: one that would hide a field gets `pool_` before it.

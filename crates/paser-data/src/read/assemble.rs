@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use paser_protocol::compare_ids;
+
 use super::row::Row;
 use super::{Alias, BadRow, FileFormat, IdKind, ImportReport, Pool};
 use crate::columns::ColumnBuilder;
 use crate::hold_out::HoldOutRule;
-use crate::sample::compare_ids;
 use crate::{DataError, HoldOut, Roles, Sample};
 
 /// So many bad rows are listed; all are counted.
 const LISTED: usize = 1000;
+
+/// What stands before the number of a row in an id that the file did not give.
+const GENERATED: &str = "line:";
 
 pub(super) struct Assembler<'a> {
     path: PathBuf,
@@ -24,6 +28,8 @@ pub(super) struct Assembler<'a> {
     by_hash: HashMap<[u8; 32], u32>,
     /// Row and place of every id that the file gave.
     by_id: HashMap<String, (u32, u64)>,
+    /// Number and row of every line whose id was made here; numbers ascend.
+    generated: Vec<(u64, u32)>,
     integer_ids: u64,
     own_ids: u64,
     rows_read: u64,
@@ -44,6 +50,7 @@ impl<'a> Assembler<'a> {
             aliases: Vec::new(),
             by_hash: HashMap::new(),
             by_id: HashMap::new(),
+            generated: Vec::new(),
             integer_ids: 0,
             own_ids: 0,
             rows_read: 0,
@@ -79,7 +86,12 @@ impl<'a> Assembler<'a> {
                 self.check_id(&id.text, at, number)?;
                 id.text
             }
-            None => format!("line:{number}"),
+            None => {
+                let id = format!("{GENERATED}{number}");
+                self.refuse_other(&id, at, number)?;
+                self.generated.push((number, at));
+                id
+            }
         };
         let held = self.hold_out.holds(&id, &row.hash);
         let place = at as usize;
@@ -117,21 +129,35 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    /// The same id on the same content is a duplicate, on other content a fault of the file.
+    /// Enters an id that the file gave.
     fn check_id(&mut self, id: &str, at: u32, number: u64) -> Result<(), DataError> {
-        match self.by_id.get(id) {
-            Some((row, _)) if *row == at => Ok(()),
-            Some((_, first)) => Err(DataError::DuplicateId {
+        self.refuse_other(id, at, number)?;
+        if !self.by_id.contains_key(id) {
+            self.by_id.insert(id.to_owned(), (at, number));
+        }
+        Ok(())
+    }
+
+    /// The same id on the same content is a duplicate, on other content a fault of the file.
+    fn refuse_other(&self, id: &str, at: u32, number: u64) -> Result<(), DataError> {
+        match self.earlier(id) {
+            Some((row, first)) if row != at => Err(DataError::DuplicateId {
                 path: self.path.clone(),
                 id: id.to_owned(),
-                first: self.format.place(*first),
+                first: self.format.place(first),
                 second: self.format.place(number),
             }),
-            None => {
-                self.by_id.insert(id.to_owned(), (at, number));
-                Ok(())
-            }
+            _ => Ok(()),
         }
+    }
+
+    /// Row and place that have this id already, given or made.
+    fn earlier(&self, id: &str) -> Option<(u32, u64)> {
+        self.by_id.get(id).copied().or_else(|| {
+            let number: u64 = id.strip_prefix(GENERATED)?.parse().ok()?;
+            let place = self.generated.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+            (id == format!("{GENERATED}{number}")).then(|| (self.generated[place].1, number))
+        })
     }
 
     pub(super) fn finish(self, roles: Option<Roles>, bytes: u64, sha256: String) -> Result<Pool, DataError> {

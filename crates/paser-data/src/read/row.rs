@@ -12,6 +12,12 @@ use crate::{Roles, content_hash};
 /// The fields of a JSON object in file order, names unique.
 pub(super) struct Fields(Vec<(String, Value)>);
 
+impl Fields {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
 /// More fields than any data set has.
 const MOST_FIELDS: usize = 512;
 
@@ -114,21 +120,6 @@ pub(super) fn parse(bytes: &[u8], record: &Record) -> Result<Fields, Refusal> {
             _ => error.to_string(),
         })
     })
-}
-
-/// All column names, in order of first appearance.
-pub(super) fn column_names<'a>(rows: impl Iterator<Item = &'a Fields>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let mut known = std::collections::HashSet::new();
-    for Fields(fields) in rows {
-        for (name, _) in fields {
-            if !known.contains(name) {
-                known.insert(name.clone());
-                names.push(name.clone());
-            }
-        }
-    }
-    names
 }
 
 /// Gives every field its role.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::FileFormat;
 use super::array::ArrayCutter;
 use super::lines::LineCutter;
-use crate::{DataError, hex};
+use crate::DataError;
 
 /// How much is read at once.
 const CHUNK: usize = 4 << 20;
@@ -38,7 +38,7 @@ pub(super) struct Batch {
     pub records: Vec<Record>,
 }
 
-/// Cuts a stream into rows. `feed` gets all bytes that are not consumed yet and says how many it consumed.
+/// Cuts a stream into rows. `cut` gets all bytes that no row holds yet and says how many of them its rows took.
 pub(super) enum Cutter {
     Lines(LineCutter),
     Array(ArrayCutter),
@@ -113,7 +113,7 @@ impl Source {
     }
 
     pub(super) fn sha256(&self) -> String {
-        hex(&self.hasher.clone().finalize())
+        hex::encode(self.hasher.clone().finalize())
     }
 
     /// The next rows, `None` at the end of the file.
@@ -165,5 +165,5 @@ fn foreign(head: &[u8]) -> Option<String> {
         return Some(format!("is encoded in UTF-16 (byte 0x{:02X} at offset 0); {wanted}: convert it first", head[0]));
     }
     let zero = head.iter().take(8192).position(|byte| *byte == 0)?;
-    Some(format!("is binary (byte 0x00 at offset {zero}); {wanted}"))
+    Some(format!("is binary (byte 0x00 at offset {zero}); {wanted}: export the data as text"))
 }

@@ -75,6 +75,19 @@ fn an_id_on_two_samples_names_both() {
 }
 
 #[test]
+fn an_id_made_from_a_line_number_is_not_given_twice() {
+    let (made, given) =
+        ("{\"instruction\":\"a\",\"output\":\"\"}", "{\"id\":\"line:1\",\"instruction\":\"b\",\"output\":\"\"}");
+    refused(format!("{made}\n{given}").as_bytes(), &["\"line:1\"", "in line 1 and line 2"]);
+    let given = given.replace("line:1", "line:2");
+    refused(format!("{given}\n{made}").as_bytes(), &["\"line:2\"", "in line 1 and line 2"]);
+    // Not the form in which ids are made, and the same content.
+    for given in [given.replace("line:2", "line:02"), made.replace('{', "{\"id\":\"line:2\",")] {
+        assert!(pool_of(format!("{given}\n{made}").as_bytes()).is_ok(), "{given}");
+    }
+}
+
+#[test]
 fn too_many_columns() {
     let row = |n: usize| format!(r#"{{"instruction":"a{n}","output":"b","c{n}":1}}"#);
     let rows: Vec<String> = (0..300).map(row).collect();
@@ -85,7 +98,7 @@ fn too_many_columns() {
 fn missing_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = read_pool(&folder.path().join("none.jsonl"), &ReadOptions::default(), &Silent).unwrap_err();
-    assert!(error.to_string().contains("none.jsonl") && !error.is_machine(), "{error}");
+    assert!(error.to_string().contains("none.jsonl"), "{error}");
     assert!(read_pool(folder.path(), &ReadOptions::default(), &Silent).is_err());
     let error = Tokenizer::from_model_dir(folder.path()).unwrap_err();
     assert!(error.to_string().contains("tokenizer.json"), "{error}");

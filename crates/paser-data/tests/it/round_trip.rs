@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::support::pool_with;
-use paser_data::export::{ExportFormat, ManifestInputs, write};
+use paser_data::export::{ManifestInputs, write};
 use paser_data::{Pool, ReadOptions, Roles, read_pool};
-use paser_protocol::Silent;
+use paser_protocol::{ExportFormat, Silent};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What the tests of this crate share: files of a temporary folder, and the measured data where it is at hand.
+//! What the tests of this crate share: files of a temporary folder, the demo's, and the measured data where it is at
+//! hand.
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,11 @@ pub fn shared(part: &str) -> Option<PathBuf> {
     }
     eprintln!("skipped: {part} is not at hand (set PASER_SHARED)");
     None
+}
+
+/// A file or folder of the demo, which every checkout has.
+pub fn demo(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../paser-demo/assets").join(part)
 }
 
 /// Reads a pool from bytes.

@@ -1,5 +1,6 @@
 //! Trains the demo's dense model: `cargo run -p paser-demo --bin train-demo -- [--steps N] [--samples N]
-//! [--threads N] [--out FOLDER] [--work FOLDER] [--early S] [--late S] [--data-only]`. Goes on from `WORK/checkpoint.safetensors`.
+//! [--threads N] [--look-every STEPS] [--out FOLDER] [--work FOLDER] [--early S] [--late S] [--data-only]`. Goes on from
+//! `WORK/checkpoint.safetensors`.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -38,10 +38,6 @@ impl Capability {
         }
     }
 
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| c.name() == name)
-    }
-
     /// Sub-types, each a different kind of task.
     pub fn subs(self) -> &'static [&'static str] {
         match self {

@@ -1,5 +1,5 @@
 //! Forward and backward pass of the demo's LLaMA written out by hand over ndarray: the same function as
-//! [`crate::model::loss`], several times faster than recording a graph on a small model.
+//! `tests/oracle`, several times faster than recording a graph on a small model.
 //!
 //! Rows of a batch are padded at their end; N = rows * length flat positions. Shapes are (N, width), row by
 //! row. The gradients are checked against candle's in `tests/gradients.rs`.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use fs_err as fs;
 use tokenizers::Tokenizer;
@@ -12,10 +12,10 @@ use tokenizers::Tokenizer;
 use super::gradients::gradients;
 use super::log::{Row, TrainingLog};
 use super::optimizer::{Optimizer, Rates};
-use crate::model::{Shape, Weights, exact_matches, initial_weights, write_model};
-use crate::pool::{TestItem, TrainingStream, generate_items};
+use crate::evaluate::evaluate;
+use crate::model::{Shape, Weights, initial_weights, write_model};
+use crate::pool::{TrainingStream, generate_items};
 use crate::split::Part;
-use crate::tasks::Capability;
 use crate::tokens::{Sequenced, sequence, write_tokenizer};
 
 /// Shares of the six capabilities in the first two thirds of the run: what is hard gets more.
@@ -95,29 +95,10 @@ impl Batches<'_> {
     }
 }
 
-/// Items as token sequences.
-pub fn sequenced(tokenizer: &Tokenizer, items: &[TestItem]) -> Result<Vec<Sequenced>> {
-    items.iter().map(|i| sequence(tokenizer, &i.instruction, &i.input, &i.output)).collect()
-}
-
-/// Share of right answers per capability, in the order of [`Capability::ALL`].
-pub fn exact_by_capability(items: &[TestItem], right: &[bool]) -> [f64; 6] {
-    Capability::ALL.map(|capability| {
-        let of: Vec<bool> = items
-            .iter()
-            .zip(right)
-            .filter(|(item, _)| item.capability == capability.name())
-            .map(|(_, right)| *right)
-            .collect();
-        of.iter().filter(|r| **r).count() as f64 / of.len().max(1) as f64
-    })
-}
-
 /// Trains from the checkpoint if there is one, else from the first weights, and writes the model.
 pub fn train(plan: &Plan, tokenizer: &Tokenizer) -> Result<()> {
     let shape = Shape::demo(tokenizer.get_vocab_size(true));
     let development = generate_items(plan.seed + 7, Part::Development, DEVELOPMENT_EACH, "dev")?;
-    let looked_at = sequenced(tokenizer, &development)?;
     let mut weights = initial_weights(&shape, plan.seed)?;
     let mut optimizer = Optimizer::new(plan.rates.clone());
     let (mut first, mut tokens, mut before) = (0, 0, 0.0);
@@ -148,15 +129,11 @@ pub fn train(plan: &Plan, tokenizer: &Tokenizer) -> Result<()> {
         since += 1;
         let done = step + 1;
         if done == first + 10 || done % plan.look_every == 0 || done == plan.steps {
-            let right = exact_matches(&shape, &weights, &looked_at)?;
+            write_model(&shape, &weights, &plan.out)?;
+            write_tokenizer(tokenizer, &plan.out)?;
+            let exact = evaluate(&plan.out, &development)?.map(|score| score.exact());
             let seconds = before + clock.elapsed().as_secs_f64();
-            let row = Row {
-                step: done,
-                tokens,
-                loss: loss / f64::from(since),
-                exact: exact_by_capability(&development, &right),
-                seconds,
-            };
+            let row = Row { step: done, tokens, loss: loss / f64::from(since), exact, seconds };
             log.row(&row)?;
             eprintln!(
                 "step {done} of {}: loss {:.4}, exact {:.2?}, {tokens} tokens, {seconds:.0} s",
@@ -166,8 +143,6 @@ pub fn train(plan: &Plan, tokenizer: &Tokenizer) -> Result<()> {
             let checkpoint =
                 Checkpoint { step: done, tokens, seconds, weights: weights.clone(), state: optimizer.state().clone() };
             checkpoint.write(&plan.checkpoint)?;
-            write_model(&shape, &weights, &plan.out)?;
-            write_tokenizer(tokenizer, &plan.out)?;
         }
     }
     Ok(())
@@ -229,15 +204,39 @@ impl Checkpoint {
             .with_context(|| format!("{} cannot be read; delete it to start anew", path.display()))?;
         let counts: Vec<f64> =
             all.get("counts").with_context(|| format!("{} is not a checkpoint", path.display()))?.to_vec1()?;
+        let &[step, tokens, seconds] = counts.as_slice() else {
+            bail!("{} holds {} counts instead of 3; delete it to start anew", path.display(), counts.len());
+        };
         let take = |prefix: &str| -> Weights {
             all.iter().filter_map(|(name, t)| Some((name.strip_prefix(prefix)?.to_owned(), t.clone()))).collect()
         };
         Ok(Some(Self {
-            step: counts[0] as usize,
-            tokens: counts[1] as u64,
-            seconds: counts[2],
+            step: step as usize,
+            tokens: tokens as u64,
+            seconds,
             weights: take("weight."),
             state: take("state."),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_checkpoint_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        for counts in [1, 3, 4] {
+            let tensor = Tensor::from_vec(vec![1.0; counts], counts, &Device::Cpu).unwrap();
+            let all = std::collections::HashMap::from([("counts".to_owned(), tensor)]);
+            candle_core::safetensors::save(&all, &path).unwrap();
+            match Checkpoint::read(&path) {
+                Ok(found) => assert_eq!((counts, found.unwrap().step), (3, 1)),
+                Err(error) => assert!(counts != 3 && error.to_string().contains("checkpoint.safetensors"), "{error}"),
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::{Bench, Made, artefact, import, json, record};
 use crate::{
+    clusters,
     loaded::{Concepts, Samples},
     trouble::{Outcome, Told},
 };
@@ -41,15 +42,15 @@ pub(crate) fn inputs(recipe: &ConceptsRecipe, samples: &Samples) -> Inputs {
 pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     let session = bench.session;
     let samples = session.samples()?;
-    let recipe = session.recipe();
-    let inputs = inputs(&recipe.recipe.concepts, &samples);
+    let recipe = &bench.recipe.recipe.concepts;
+    let inputs = inputs(recipe, &samples);
     let key = inputs.key();
     if session.loaded().concepts.is_some_and(|concepts| concepts.key == key) {
         return Ok(true);
     }
-    let rule = rule(&recipe.recipe.concepts);
+    let rule = rule(recipe);
     let (found, cached) = artefact(bench, STAGE, &inputs, || {
-        let pool = import::pool(session)?;
+        let pool = import::pool(session, &samples)?;
         let total = pool.samples.len() as u64;
         let done = AtomicU64::new(0);
         let lists: Option<Vec<Vec<String>>> = bench.work("finding concepts", "samples", |monitor| {
@@ -76,9 +77,10 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     })?;
     let concepts = Concepts::read(&found)?;
     record(session, STAGE, &found)?;
-    session.with_loaded(|loaded| {
-        loaded.concepts = Some(concepts.into());
-        crate::views::name_clusters(loaded);
-    });
+    let mut loaded = session.loaded();
+    loaded.concepts = Some(concepts.into());
+    // Naming takes a while; readers wait only for the exchange.
+    clusters::name_clusters(&mut loaded);
+    session.with_loaded(|held| *held = loaded);
     Ok(cached)
 }

@@ -18,7 +18,7 @@ use crate::{
     job::{self, Shards},
     loaded::{Samples, f32s},
     progress::Part,
-    session::{Session, lock},
+    session::lock,
     sources::{self, Kind},
     trouble::{Outcome, Told, failed},
 };
@@ -34,7 +34,7 @@ pub(crate) struct EmbedPlan {
     pub inputs: Inputs,
 }
 
-/// Everything that decides the vectors. `encoder`: its content hash.
+/// Everything that decides the vectors. `encoder`: its content hash. TF-IDF learns its terms from what is not held out.
 pub(crate) fn inputs(vectors: &VectorsRecipe, samples: &Samples, encoder: Option<&str>) -> Inputs {
     let inputs = Inputs::new()
         .with("program's vectors", VERSION)
@@ -42,7 +42,14 @@ pub(crate) fn inputs(vectors: &VectorsRecipe, samples: &Samples, encoder: Option
         .with("text", &vectors.text);
     match encoder {
         Some(content) => inputs.with("encoder", content).with("shard", SHARD),
-        None => inputs.with("encoder", "TF-IDF + SVD").with("dimensions", vectors.dimensions),
+        None => {
+            let inputs = inputs.with("encoder", "TF-IDF + SVD").with("dimensions", vectors.dimensions);
+            if samples.held_out.contains(&true) {
+                inputs.with("held-out samples", &samples.held_out_fingerprint)
+            } else {
+                inputs
+            }
+        }
     }
 }
 
@@ -56,7 +63,7 @@ impl EmbedPlan {
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
         let session = bench.session;
         let samples = session.samples()?;
-        let vectors = session.recipe().recipe.vectors.clone();
+        let vectors = bench.recipe.recipe.vectors.clone();
         if vectors.encoder.is_empty() {
             let inputs = inputs(&vectors, &samples, None);
             return Ok(Self { vectors, encoder: None, inputs });
@@ -121,12 +128,13 @@ impl EmbedPlan {
     }
 
     fn tfidf(&self, bench: &Bench<'_>) -> Outcome<Made> {
-        let pool = import::pool(bench.session)?;
+        let pool = import::pool(bench.session, &*bench.session.samples()?)?;
         let texts: Vec<String> = pool.samples.iter().map(|sample| self.text(sample)).collect();
-        drop(pool);
+        let held_out = pool.held_out;
+        drop(pool.samples);
         let params = TfidfParams { dimensions: self.vectors.dimensions, ..TfidfParams::default() };
         let found = bench
-            .work("TF-IDF + SVD", "steps", |monitor| tfidf_vectors(&texts, &params, monitor))
+            .work("TF-IDF + SVD", "steps", |monitor| tfidf_vectors(&texts, &held_out, &params, monitor))
             .map_err(Told::told)?;
         let summary = json(&serde_json::json!({
             "terms": found.terms,
@@ -137,8 +145,8 @@ impl EmbedPlan {
     }
 
     fn encode(&self, bench: &Bench<'_>, path: &Path, kept: &mut Option<Shards>) -> Outcome<Made> {
-        let pool = import::pool(bench.session)?;
         let samples = bench.session.samples()?;
+        let pool = import::pool(bench.session, &samples)?;
         let texts: Vec<String> = pool.samples.iter().map(|sample| self.text(sample)).collect();
         drop(pool);
         let encoder = SentenceEncoder::load(path).map_err(Told::told)?;
@@ -202,17 +210,16 @@ fn made(vectors: Vec<f32>, dimensions: usize, rows: usize, summary: serde_json::
 }
 
 /// What the vectors are called on screen.
-pub(crate) fn label(session: &Session) -> String {
-    let encoder = session.recipe().recipe.vectors.encoder.clone();
+pub(crate) fn label(encoder: &str) -> String {
     if encoder.is_empty() {
         return "TF-IDF + SVD".to_owned();
     }
-    let mut parts = encoder.split('@').next().unwrap_or(&encoder).rsplit(['/', '\\']).filter(|part| !part.is_empty());
+    let mut parts = encoder.split('@').next().unwrap_or(encoder).rsplit(['/', '\\']).filter(|part| !part.is_empty());
     let name = match (parts.next(), parts.next()) {
         // A folder that says nothing is named by the one above it.
         (Some("model" | "encoder"), Some(above)) => above,
         (Some(name), _) => name,
-        _ => encoder.as_str(),
+        _ => encoder,
     };
     name.strip_prefix("all-").unwrap_or(name).to_owned()
 }

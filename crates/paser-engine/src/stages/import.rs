@@ -1,14 +1,14 @@
 //! Import: the pool file becomes distinct samples in the catalogue and columns in an artefact (method.md 1.1, 5).
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
-use paser_data::{HoldOut, Pool, ReadOptions, Roles, Sample, hex, read_pool};
+use paser_data::{HoldOut, Pool, ReadOptions, Roles, Sample, read_pool};
 use paser_project::{
     Arrays, Inputs, SampleRecord,
     recipe::{HoldOutRule, Recipe},
 };
 
-use super::{Bench, Made, artefact, json, record};
+use super::{Bench, Made, artefact, json, record_of};
 use crate::{
     loaded::{PoolFacts, Samples, write_extra},
     session::{Session, lock},
@@ -22,8 +22,16 @@ pub(crate) const STAGE: &str = "import";
 
 pub(crate) struct ImportPlan {
     path: PathBuf,
-    options: ReadOptions,
-    pub inputs: Inputs,
+    recipe: Recipe,
+    /// What the file's content was when it was looked at.
+    inputs: Inputs,
+}
+
+/// What a pool file holds.
+struct Read {
+    arrays: Arrays,
+    facts: PoolFacts,
+    records: Vec<SampleRecord>,
 }
 
 /// How the recipe says the pool is to be read.
@@ -57,7 +65,8 @@ pub(crate) fn inputs(recipe: &Recipe, pool_hash: &str) -> Inputs {
 }
 
 impl ImportPlan {
-    pub(crate) fn check(session: &Session, recipe: &Recipe) -> Outcome<Self> {
+    pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
+        let (session, recipe) = (bench.session, bench.recipe.recipe.clone());
         if recipe.pool.path.is_empty() {
             return Err(usage(
                 format!("{}: `pool.path` is empty", session.folder.recipe().display()),
@@ -69,39 +78,42 @@ impl ImportPlan {
         let hash = match known {
             sources::Known::Yes(hash) | sources::Known::Gone(hash) => hash,
             sources::Known::Absent(report) => return Err(report),
-            sources::Known::Unread => sources::pool_hash(&session.catalogue, &session.folder, &recipe.pool.path)?,
+            sources::Known::Unread => bench.work("looking for changes in the pool", "bytes", |monitor| {
+                sources::pool_hash(&session.catalogue, &session.folder, &recipe.pool.path, monitor)
+            })?,
         };
-        Ok(Self { path, options: read_options(recipe), inputs: inputs(recipe, &hash) })
+        let inputs = inputs(&recipe, &hash);
+        Ok(Self { path, recipe, inputs })
     }
 
     /// Brings the catalogue's samples up to date. True: they were.
     pub(crate) fn bring_up(self, bench: &Bench<'_>) -> Outcome<bool> {
         let session = bench.session;
-        let key = self.inputs.key();
-        let current = session.loaded().samples.is_some_and(|samples| samples.key == key);
-        if current {
+        let is_current = |inputs: &Inputs| {
+            let key = inputs.key();
+            session.loaded().samples.is_some_and(|samples| samples.key == key)
+        };
+        if is_current(&self.inputs) {
             return Ok(true);
         }
-        // The samples of another import may stand in the catalogue: they are written again even where the columns are there.
-        let mut records = None;
-        let (found, _) = artefact(bench, STAGE, &self.inputs, || {
-            let (made, samples) = self.read(bench)?;
-            records = Some(samples);
-            Ok(made)
-        })?;
-        let records = match records {
-            Some(records) => records,
-            None => self.read(bench)?.1,
-        };
-        let samples = Samples::read(&found, &records)?;
-        {
-            let mut catalogue = lock(&session.catalogue);
-            for stage in super::manifold::DOWNSTREAM {
-                catalogue.forget_stage(stage).map_err(Told::told)?;
-            }
-            catalogue.replace_samples(records.into_iter()).map_err(Told::told)?;
+        bench.check_memory()?;
+        // The samples of another import may stand in the catalogue: the file is read even where the columns are there.
+        let started = Instant::now();
+        let Read { arrays, facts, records } = self.read(bench)?;
+        let seconds = started.elapsed().as_secs_f64();
+        // The file may have been edited since it was looked at. What was read decides the name.
+        let inputs = inputs(&self.recipe, &facts.report.sha256);
+        if is_current(&inputs) {
+            return Ok(true);
         }
-        record(session, STAGE, &found)?;
+        let (mut found, made) = artefact(bench, STAGE, &inputs, || Ok(Made { arrays, summary: json(&facts) }))?;
+        if !made {
+            found.manifest.seconds = seconds;
+        }
+        let samples = Samples::read(&found, &records)?;
+        lock(&session.catalogue)
+            .replace_pool(records.into_iter(), &super::manifold::DOWNSTREAM, &record_of(STAGE, &found))
+            .map_err(Told::told)?;
         session.with_loaded(|loaded| {
             *loaded = crate::session::Loaded { samples: Some(samples.into()), ..Default::default() };
         });
@@ -109,9 +121,10 @@ impl ImportPlan {
         Ok(false)
     }
 
-    fn read(&self, bench: &Bench<'_>) -> Outcome<(Made, Vec<SampleRecord>)> {
+    fn read(&self, bench: &Bench<'_>) -> Outcome<Read> {
+        let options = read_options(&self.recipe);
         let pool = bench
-            .work("reading the pool", "bytes", |monitor| read_pool(&self.path, &self.options, monitor))
+            .work("reading the pool", "bytes", |monitor| read_pool(&self.path, &options, monitor))
             .map_err(Told::told)?;
         let mut arrays = Arrays::new();
         let columns = write_extra(&pool.columns, &mut arrays);
@@ -129,7 +142,7 @@ impl ImportPlan {
             .zip(0..)
             .map(|((sample, held_out), row)| to_record(sample, *held_out, row))
             .collect();
-        Ok((Made { arrays, summary: json(&facts) }, records))
+        Ok(Read { arrays, facts, records })
     }
 }
 
@@ -139,7 +152,7 @@ fn to_record(sample: Sample, held_out: bool, row: u32) -> SampleRecord {
         id: sample.id,
         line: sample.line,
         multiplicity: sample.multiplicity,
-        hash: hex(&sample.hash),
+        hash: hex::encode(sample.hash),
         held_out,
         instruction: sample.instruction,
         input: sample.input,
@@ -160,11 +173,11 @@ pub(crate) fn to_sample(record: SampleRecord, hash: [u8; 32]) -> Sample {
     }
 }
 
-/// The whole pool again, texts included, as the import left it.
-pub(crate) fn pool(session: &Session) -> Outcome<Pool> {
-    let samples = session.samples()?;
+/// The whole pool again, texts included, as the import of these samples left it.
+pub(crate) fn pool(session: &Session, samples: &Samples) -> Outcome<Pool> {
     let records = lock(&session.catalogue).samples().map_err(Told::told)?;
-    if records.len() != samples.len() {
+    let same = |(record, hash): (&SampleRecord, &[u8; 32])| record.hash == hex::encode(hash);
+    if records.len() != samples.len() || !records.iter().zip(&samples.hashes).all(same) {
         return Err(failed("The catalogue holds another pool than the one in memory.", "Open the project again."));
     }
     Ok(Pool {
@@ -176,4 +189,65 @@ pub(crate) fn pool(session: &Session) -> Outcome<Pool> {
         held_out: samples.held_out.clone(),
         report: samples.facts.report.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::AtomicBool;
+
+    use paser_project::sha256_hex;
+    use paser_protocol::ProjectDraft;
+
+    use super::*;
+
+    const OLD: &str = "{\"instruction\": \"Name a colour.\", \"output\": \"Green.\"}\n";
+    const NEW: &str = "{\"instruction\": \"Name a fruit.\", \"output\": \"Plum.\"}\n{\"instruction\": \"Add 2 and 3.\", \"output\": \"5\"}\n";
+
+    #[test]
+    fn a_pool_edited_while_it_is_imported_is_kept_under_its_own_name() {
+        let place = tempfile::tempdir().unwrap();
+        let pool = place.path().join("pool.jsonl");
+        fs_err::write(&pool, OLD).unwrap();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let draft =
+            ProjectDraft { folder: text(place.path().join("p")), pool: text(pool.clone()), ..ProjectDraft::default() };
+        let session = Session::create(&draft).unwrap();
+        let recipe = session.recipe().recipe.clone();
+        let key_of = |text: &str| inputs(&recipe, &sha256_hex(text.as_bytes())).key();
+        let never = AtomicBool::new(false);
+        session.quietly(&never, |bench| {
+            let plan = ImportPlan::check(bench).unwrap();
+            fs_err::write(&pool, NEW).unwrap();
+            assert!(!plan.bring_up(bench).unwrap());
+            assert_eq!(session.samples().unwrap().len(), 2);
+            assert_eq!(session.samples().unwrap().key, key_of(NEW));
+            assert_eq!(lock(&session.catalogue).stage(STAGE).unwrap().unwrap().key, key_of(NEW));
+            assert!(ImportPlan::check(bench).unwrap().bring_up(bench).unwrap(), "and it is known by it");
+            // The old text is imported as itself, not as what was stored while it was looked at.
+            fs_err::write(&pool, OLD).unwrap();
+            assert!(!ImportPlan::check(bench).unwrap().bring_up(bench).unwrap());
+            assert_eq!((session.samples().unwrap().len(), session.samples().unwrap().key.clone()), (1, key_of(OLD)));
+        });
+    }
+
+    #[test]
+    fn columns_of_another_length_are_no_import() {
+        let place = tempfile::tempdir().unwrap();
+        let pool = place.path().join("pool.jsonl");
+        fs_err::write(&pool, NEW.replace("\"output\"", "\"weight\": 1, \"output\"")).unwrap();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let draft = ProjectDraft { folder: text(place.path().join("p")), pool: text(pool), ..ProjectDraft::default() };
+        let session = Session::create(&draft).unwrap();
+        let never = AtomicBool::new(false);
+        session.quietly(&never, |bench| ImportPlan::check(bench).unwrap().bring_up(bench).unwrap());
+        let key = session.samples().unwrap().key.clone();
+        let whole = session.store.get(STAGE, &key).unwrap().unwrap();
+        let records = lock(&session.catalogue).samples().unwrap();
+        assert!(Samples::read(&whole, &records).is_ok());
+        assert!(Samples::read(&whole, &records[..1]).is_err(), "samples of another import");
+        let mut short = whole;
+        short.arrays.insert("extra:0", paser_project::Array::column(vec![1.0_f64]));
+        assert!(Samples::read(&short, &records).is_err(), "a column of another import");
+    }
 }

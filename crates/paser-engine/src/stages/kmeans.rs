@@ -31,7 +31,7 @@ pub(crate) fn labels(bench: &Bench<'_>) -> Outcome<(Vec<u32>, String)> {
         .loaded()
         .manifold
         .ok_or_else(|| usage("The manifold is not computed yet.", "Run the project first."))?;
-    let seed = session.recipe().recipe.manifold.seed;
+    let seed = bench.recipe.recipe.manifold.seed;
     let embed = EmbedPlan::check(bench)?;
     let inputs = inputs(&embed.inputs.key(), manifold.facts.count, &samples.held_out_fingerprint, seed);
     let (found, _) = artefact(bench, STAGE, &inputs, || {

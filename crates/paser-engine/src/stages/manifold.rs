@@ -8,6 +8,7 @@ use paser_project::{
 
 use super::{Bench, Made, artefact, concepts, embed, json, record};
 use crate::{
+    clusters,
     loaded::{ManifoldData, ManifoldFacts, Samples},
     trouble::{Outcome, Told},
 };
@@ -64,10 +65,10 @@ pub(crate) fn inputs(recipe: &Recipe, samples: &Samples, vectors: &str) -> Input
 impl ManifoldPlan {
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
         let embed = embed::EmbedPlan::check(bench)?;
-        let recipe = bench.session.recipe();
-        let params = params(&recipe.recipe.manifold);
+        let recipe = &bench.recipe.recipe;
+        let params = params(&recipe.manifold);
         params.clone().check().map_err(Told::told)?;
-        let inputs = inputs(&recipe.recipe, &*bench.session.samples()?, &embed.inputs.key());
+        let inputs = inputs(recipe, &*bench.session.samples()?, &embed.inputs.key());
         Ok(Self { params, embed, inputs })
     }
 
@@ -81,7 +82,7 @@ impl ManifoldPlan {
         }
         let samples = session.samples()?;
         let Self { params, embed, inputs } = self;
-        let label = embed::label(session);
+        let label = embed::label(&bench.recipe.recipe.vectors.encoder);
         let (found, cached) = artefact(bench, STAGE, &inputs, || {
             let vectors = embed.vectors(bench)?;
             let rows = Rows {
@@ -100,10 +101,11 @@ impl ManifoldPlan {
         })?;
         let data = ManifoldData::read(&found)?;
         record(session, STAGE, &found)?;
-        session.with_loaded(|loaded| {
-            loaded.manifold = Some(data.into());
-            crate::views::name_clusters(loaded);
-        });
+        let mut loaded = session.loaded();
+        loaded.manifold = Some(data.into());
+        // Naming takes a while; readers wait only for the exchange.
+        clusters::name_clusters(&mut loaded);
+        session.with_loaded(|held| *held = loaded);
         Ok(cached && named)
     }
 }

@@ -10,15 +10,15 @@ pub(crate) mod prune;
 pub(crate) mod score;
 pub(crate) mod select;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use paser_project::{Arrays, Artefact, Inputs, Measured, StageRecord};
 use paser_protocol::{Event, Monitor, Stage};
 
 use crate::{
-    machine,
+    estimate, machine,
     progress::Reporter,
-    session::{Session, lock},
+    session::{RecipeText, Session, lock},
     trouble::{Outcome, Told},
 };
 
@@ -28,11 +28,20 @@ pub(crate) struct Bench<'a> {
     pub reporter: &'a Reporter<'a>,
     pub stage: Stage,
     pub threads: usize,
+    /// The recipe that this work follows to its end, whatever a person writes into the file meanwhile.
+    pub recipe: Arc<RecipeText>,
+    /// Bytes that the estimate of what is computed may not pass.
+    pub memory: Option<u64>,
 }
 
 impl Bench<'_> {
     pub(crate) fn work<T>(&self, what: &str, unit: &str, work: impl FnOnce(&dyn Monitor) -> T) -> T {
         self.reporter.work(self.stage, what, unit, work)
+    }
+
+    /// Refuses what cannot fit. Asked before something is computed, never for what is found.
+    pub(crate) fn check_memory(&self) -> Outcome<()> {
+        estimate::check_memory(self.session, &self.recipe.recipe, self.stage, self.memory)
     }
 
     pub(crate) fn notice(&self, text: impl Into<String>) {
@@ -59,6 +68,7 @@ pub(crate) fn artefact(
         Ok(None) => {}
         Err(damaged) => bench.notice(format!("{damaged}; it is computed anew")),
     }
+    bench.check_memory()?;
     let started = Instant::now();
     let made = make()?;
     let measured = Measured {
@@ -70,17 +80,21 @@ pub(crate) fn artefact(
     Ok((Artefact { manifest, arrays: made.arrays }, false))
 }
 
-/// Writes into the catalogue what a stage made last.
-pub(crate) fn record(session: &Session, stage: &str, artefact: &Artefact) -> Outcome<()> {
+/// What the catalogue keeps of an artefact.
+pub(crate) fn record_of(stage: &str, artefact: &Artefact) -> StageRecord {
     let manifest = &artefact.manifest;
-    let record = StageRecord {
+    StageRecord {
         stage: stage.to_owned(),
         key: manifest.key.clone(),
         inputs: manifest.inputs.clone(),
         seconds: manifest.seconds,
         peak_memory_bytes: manifest.peak_memory_bytes,
-    };
-    lock(&session.catalogue).record_stage(&record).map_err(Told::told)
+    }
+}
+
+/// Writes into the catalogue what a stage made last.
+pub(crate) fn record(session: &Session, stage: &str, artefact: &Artefact) -> Outcome<()> {
+    lock(&session.catalogue).record_stage(&record_of(stage, artefact)).map_err(Told::told)
 }
 
 /// JSON of what always serialises.

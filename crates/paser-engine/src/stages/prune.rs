@@ -3,21 +3,24 @@
 
 use std::path::Path;
 
-use paser_data::{Encoding, Template, Tokenizer, encode_sample};
+use paser_data::{Encoding, Pool, Template, Tokenizer, encode_sample};
 use paser_model::Checkpoint;
 use paser_project::{Inputs, recipe::Recipe};
 use paser_prune::{Method, PruneParams, prune};
 
-use super::{Bench, import};
+use super::{Bench, import, score::template_fingerprint};
 use crate::{
+    loaded::Samples,
     sources::ModelFacts,
     trouble::{Outcome, Told, unusable, usage},
 };
 
 const VERSION: u32 = 1;
+/// What pruning leaves beside the weights.
+const NOTE: &str = "paser-prune.json";
 
-/// Everything that decides the pruned weights.
-pub(crate) fn inputs(recipe: &Recipe, dense: &ModelFacts, samples: &str) -> Inputs {
+/// Everything that decides the pruned weights. Wanda reads samples that are not held out, as the template shows them.
+pub(crate) fn inputs(recipe: &Recipe, dense: &ModelFacts, samples: &Samples) -> Inputs {
     let inputs = Inputs::new()
         .with("program's pruning", VERSION)
         .with("dense model", &dense.content)
@@ -27,15 +30,16 @@ pub(crate) fn inputs(recipe: &Recipe, dense: &ModelFacts, samples: &str) -> Inpu
         return inputs;
     }
     inputs
-        .with("samples", samples)
+        .with("samples", &samples.fingerprint)
+        .with("held-out samples", &samples.held_out_fingerprint)
         .with("prune.calibration", recipe.prune.calibration)
-        .with("template", &recipe.template.name)
+        .with("template", template_fingerprint(recipe, dense))
         .with("template.max_tokens", recipe.template.max_tokens)
         .with("tokenizer", dense.tokenizer.as_deref().unwrap_or_default())
 }
 
 /// The reference under which the recipe's pruned model is known: as written, or where pruning puts it.
-pub(crate) fn reference(recipe: &Recipe, dense: Option<&ModelFacts>, samples: Option<&str>) -> Option<String> {
+pub(crate) fn reference(recipe: &Recipe, dense: Option<&ModelFacts>, samples: Option<&Samples>) -> Option<String> {
     if recipe.prune.method == "none" {
         return (!recipe.models.pruned.is_empty()).then(|| recipe.models.pruned.clone());
     }
@@ -43,10 +47,23 @@ pub(crate) fn reference(recipe: &Recipe, dense: Option<&ModelFacts>, samples: Op
     Some(format!("models/{}-{}", recipe.prune.method, key.get(..16)?))
 }
 
-/// Makes the model if its folder is not there.
-pub(crate) fn bring_up(bench: &Bench<'_>, recipe: &Recipe, dense_dir: &Path, out: &Path) -> Outcome<()> {
-    if out.is_dir() {
-        return Ok(());
+/// Whether the model in `out` is whole: the note that is written last says what the recipe asks for, and every tensor
+/// that the configuration needs is there.
+pub(crate) fn is_made(recipe: &Recipe, out: &Path) -> bool {
+    let note: Option<serde_json::Value> =
+        fs_err::read(out.join(NOTE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let says = |name: &str, value: &str| {
+        note.as_ref().and_then(|note| note.get(name)?.as_str()).is_some_and(|written| written == value)
+    };
+    says("method", &recipe.prune.method) && Checkpoint::open(out).is_ok()
+}
+
+/// Makes the model anew.
+pub(crate) fn make(bench: &Bench<'_>, recipe: &Recipe, dense_dir: &Path, out: &Path) -> Outcome<()> {
+    bench.check_memory()?;
+    if out.exists() {
+        bench.notice(format!("{} is not a whole model; it is made anew", out.display()));
+        fs_err::remove_dir_all(out).map_err(Told::told)?;
     }
     let params = PruneParams {
         method: if recipe.prune.method == "wanda" { Method::Wanda } else { Method::Magnitude },
@@ -67,27 +84,44 @@ pub(crate) fn bring_up(bench: &Bench<'_>, recipe: &Recipe, dense_dir: &Path, out
     Ok(())
 }
 
-/// The first samples in content-hash order, as the models will see them.
+/// The recipe's calibration samples as the models will see them.
 fn calibration(bench: &Bench<'_>, recipe: &Recipe, dense_dir: &Path, context: usize) -> Outcome<Vec<Vec<u32>>> {
-    let pool = import::pool(bench.session)?;
-    let order = &bench.session.samples()?.order;
+    let samples = bench.session.samples()?;
+    let pool = import::pool(bench.session, &samples)?;
+    let order = &samples.order;
     let tokenizer = Tokenizer::from_model_dir(dense_dir).map_err(Told::told)?;
     let template = Template::by_name(&recipe.template.name, dense_dir).map_err(Told::told)?;
     let longest = recipe.template.max_tokens.min(context);
+    calibration_sequences(&pool, order, &template, &tokenizer, longest, recipe.prune.calibration)
+}
+
+/// Prompt and response of the first `count` samples that fit `longest` tokens and are not held out. `order` holds the
+/// pool's rows by content hash, so that the order of the file decides nothing.
+///
+/// # Errors
+/// No sample fits; a template that fails.
+pub fn calibration_sequences(
+    pool: &Pool,
+    order: &[u32],
+    template: &Template,
+    tokenizer: &Tokenizer,
+    longest: usize,
+    count: usize,
+) -> Outcome<Vec<Vec<u32>>> {
     let mut sequences = Vec::new();
     for &row in order.iter().filter(|row| !pool.held_out[**row as usize]) {
-        if sequences.len() == recipe.prune.calibration {
+        if sequences.len() == count {
             break;
         }
-        let encoded = encode_sample(&pool.samples[row as usize], &template, &tokenizer, longest).map_err(Told::told)?;
+        let encoded = encode_sample(&pool.samples[row as usize], template, tokenizer, longest).map_err(Told::told)?;
         if let Encoding::Scorable(encoded) = encoded {
             sequences.push(encoded.ids);
         }
     }
     if sequences.is_empty() {
         return Err(unusable(
-            "No sample of the pool can be used to calibrate the pruning.",
-            "Raise template.max_tokens.",
+            format!("No sample of the pool fits {longest} tokens, so none can calibrate the pruning."),
+            "Give a pool of shorter samples, or raise template.max_tokens in a project's recipe.toml.",
         ));
     }
     Ok(sequences)

@@ -8,10 +8,10 @@ use std::{
     time::Instant,
 };
 
-use paser_data::{Encoded, Encoding, Template, Tokenizer, encode_pool};
+use paser_data::{Encoded, Encoding, Template, Tokenizer, encode_pool, read_alike, tokenizer_agreement};
 use paser_model::{Checkpoint, Decoder};
 use paser_project::{Array, Arrays, Inputs, ShardPlan, recipe::Recipe};
-use paser_protocol::Report;
+use paser_protocol::{Monitor, Report};
 use paser_score::{Item, SampleScore, ScoreParams, score};
 
 use super::{Bench, Made, artefact, import, json, prune, record};
@@ -20,7 +20,7 @@ use crate::{
     loaded::{SCORE_COLUMNS, SCORED, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
     session::{Session, lock},
     sources::{self, Kind, Known, ModelFacts},
-    trouble::{Outcome, Told, failed, unusable},
+    trouble::{Outcome, Told, cancelled, failed, tokenizers_differ, unusable},
 };
 
 const VERSION: u32 = 1;
@@ -48,16 +48,20 @@ pub(crate) fn max_tokens(recipe: &Recipe, dense: &ModelFacts, pruned: &ModelFact
     recipe.template.max_tokens.min(dense.context).min(pruned.context)
 }
 
-/// Everything that decides the scores.
-pub(crate) fn inputs(recipe: &Recipe, samples: &Samples, dense: &ModelFacts, pruned: &ModelFacts) -> Inputs {
-    let template = match recipe.template.name.as_str() {
+/// How the recipe's template shows a sample to the dense model.
+pub(crate) fn template_fingerprint(recipe: &Recipe, dense: &ModelFacts) -> String {
+    match recipe.template.name.as_str() {
         "chat" => dense.chat.clone().unwrap_or_default(),
         name => Template::by_name(name, Path::new("")).map(|template| template.fingerprint()).unwrap_or_default(),
-    };
+    }
+}
+
+/// Everything that decides the scores.
+pub(crate) fn inputs(recipe: &Recipe, samples: &Samples, dense: &ModelFacts, pruned: &ModelFacts) -> Inputs {
     Inputs::new()
         .with("program's scoring", VERSION)
         .with("samples", &samples.fingerprint)
-        .with("template", template)
+        .with("template", template_fingerprint(recipe, dense))
         .with("longest sample", max_tokens(recipe, dense, pruned))
         .with("tokenizer", dense.tokenizer.as_deref().unwrap_or_default())
         .with("dense model", &dense.content)
@@ -67,35 +71,46 @@ pub(crate) fn inputs(recipe: &Recipe, samples: &Samples, dense: &ModelFacts, pru
         .with("score.shard", recipe.score.shard)
 }
 
+/// A model by the name that the recipe gives it.
+pub(crate) struct Named<'a> {
+    pub name: &'a str,
+    pub facts: &'a ModelFacts,
+    /// None where the folder is gone.
+    pub path: Option<&'a Path>,
+}
+
 /// Refuses a pair that cannot be compared token by token.
-pub(crate) fn check_pair(dense: (&str, &ModelFacts), pruned: (&str, &ModelFacts)) -> Result<(), Report> {
-    let Some(tokenizer) = &dense.1.tokenizer else {
+pub(crate) fn check_pair(dense: &Named<'_>, pruned: &Named<'_>) -> Result<(), Report> {
+    let Some(tokenizer) = &dense.facts.tokenizer else {
         return Err(unusable(
-            format!("the dense model {} has no tokenizer.json", dense.0),
+            format!("the dense model {} has no tokenizer.json", dense.name),
             "Copy the tokenizer's files into its folder.",
         ));
     };
-    if pruned.1.tokenizer.as_ref().is_some_and(|other| other != tokenizer) {
-        return Err(unusable(
-            format!(
-                "the tokenizers of {} and {} differ ({} and {} entries), so their next tokens cannot be compared",
-                dense.0, pruned.0, dense.1.vocabulary, pruned.1.vocabulary
-            ),
-            "Damage is the difference of two models on the same tokens: take the pruned copy of this dense model.",
-        ));
+    if !read_alike(tokenizer, pruned.facts.tokenizer.as_deref()) {
+        return Err(tokenizers_differ(dense.name, pruned.name, &tokenizer_difference(dense, pruned)));
     }
-    for (role, (name, facts)) in [("dense", dense), ("pruned", pruned)] {
-        if facts.vocab < dense.1.vocabulary {
+    for (role, model) in [("dense", dense), ("pruned", pruned)] {
+        if model.facts.vocab < dense.facts.vocabulary {
             return Err(unusable(
                 format!(
-                    "the {role} model {name} gives {} logits, but the tokenizer has {} entries",
-                    facts.vocab, dense.1.vocabulary
+                    "the {role} model {} gives {} logits, but the tokenizer has {} entries",
+                    model.name, model.facts.vocab, dense.facts.vocabulary
                 ),
                 "Model and tokenizer do not belong together: take both from the same source.",
             ));
         }
     }
     Ok(())
+}
+
+/// What differs first, in words.
+fn tokenizer_difference(dense: &Named<'_>, pruned: &Named<'_>) -> String {
+    let agreement = dense.path.zip(pruned.path).map(|(dense, pruned)| tokenizer_agreement(dense, pruned));
+    agreement
+        .and_then(Result::ok)
+        .and_then(|agreement| agreement.difference)
+        .unwrap_or_else(|| "their tokenizers differ".to_owned())
 }
 
 fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
@@ -121,6 +136,10 @@ fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
 }
 
 impl Source {
+    fn named(&self) -> Named<'_> {
+        Named { name: &self.reference, facts: &self.facts, path: self.path.as_deref() }
+    }
+
     fn path(&self) -> Outcome<&Path> {
         self.path.as_deref().ok_or_else(|| {
             unusable(format!("{}: the model is not there any more", self.reference), "Correct [models] in recipe.toml.")
@@ -132,22 +151,22 @@ impl ScorePlan {
     /// None where the recipe names no pair of models.
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Option<Self>> {
         let session = bench.session;
-        let recipe = session.recipe().recipe.clone();
+        let recipe = bench.recipe.recipe.clone();
         let samples = session.samples()?;
         if recipe.models.dense.is_empty() || (recipe.models.pruned.is_empty() && recipe.prune.method == "none") {
             return Ok(None);
         }
         let dense = source(bench, &recipe.models.dense, "dense")?;
-        let reference = prune::reference(&recipe, Some(&dense.facts), Some(&samples.fingerprint))
+        let reference = prune::reference(&recipe, Some(&dense.facts), Some(&samples))
             .ok_or_else(|| failed("no pruned model can be named", "Correct [models] and [prune] in recipe.toml."))?;
         if recipe.prune.method != "none" {
             let out = session.folder.resolve(&reference);
-            if !out.is_dir() {
-                prune::bring_up(bench, &recipe, dense.path()?, &out)?;
+            if !prune::is_made(&recipe, &out) {
+                prune::make(bench, &recipe, dense.path()?, &out)?;
             }
         }
         let pruned = source(bench, &reference, "pruned")?;
-        check_pair((&dense.reference, &dense.facts), (&pruned.reference, &pruned.facts))?;
+        check_pair(&dense.named(), &pruned.named())?;
         if recipe.template.name == "chat" && dense.facts.chat.is_none() {
             return Err(unusable(
                 format!("the dense model {} has no chat template", dense.reference),
@@ -183,7 +202,7 @@ impl ScorePlan {
         let dense_dir = self.dense.path()?;
         let tokenizer = Tokenizer::from_model_dir(dense_dir).map_err(Told::told)?;
         let template = Template::by_name(&self.recipe.template.name, dense_dir).map_err(Told::told)?;
-        let pool = import::pool(session)?;
+        let pool = import::pool(session, &samples)?;
         let encodings = bench
             .work("tokenising", "samples", |monitor| {
                 encode_pool(&pool, &template, &tokenizer, self.max_tokens, monitor)
@@ -203,14 +222,13 @@ impl ScorePlan {
             tokens_per_batch: self.recipe.score.batch_tokens,
             head_chunk: HEAD_CHUNK,
             threads: bench.threads,
-            tau: Vec::new(),
             vocabulary: tokenizer.vocabulary(),
         };
         let started = Instant::now();
         let tokens_of = |rows: &[u32]| rows.iter().map(|row| length(*row)).sum::<u64>();
         let shards = bench.work("scoring", "tokens", |monitor| {
             job::run(&session.folder, plan, monitor, tokens_of, |rows, part| {
-                let (dense, pruned) = models.get()?;
+                let (dense, pruned) = models.get(part)?;
                 let items: Vec<Item<'_>> = rows
                     .iter()
                     .filter_map(|&row| match &encodings[row as usize] {
@@ -236,7 +254,9 @@ impl ScorePlan {
     fn told(&self, error: paser_score::ScoreError, samples: &Samples) -> Report {
         use paser_score::ScoreError;
         let row = match &error {
-            ScoreError::Sample { row, .. } | ScoreError::NotFinite { row, .. } => Some(*row as usize),
+            ScoreError::Sample { row, .. } | ScoreError::NotFinite { row, .. } | ScoreError::RuledOut { row, .. } => {
+                Some(*row as usize)
+            }
             _ => None,
         };
         let mut report = error.told();
@@ -321,10 +341,14 @@ struct Models<'a> {
 }
 
 impl Models<'_> {
-    fn get(&self) -> Outcome<(&Decoder, &Decoder)> {
+    fn get(&self, monitor: &dyn Monitor) -> Outcome<(&Decoder, &Decoder)> {
+        let go_on = || if monitor.cancelled() { Err(cancelled()) } else { Ok(()) };
         if self.loaded.get().is_none() {
+            go_on()?;
+            let dense = load(self.dense)?;
+            go_on()?;
             // Nobody else fills it: shards are computed one after the other.
-            let _ = self.loaded.set((load(self.dense)?, load(self.pruned)?));
+            let _ = self.loaded.set((dense, load(self.pruned)?));
         }
         self.loaded.get().map(|(dense, pruned)| (dense, pruned)).ok_or_else(|| failed("the models are not loaded", ""))
     }
@@ -379,7 +403,7 @@ pub(crate) fn known_pair(session: &Session, recipe: &Recipe) -> (Option<Known<Mo
     let catalogue = lock(&session.catalogue);
     let known = |reference: &str| sources::known_model(&catalogue, &session.folder, reference);
     let dense = (!recipe.models.dense.is_empty()).then(|| known(&recipe.models.dense));
-    let samples = session.loaded().samples.map(|samples| samples.fingerprint.clone());
+    let samples = session.loaded().samples;
     let facts = dense.clone().and_then(Known::value);
     let pruned = prune::reference(recipe, facts.as_ref(), samples.as_deref()).map(|reference| known(&reference));
     (dense, pruned)

@@ -16,10 +16,10 @@ use crate::{
 pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     let session = bench.session;
     let started = Instant::now();
-    let recipe = session.recipe();
-    let stored = lock(&session.catalogue).selections().map_err(Told::told)?;
+    let recipe = &bench.recipe.recipe;
+    let stored = session.selection_heads()?;
     let mut all_cached = true;
-    for named in &recipe.recipe.selections {
+    for named in &recipe.selections {
         let current = stored.iter().find(|selection| selection.name == named.name);
         if current.is_some_and(|current| !current.by_recipe) {
             bench.notice(format!(
@@ -32,14 +32,13 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
         if current.is_some_and(|current| current.key == inputs.key()) {
             continue;
         }
-        let selected = bench.work(&format!("selecting {}", named.name), "samples", |monitor| {
-            session.select_with(&named.plan, bench, monitor)
-        })?;
-        session.store_selection(&named.name, &selected, true)?;
+        bench.check_memory()?;
+        let selected = session.select_with(&named.plan, bench)?;
+        session.store_selection(&named.name, &selected, true, &bench.recipe)?;
         all_cached = false;
     }
     for gone in stored.iter().filter(|stored| stored.by_recipe) {
-        if !recipe.recipe.selections.iter().any(|named| named.name == gone.name) {
+        if !recipe.selections.iter().any(|named| named.name == gone.name) {
             lock(&session.catalogue).remove_selection(&gone.name).map_err(Told::told)?;
             all_cached = false;
         }

@@ -275,13 +275,16 @@ impl World {
     }
 }
 
+/// What nobody cancels.
+pub static NEVER: AtomicBool = AtomicBool::new(false);
+
 pub fn run(session: &Session, until: Stage) -> Outcome<RunSummary> {
     run_with(session, until, 2)
 }
 
 pub fn run_with(session: &Session, until: Stage, threads: usize) -> Outcome<RunSummary> {
     let options = RunOptions { threads, memory: None };
-    session.run(until, &options, &|_| {}, &AtomicBool::new(false))
+    session.run(until, &options, &|_| {}, &NEVER)
 }
 
 /// Stages that were computed, not found.
@@ -293,6 +296,6 @@ pub fn computed(summary: &RunSummary) -> Vec<Stage> {
 pub fn events_of(session: &Session, until: Stage) -> Vec<Event> {
     let events = Mutex::new(Vec::new());
     let sink = |event: Event| events.lock().unwrap().push(event);
-    session.run(until, &RunOptions::default(), &sink, &AtomicBool::new(false)).unwrap();
+    session.run(until, &RunOptions::default(), &sink, &NEVER).unwrap();
     events.into_inner().unwrap()
 }

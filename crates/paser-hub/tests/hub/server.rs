@@ -128,7 +128,7 @@ fn write(mut stream: &TcpStream, request: &Request, reply: &Reply) -> std::io::R
 }
 
 pub fn sha256(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(body))
 }
 
 /// The name of a blob on the hub.
@@ -136,10 +136,14 @@ pub fn etag(name: &str, body: &[u8]) -> String {
     if name.ends_with(".safetensors") {
         return sha256(body);
     }
+    git_hash(body)
+}
+
+pub fn git_hash(body: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", body.len()));
     hash.update(body);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 /// A working hub: `/api/models/org/name/revision/main`, `/org/name/resolve/COMMIT/file`, and `/storage/file` where large
@@ -154,7 +158,8 @@ pub fn answer(request: &Request, files: &BTreeMap<String, Vec<u8>>) -> Reply {
                 json!({"rfilename": name, "size": body.len(), "blobId": etag(name, body), "lfs": lfs})
             })
             .collect();
-        let body = json!({"sha": COMMIT, "siblings": siblings}).to_string().into_bytes();
+        let weights = json!({"parameters": {"F32": 375_000}, "total": 375_000});
+        let body = json!({"sha": COMMIT, "siblings": siblings, "safetensors": weights}).to_string().into_bytes();
         return Reply { status: 200, body, ..Reply::default() };
     }
     let resolve = format!("/org/name/resolve/{COMMIT}/");

@@ -6,7 +6,7 @@ mod shards;
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use paser_protocol::{Monitor, Silent};
 
 use crate::config::Config;
 use crate::infer::infer;
@@ -67,7 +67,15 @@ impl Checkpoint {
     /// # Errors
     /// None today beyond what reading mapped files can give; kept fallible for sources that stream.
     pub fn content_hash(&self) -> Result<String, ModelError> {
-        hash::content_hash(&self.spec, &self.shards)
+        self.content_hash_watched(&Silent)
+    }
+
+    /// The same for weights that take a while. `monitor` counts bytes.
+    ///
+    /// # Errors
+    /// [`ModelError::Cancelled`].
+    pub fn content_hash_watched(&self, monitor: &dyn Monitor) -> Result<String, ModelError> {
+        hash::content_hash(&self.spec, &self.shards, monitor)
     }
 
     /// Names of all tensors, sorted.
@@ -99,21 +107,6 @@ impl Checkpoint {
     /// [`ModelError::MissingTensor`].
     pub fn tensor_bytes(&self, name: &str) -> Result<&[u8], ModelError> {
         self.shards.bytes(name)
-    }
-
-    /// A tensor on the CPU in its stored dtype.
-    ///
-    /// # Errors
-    /// Missing tensor, or a dtype that is not a float type.
-    pub fn tensor(&self, name: &str) -> Result<Tensor, ModelError> {
-        let info = self.shards.require(name)?;
-        let dtype = match info.dtype {
-            safetensors::Dtype::F32 => DType::F32,
-            safetensors::Dtype::F16 => DType::F16,
-            safetensors::Dtype::BF16 => DType::BF16,
-            _ => return Err(self.shards.unsupported_dtype(name, info)),
-        };
-        Ok(Tensor::from_raw_buffer(self.shards.bytes(name)?, dtype, &info.shape, &Device::Cpu)?)
     }
 
     /// A tensor's values as f32, row major, every one finite.

@@ -93,11 +93,6 @@ impl Batch {
         self.longest
     }
 
-    /// Rows of each sequence.
-    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
-        self.segments.iter().map(|segment| segment.rows.clone())
-    }
-
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments
     }
@@ -119,6 +114,14 @@ fn check(spec: &ModelSpec, sequences: &[&[u32]]) -> Result<(), ModelError> {
 /// rows saved, (members - 1) times shared, are most in all.
 fn groups<'a>(sequences: &[&[u32]], from: &[usize], order: &'a [usize]) -> Vec<(&'a [usize], usize)> {
     let count = order.len();
+    // common[i]: tokens that the sequences i and i + 1 of the order begin with alike
+    let common: Vec<usize> = order
+        .windows(2)
+        .map(|pair| {
+            let [earlier, later] = [pair[0], pair[1]].map(|sequence| sequences[sequence]);
+            earlier.iter().zip(later).take_while(|(a, b)| a == b).count()
+        })
+        .collect();
     // best[i]: most rows saved by the first i sequences; start[i]: (first sequence of the last run, what it shares)
     let mut best = vec![0; count + 1];
     let mut start = vec![(0, 0); count + 1];
@@ -128,9 +131,7 @@ fn groups<'a>(sequences: &[&[u32]], from: &[usize], order: &'a [usize]) -> Vec<(
         let last = order[end - 1];
         let mut shared = from[last].min(sequences[last].len());
         for first in (0..end - 1).rev() {
-            let (earlier, later) = (order[first], order[first + 1]);
-            let common = sequences[earlier].iter().zip(sequences[later]).take_while(|(a, b)| a == b).count();
-            shared = shared.min(common).min(from[earlier]);
+            shared = shared.min(common[first]).min(from[order[first]]);
             if shared == 0 {
                 break;
             }

@@ -6,8 +6,6 @@ mod block;
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
-
 use crate::checkpoint::Checkpoint;
 use crate::infer::{EMBEDDING, FINAL_NORM, HEAD};
 use crate::kernels::{self, RopeTable};
@@ -53,28 +51,11 @@ impl Decoder {
         &self.spec
     }
 
-    /// Final-norm hidden states of causal sequences: f32 [batch, longest, hidden], zero after each sequence's end.
+    /// Final-norm hidden states of causal sequences without padding: row major [sum of lengths, hidden], sequences one
+    /// after the other.
     ///
     /// # Errors
     /// A sequence longer than the context or with an id outside the vocabulary.
-    pub fn hidden(&self, sequences: &[&[u32]]) -> Result<Tensor, ModelError> {
-        let rows = self.hidden_rows(sequences)?;
-        let hidden = self.spec.hidden;
-        let longest = sequences.iter().map(|ids| ids.len()).max().unwrap_or(0);
-        let mut padded = vec![0.0; sequences.len() * longest * hidden];
-        let mut from = 0;
-        for (ids, to) in sequences.iter().zip(padded.chunks_mut((longest * hidden).max(1))) {
-            let length = ids.len() * hidden;
-            to[..length].copy_from_slice(&rows[from..from + length]);
-            from += length;
-        }
-        Ok(Tensor::from_vec(padded, (sequences.len(), longest, hidden), &Device::Cpu)?)
-    }
-
-    /// The same without padding: row major [sum of lengths, hidden], sequences one after the other.
-    ///
-    /// # Errors
-    /// As [`Self::hidden`].
     pub fn hidden_rows(&self, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
         let batch = Batch::new(&self.spec, sequences)?;
         self.forward(&batch, embed(&self.embedding, self.spec.hidden, sequences), &|| false)
@@ -86,7 +67,7 @@ impl Decoder {
     /// rounding. `stop` is asked before every layer.
     ///
     /// # Errors
-    /// As [`Self::hidden`]; [`ModelError::Cancelled`] once `stop` says so.
+    /// As [`Self::hidden_rows`]; [`ModelError::Cancelled`] once `stop` says so.
     ///
     /// # Panics
     /// When `from` and `sequences` differ in length.
@@ -124,25 +105,6 @@ impl Decoder {
         let mut out = vec![0.0; x.len()];
         kernels::rms_norm(&x, &self.final_norm, self.spec.norm_eps, &mut out);
         Ok(out)
-    }
-
-    /// Logits f32 [n, vocab] of hidden states f32 [n, hidden].
-    ///
-    /// # Errors
-    /// A tensor of another shape or dtype.
-    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor, ModelError> {
-        let (rows, width) = hidden.dims2()?;
-        if width != self.spec.hidden {
-            return Err(candle_core::Error::Msg(format!(
-                "hidden states are {width} wide, the model's are {}",
-                self.spec.hidden
-            ))
-            .into());
-        }
-        let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-        let mut logits = vec![0.0; rows * self.spec.vocab];
-        self.logits_rows(&hidden, &mut logits);
-        Ok(Tensor::from_vec(logits, (rows, self.spec.vocab), &Device::Cpu)?)
     }
 
     /// Writes logits [n, vocab] of `hidden` [n, hidden], both row major.

@@ -8,6 +8,9 @@ use crate::ModelError;
 use crate::checkpoint::Shards;
 use crate::kernels::{self, AttentionShape, Linear, Mask};
 
+/// The two special tokens and one of the text.
+const FEWEST_POSITIONS: usize = 3;
+
 /// Rows that go through the feed-forward part together.
 const FEED_ROWS: usize = 256;
 
@@ -45,27 +48,28 @@ struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    fn values(&self, name: &str) -> Result<Vec<f32>, ModelError> {
-        self.shards.values(&format!("{}{name}", self.prefix))
+    fn shaped(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+        self.checked(name, |found| found == shape, format!("{shape:?}"))
     }
 
-    fn shaped(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+    /// A table of at least `fewest` rows.
+    fn rows(&self, name: &str, fewest: usize, hidden: usize) -> Result<Vec<f32>, ModelError> {
+        let fits = |found: &[usize]| matches!(found, &[rows, width] if rows >= fewest && width == hidden);
+        self.checked(name, fits, format!("[at least {fewest}, {hidden}]"))
+    }
+
+    fn checked(&self, name: &str, fits: impl Fn(&[usize]) -> bool, expected: String) -> Result<Vec<f32>, ModelError> {
         let full = format!("{}{name}", self.prefix);
         let info = self.shards.require(&full)?;
-        if info.shape != shape {
+        if !fits(&info.shape) {
             return Err(ModelError::Shape {
                 path: self.shards.path_of(info).to_owned(),
                 tensor: full,
                 found: info.shape.clone(),
-                expected: format!("{shape:?}"),
+                expected,
             });
         }
-        self.values(name)
-    }
-
-    fn rows(&self, name: &str, hidden: usize) -> Result<Vec<f32>, ModelError> {
-        let rows = self.shards.require(&format!("{}{name}", self.prefix))?.shape.first().copied().unwrap_or(0);
-        self.shaped(name, &[rows, hidden])
+        self.shards.values(&full)
     }
 
     fn norm(&self, name: &str, hidden: usize) -> Result<Norm, ModelError> {
@@ -126,8 +130,8 @@ impl Bert {
             .ok_or_else(|| absent("layer_norm_eps"))?;
         let prefix = if shards.info("bert.embeddings.word_embeddings.weight").is_some() { "bert." } else { "" };
         let weights = Weights { shards, prefix };
-        let mut places = weights.rows("embeddings.position_embeddings.weight", hidden)?;
-        let types = weights.rows("embeddings.token_type_embeddings.weight", hidden)?;
+        let mut places = weights.rows("embeddings.position_embeddings.weight", FEWEST_POSITIONS, hidden)?;
+        let types = weights.rows("embeddings.token_type_embeddings.weight", 1, hidden)?;
         for row in places.chunks_exact_mut(hidden) {
             for (place, kind) in row.iter_mut().zip(&types) {
                 *place += kind;
@@ -151,7 +155,7 @@ impl Bert {
             hidden,
             heads,
             eps,
-            words: weights.rows("embeddings.word_embeddings.weight", hidden)?,
+            words: weights.rows("embeddings.word_embeddings.weight", 1, hidden)?,
             places,
             norm: weights.norm("embeddings.LayerNorm", hidden)?,
             layers,

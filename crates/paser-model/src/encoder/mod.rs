@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use paser_protocol::Monitor;
+use paser_protocol::{Monitor, Silent};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
@@ -32,7 +32,8 @@ pub struct SentenceEncoder {
 }
 
 impl SentenceEncoder {
-    /// Opens a folder with `config.json`, safetensors and `tokenizer.json`, as sentence-transformers writes it.
+    /// Opens a folder with `config.json`, safetensors, `tokenizer.json` and `1_Pooling/config.json`, as
+    /// sentence-transformers writes it.
     ///
     /// # Errors
     /// Missing or damaged files; an architecture other than BERT; pooling other than the mean over tokens.
@@ -46,7 +47,7 @@ impl SentenceEncoder {
         let tokens = TextTokens::load(dir, limit)?;
         let description =
             format!("{} mean pooling, unit length, {limit} tokens, tokenizer {}", bert.describe(), tokens.hash());
-        let hash = tensors_hash(&description, &shards)?;
+        let hash = tensors_hash(&description, &shards, &Silent)?;
         Ok(Self { bert, tokens, hash })
     }
 
@@ -129,39 +130,44 @@ fn stated_limit(dir: &Path) -> Result<Option<usize>, ModelError> {
     }
 }
 
-/// Only a transformer, mean pooling and normalisation are computed; a folder that asks for more is refused.
+/// Only a transformer, mean pooling and normalisation are computed. A folder that asks for more is refused, and so is
+/// one that does not say how it pools: vectors of the wrong pooling look like any others.
 fn check_modules(dir: &Path) -> Result<(), ModelError> {
     let unsupported = |file: &str, reason: String| Err(ModelError::Unsupported { path: dir.join(file), reason });
     let modules = dir.join("modules.json");
+    let mut folder = "1_Pooling".to_owned();
     if modules.is_file() {
         let bytes = fs_err::read(&modules).map_err(ModelError::io(&modules))?;
         let list: Vec<Map<String, Value>> = serde_json::from_slice(&bytes)
             .map_err(|error| ModelError::Config { path: modules, reason: format!("not a list of modules: {error}") })?;
         for module in list {
-            let kind = module.get("type").and_then(Value::as_str).unwrap_or_default();
-            let name = kind.rsplit('.').next().unwrap_or_default();
-            if !["Transformer", "Pooling", "Normalize"].contains(&name) {
-                return unsupported(
-                    "modules.json",
-                    format!("the module {kind} is not computed; encoders of a transformer and mean pooling are"),
-                );
+            let text = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();
+            let kind = text("type");
+            match kind.rsplit('.').next().unwrap_or_default() {
+                "Pooling" if !text("path").is_empty() => text("path").clone_into(&mut folder),
+                "Transformer" | "Pooling" | "Normalize" => {}
+                _ => {
+                    return unsupported(
+                        "modules.json",
+                        format!("the module {kind} is not computed; encoders of a transformer and mean pooling are"),
+                    );
+                }
             }
         }
     }
-    const POOLING: &str = "1_Pooling/config.json";
-    if dir.join(POOLING).is_file() {
-        let pooling = read_object(dir, POOLING, "")?;
-        let named = pooling.get("pooling_mode").and_then(Value::as_str).is_none_or(|mode| mode == "mean");
-        let others = pooling.iter().any(|(key, value)| {
-            key.starts_with("pooling_mode_") && key != "pooling_mode_mean_tokens" && value.as_bool() == Some(true)
-        });
-        let mean = pooling.get("pooling_mode_mean_tokens").and_then(Value::as_bool) != Some(false);
-        if !named || others || !mean {
-            return unsupported(
-                POOLING,
-                "pooling is not the mean over tokens, the only kind that is computed".to_owned(),
-            );
-        }
+    let file = format!("{folder}/config.json");
+    let pooling = read_object(
+        dir,
+        &file,
+        "It says how the vectors of tokens become one: take it and modules.json from the encoder's repository.",
+    )?;
+    let named = pooling.get("pooling_mode").and_then(Value::as_str).is_none_or(|mode| mode == "mean");
+    let others = pooling.iter().any(|(key, value)| {
+        key.starts_with("pooling_mode_") && key != "pooling_mode_mean_tokens" && value.as_bool() == Some(true)
+    });
+    let mean = pooling.get("pooling_mode_mean_tokens").and_then(Value::as_bool) != Some(false);
+    if !named || others || !mean {
+        return unsupported(&file, "pooling is not the mean over tokens, the only kind that is computed".to_owned());
     }
     Ok(())
 }

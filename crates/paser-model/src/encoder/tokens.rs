@@ -6,7 +6,7 @@ use std::path::Path;
 use paser_protocol::Monitor;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{PostProcessor, Tokenizer, TruncationParams};
 
 use crate::ModelError;
 
@@ -34,10 +34,18 @@ impl TextTokens {
         let broken = |error: tokenizers::Error| ModelError::Tokenizer { path: path.clone(), reason: error.to_string() };
         let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(broken)?;
         tokenizer.with_padding(None);
+        // The library subtracts the one from the other unchecked.
+        let added = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        if added >= limit {
+            return Err(ModelError::Tokenizer {
+                path,
+                reason: format!("it adds {added} tokens to a text of which the encoder takes {limit} tokens in all"),
+            });
+        }
         tokenizer
             .with_truncation(Some(TruncationParams { max_length: limit, ..TruncationParams::default() }))
             .map_err(broken)?;
-        let hash = format!("{:x}", Sha256::digest(&bytes));
+        let hash = hex::encode(Sha256::digest(&bytes));
         Ok(Self { tokenizer, path, hash })
     }
 

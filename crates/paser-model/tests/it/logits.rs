@@ -1,12 +1,14 @@
-//! Golden logits of transformers for every family, both configuration styles; invariances of the forward pass.
+//! Golden logits of transformers for every family, both configuration styles; invariances of the forward pass on small
+//! models of every family and on the demo's.
 
 use std::path::Path;
 
 use paser_model::{Checkpoint, Decoder, ModelError, RopeScaling};
 use safetensors::SafeTensors;
+use serde_json::json;
 
-use crate::support::shared;
-use crate::tiny::Tiny;
+use crate::support::{demo, shared};
+use crate::tiny::{Tiny, VOCAB};
 
 const FAMILIES: [&str; 7] = [
     "llama-mha-untied",
@@ -44,34 +46,29 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The fixture's folder, or a copy whose `config.json` has the older keys.
-fn open(family: &str, older: bool) -> Option<(Checkpoint, Expected)> {
-    let dir = shared(&format!("fixtures/hf-logits/{family}"))?;
-    let expected = expected(&dir);
+fn open(dir: &Path, older: bool) -> Checkpoint {
     if !older {
-        return Some((Checkpoint::open(&dir).unwrap(), expected));
+        return Checkpoint::open(dir).unwrap();
     }
     let copy = tempfile::tempdir().unwrap();
     fs_err::copy(dir.join("config.v4.json"), copy.path().join("config.json")).unwrap();
     fs_err::copy(dir.join("model.safetensors"), copy.path().join("model.safetensors")).unwrap();
-    Some((Checkpoint::open(copy.path()).unwrap(), expected))
+    Checkpoint::open(copy.path()).unwrap()
 }
 
 #[test]
 fn logits_match_transformers_in_both_configuration_styles() {
     for family in FAMILIES {
+        let Some(dir) = shared(&format!("fixtures/hf-logits/{family}")) else { return };
+        let expected = expected(&dir);
         let mut hashes = Vec::new();
         for older in [false, true] {
-            let Some((checkpoint, expected)) = open(family, older) else { return };
+            let checkpoint = open(&dir, older);
             let decoder = Decoder::load(&checkpoint).unwrap();
             let sequences: Vec<&[u32]> = expected.ids.iter().map(Vec::as_slice).collect();
-            let hidden = decoder.hidden(&sequences).unwrap();
-            let logits = decoder
-                .logits(&hidden.flatten(0, 1).unwrap())
-                .unwrap()
-                .flatten_all()
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap();
+            let hidden = decoder.hidden_rows(&sequences).unwrap();
+            let mut logits = vec![0.0; expected.logits.len()];
+            decoder.logits_rows(&hidden, &mut logits);
             let difference = largest_difference(&logits, &expected.logits);
             assert!(difference < 2e-4, "{family}, older keys {older}: off by {difference}");
             let assumed: Vec<&str> =
@@ -84,34 +81,51 @@ fn logits_match_transformers_in_both_configuration_styles() {
     }
 }
 
+/// A small model of every family, and the demo's.
+fn models() -> Vec<(&'static str, Decoder)> {
+    let load = |tiny: Tiny| {
+        let dir = tempfile::tempdir().unwrap();
+        tiny.write(dir.path());
+        Decoder::load(&Checkpoint::open(dir.path()).unwrap()).unwrap()
+    };
+    let llama3 = json!({
+        "rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 16
+    });
+    vec![
+        ("llama", load(Tiny::llama())),
+        ("llama 3 rope", load(Tiny::llama().set("rope_parameters", llama3))),
+        ("mistral", load(Tiny::mistral())),
+        ("qwen2", load(Tiny::qwen2())),
+        ("qwen3", load(Tiny::qwen3())),
+        ("the demo", Decoder::load(&Checkpoint::open(&demo("dense")).unwrap()).unwrap()),
+    ]
+}
+
+/// Two sequences of 24 tokens that every model of [`models`] knows.
+fn two_sequences() -> [Vec<u32>; 2] {
+    [7, 11].map(|start| (0..24_u32).map(|t| (start + 5 * t + t * t) % VOCAB as u32).collect())
+}
+
 #[test]
 fn mixed_lengths_give_what_single_runs_give() {
-    for family in FAMILIES {
-        let Some((checkpoint, expected)) = open(family, false) else { return };
-        let decoder = Decoder::load(&checkpoint).unwrap();
-        let ids = &expected.ids[0];
-        let mixed: Vec<&[u32]> = vec![&ids[..5], ids, &ids[..1], &[], &ids[3..20]];
-        let hidden = decoder.hidden(&mixed).unwrap();
-        assert_eq!(hidden.dims(), [5, ids.len(), decoder.spec().hidden]);
-        for (row, sequence) in mixed.iter().enumerate() {
-            let padded = hidden.get(row).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let (real, rest) = padded.split_at(sequence.len() * decoder.spec().hidden);
-            let alone = decoder.hidden_rows(&[sequence]).unwrap();
-            assert!(largest_difference(real, &alone) < 1e-5, "{family}, row {row}");
-            assert!(rest.iter().all(|value| *value == 0.0), "{family}: padding is zero");
-        }
+    let [ids, _] = two_sequences();
+    for (family, decoder) in models() {
+        let mixed: [&[u32]; 5] = [&ids[..5], &ids, &ids[..1], &[], &ids[3..20]];
+        let together = decoder.hidden_rows(&mixed).unwrap();
+        let alone: Vec<f32> = mixed.iter().flat_map(|sequence| decoder.hidden_rows(&[sequence]).unwrap()).collect();
+        assert_eq!(together.len(), (5 + 24 + 1 + 17) * decoder.spec().hidden);
+        assert!(largest_difference(&together, &alone) < 1e-5, "{family}");
     }
 }
 
 #[test]
 fn shared_beginnings_and_tails_give_what_whole_sequences_give() {
-    for family in FAMILIES {
-        let Some((checkpoint, expected)) = open(family, false) else { return };
-        let decoder = Decoder::load(&checkpoint).unwrap();
+    let [ids, other] = &two_sequences();
+    let spliced = [&ids[..15], &other[15..22]].concat();
+    let sequences: Vec<&[u32]> = vec![ids, &spliced, other, &ids[..17], ids, &[], &other[..1]];
+    for (family, decoder) in models() {
         let width = decoder.spec().hidden;
-        let (ids, other) = (&expected.ids[0], &expected.ids[1]);
-        let spliced = [&ids[..15], &other[15..22]].concat();
-        let sequences: Vec<&[u32]> = vec![ids, &spliced, other, &ids[..17], ids, &[], &other[..1]];
         for from in [[20, 15, 3, 16, 24, 0, 0], [0; 7], [12, 12, 12, 12, 12, 0, 1]] {
             let (tails, places) = decoder.hidden_tails(&sequences, &from, &|| false).unwrap();
             assert_eq!(tails.len(), places.iter().map(|rows| rows.len()).sum::<usize>() * width);
@@ -169,10 +183,7 @@ fn the_content_hash_sees_weights_and_meaning() {
     let mut weight = Tiny::llama();
     weight.tensors.get_mut("model.norm.weight").unwrap().1[3] += 1e-3;
     assert_ne!(base, hash(&weight));
-    assert_ne!(
-        base,
-        hash(&Tiny::llama().set("rope_parameters", serde_json::json!({"rope_type": "default", "rope_theta": 5e5})))
-    );
+    assert_ne!(base, hash(&Tiny::llama().set("rope_parameters", json!({"rope_type": "default", "rope_theta": 5e5}))));
     assert_eq!(base, hash(&Tiny::llama().set("torch_dtype", "float32".into())), "an unused key is no content");
 }
 
@@ -197,6 +208,9 @@ fn absent_rope_base_is_reported_as_assumed() {
 
 #[test]
 fn parameters_are_counted_as_transformers_counts_them() {
+    let checkpoint = Checkpoint::open(&demo("dense")).unwrap();
+    let stored = checkpoint.tensor_names().map(|name| checkpoint.values(name).unwrap().len() as u64).sum::<u64>();
+    assert_eq!((checkpoint.spec().parameters(), checkpoint.spec().tied), (stored, true));
     let Some(dir) = shared("models/mix-llama-5m") else { return };
     assert_eq!(Checkpoint::open(&dir).unwrap().spec().parameters(), 5_401_856);
 }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use paser_model::{Checkpoint, Decoder, ModelError};
+use paser_model::{Checkpoint, Decoder, ModelError, SentenceEncoder};
+use paser_protocol::Silent;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::encoder;
 use crate::support::shared;
 use crate::tiny::Tiny;
 
@@ -26,13 +28,22 @@ fn the_untouched_model_opens() {
 
 #[test]
 fn other_architectures_are_refused_by_name() {
-    for (folder, name) in [("mixtral-moe", "mixtral"), ("gemma2", "gemma2"), ("phi3", "phi3")] {
-        let Some(dir) = shared(&format!("fixtures/hf-logits/{folder}")) else { return };
-        let error = Checkpoint::open(&dir).unwrap_err();
+    let unsupported = |error: ModelError, name: &str| {
         assert!(matches!(error, ModelError::Unsupported { .. }) && error.to_string().contains(name), "{error}");
+    };
+    for (name, class) in
+        [("mixtral", "MixtralForCausalLM"), ("gemma2", "Gemma2ForCausalLM"), ("phi3", "Phi3ForCausalLM")]
+    {
+        let named = Tiny::llama().set("model_type", name.into()).set("architectures", json!([class]));
+        unsupported(open(&named).unwrap_err(), name);
+        unsupported(open(&named.unset("model_type")).unwrap_err(), class);
     }
     let sequence_classifier = Tiny::llama().set("architectures", json!(["LlamaForSequenceClassification"]));
     assert!(message(&sequence_classifier).contains("LlamaForSequenceClassification"));
+    for (folder, name) in [("mixtral-moe", "mixtral"), ("gemma2", "gemma2"), ("phi3", "phi3")] {
+        let Some(dir) = shared(&format!("fixtures/hf-logits/{folder}")) else { return };
+        unsupported(Checkpoint::open(&dir).unwrap_err(), name);
+    }
 }
 
 #[test]
@@ -121,6 +132,46 @@ fn missing_strange_and_misshapen_tensors_are_named() {
 }
 
 #[test]
+fn heads_without_width_are_refused() {
+    for key in ["head_dim", "num_attention_heads"] {
+        // The norm of the first layer decides the width, whatever else is stated.
+        for name in ["q", "k"] {
+            let mut tiny = Tiny::qwen3().unset(key);
+            let norm = format!("model.layers.0.self_attn.{name}_norm.weight");
+            tiny.add(&norm, &[0]);
+            let text = message(&tiny);
+            assert!(text.contains(&norm) && text.contains("[0]"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn encoders_without_room_for_a_text_are_refused() {
+    for positions in [0, 2] {
+        let dir = tempfile::tempdir().unwrap();
+        encoder::write_tiny(dir.path(), positions);
+        let text = SentenceEncoder::load(dir.path()).unwrap_err().to_string();
+        assert!(text.contains("position_embeddings") && text.contains("at least 3"), "{text}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    encoder::write_tiny(dir.path(), 3);
+    let encoder = SentenceEncoder::load(dir.path()).unwrap();
+    assert_eq!(encoder.encode(&["the cat sat".to_owned()], &Silent).unwrap().len(), encoder.dimensions());
+    // A tokenizer that adds more than the encoder takes.
+    let path = dir.path().join("tokenizer.json");
+    let mut tokenizer: serde_json::Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    let special = |_| json!({"SpecialToken": {"id": "[CLS]", "type_id": 0}});
+    let single: Vec<_> = (0..3).map(special).chain([json!({"Sequence": {"id": "A", "type_id": 0}})]).collect();
+    tokenizer["post_processor"] = json!({
+        "type": "TemplateProcessing", "single": single, "pair": [],
+        "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]}}
+    });
+    fs_err::write(&path, tokenizer.to_string()).unwrap();
+    let text = SentenceEncoder::load(dir.path()).unwrap_err().to_string();
+    assert!(text.contains("tokenizer.json") && text.contains("adds 3 tokens"), "{text}");
+}
+
+#[test]
 fn weights_that_are_not_finite_are_refused_by_name() {
     for value in [f32::NAN, f32::INFINITY] {
         let mut tiny = Tiny::llama();
@@ -154,16 +205,11 @@ fn folders_that_lack_something_say_what() {
 #[test]
 fn ids_and_lengths_are_checked() {
     let decoder = Decoder::load(&open(&Tiny::llama()).unwrap()).unwrap();
-    let error = decoder.hidden(&[&[1], &[2, 24]]).unwrap_err();
+    let error = decoder.hidden_rows(&[&[1], &[2, 24]]).unwrap_err();
     assert!(matches!(error, ModelError::TokenOutOfRange { sequence: 1, id: 24, vocab: 24 }));
     let long = vec![1; 41];
-    let error = decoder.hidden(&[&long]).unwrap_err();
+    let error = decoder.hidden_rows(&[&long]).unwrap_err();
     assert!(matches!(error, ModelError::TooLong { sequence: 0, length: 41, context: 40 }));
-    assert!(
-        decoder
-            .logits(&candle_core::Tensor::zeros((2, 5), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap())
-            .is_err()
-    );
 }
 
 #[test]
@@ -189,7 +235,7 @@ fn exercise(dir: &Path) {
     if let Ok(checkpoint) = Checkpoint::open(dir)
         && let Ok(decoder) = Decoder::load(&checkpoint)
     {
-        let _ = decoder.hidden(&[&[1, 2, 3]]);
+        let _ = decoder.hidden_rows(&[&[1, 2, 3]]);
     }
 }
 
@@ -197,9 +243,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn cut_or_changed_weights_never_panic(cut in 0_usize..20_000, at in prop::collection::vec((0_usize..20_000, any::<u8>()), 0..6), early in any::<bool>()) {
+    fn cut_or_changed_weights_never_panic(norms in any::<bool>(), cut in 0_usize..20_000, at in prop::collection::vec((0_usize..20_000, any::<u8>()), 0..6), early in any::<bool>()) {
         let dir = tempfile::tempdir().unwrap();
-        let tiny = Tiny::llama();
+        let tiny = if norms { Tiny::qwen3() } else { Tiny::llama() };
         tiny.write(dir.path());
         let mut bytes = tiny.bytes(|_| true);
         let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

@@ -1,6 +1,6 @@
-//! Where shared data lies.
+//! Where shared data and the demo's lie.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A path below the shared folder, or `None` with a word on stderr where it is absent.
 pub fn shared(path: &str) -> Option<PathBuf> {
@@ -12,4 +12,9 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     }
     eprintln!("skipped: {} is absent (set PASER_SHARED)", full.display());
     None
+}
+
+/// A folder of the demo, which every checkout has.
+pub fn demo(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../paser-demo/assets").join(part)
 }

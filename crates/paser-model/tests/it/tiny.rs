@@ -47,6 +47,38 @@ impl Tiny {
         tiny
     }
 
+    /// The same with windows of 5 positions.
+    pub fn mistral() -> Self {
+        Self::llama().family("mistral", "MistralForCausalLM").set("sliding_window", 5.into())
+    }
+
+    /// The same with biases on q, k and v, and a head of its own.
+    pub fn qwen2() -> Self {
+        let mut tiny = Self::llama().family("qwen2", "Qwen2ForCausalLM").set("tie_word_embeddings", false.into());
+        tiny.add("lm_head.weight", &[VOCAB, HIDDEN]);
+        for layer in 0..LAYERS {
+            for (part, rows) in [("q", 16), ("k", 8), ("v", 8)] {
+                tiny.add(&format!("model.layers.{layer}.self_attn.{part}_proj.bias"), &[rows]);
+            }
+        }
+        tiny
+    }
+
+    /// The same with norms over each query and key head.
+    pub fn qwen3() -> Self {
+        let mut tiny = Self::llama().family("qwen3", "Qwen3ForCausalLM");
+        for layer in 0..LAYERS {
+            for part in ["q", "k"] {
+                tiny.add(&format!("model.layers.{layer}.self_attn.{part}_norm.weight"), &[4]);
+            }
+        }
+        tiny
+    }
+
+    fn family(self, model_type: &str, class: &str) -> Self {
+        self.set("model_type", model_type.into()).set("architectures", json!([class]))
+    }
+
     /// Enters a tensor of pseudo-random values that depend on its name.
     pub fn add(&mut self, name: &str, shape: &[usize]) {
         let mut state =

@@ -120,3 +120,42 @@ fn a_stop_leaves_nothing_behind() {
         }
     }
 }
+
+#[test]
+fn what_killed_runs_left_is_swept_away_and_living_ones_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint::open(&write(dir.path())).unwrap();
+    let own = std::process::id();
+    let leftover = |name: &str| {
+        let folder = dir.path().join(name);
+        fs_err::create_dir(&folder).unwrap();
+        fs_err::write(folder.join("one.safetensors"), "half a model").unwrap();
+        let mark = fs_err::File::create(folder.join(".paser-prune.lock")).unwrap();
+        mark.file().lock().unwrap();
+        mark
+    };
+    // Two killed runs, one of them with the number of this process; a living one; a run for another destination.
+    let killed = [leftover(&format!(".pruned.{own}.0.tmp")), leftover(".pruned.1.0.tmp")];
+    let living = leftover(".pruned.2.0.tmp");
+    let other = leftover(".else.3.0.tmp");
+    drop(killed);
+    drop(other);
+    let out = dir.path().join("pruned");
+    prune(&checkpoint, &sequences(), &HALF, &out, &Silent).unwrap();
+    assert_eq!(names(dir.path()), [".else.3.0.tmp", ".pruned.2.0.tmp", "dense", "pruned"]);
+    assert!(!names(&out).iter().any(|name| name.ends_with(".lock")), "the mark does not travel");
+    drop(living);
+    fs_err::remove_dir_all(&out).unwrap();
+    prune(&checkpoint, &sequences(), &HALF, &out, &Silent).unwrap();
+    assert_eq!(names(dir.path()), [".else.3.0.tmp", "dense", "pruned"]);
+}
+
+#[test]
+fn a_folder_of_the_same_number_that_is_not_ours_is_not_in_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint::open(&write(dir.path())).unwrap();
+    let strange = format!(".pruned.{}.0.tmp", std::process::id());
+    fs_err::create_dir(dir.path().join(&strange)).unwrap();
+    prune(&checkpoint, &sequences(), &HALF, &dir.path().join("pruned"), &Silent).unwrap();
+    assert_eq!(names(dir.path()), [strange.as_str(), "dense", "pruned"]);
+}

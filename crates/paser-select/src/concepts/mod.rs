@@ -10,8 +10,6 @@ mod tokenize;
 pub use phrases::sample_concepts;
 pub use rake::rake;
 
-use crate::params::Concepts;
-
 /// Concepts of a pool: per sample, best first, as indices into `names`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConceptTable {
@@ -19,14 +17,6 @@ pub struct ConceptTable {
     pub samples: Vec<Vec<u32>>,
     /// Every concept once, in code point order.
     pub names: Vec<String>,
-}
-
-/// Concepts of all samples. Each sample is its text parts (instruction, input, output; empty parts are skipped).
-pub fn extract_concepts<'a, P>(samples: impl IntoIterator<Item = P>, concepts: &Concepts) -> ConceptTable
-where
-    P: AsRef<[&'a str]>,
-{
-    intern_concepts(samples.into_iter().map(|parts| sample_concepts(parts.as_ref(), concepts)).collect())
 }
 
 /// Numbers the phrases of all samples in code point order, so that the numbers do not depend on the order of the pool.

@@ -1,9 +1,10 @@
 //! Which part of the method each member of the `paser` family keeps: the guarded form and the three ablations
 //! (section 4 of the method).
 
+use paser_protocol::{Guard, Strategy, Weight};
+
 use crate::frame::Grouping;
-use crate::params::{Guard, SelectParams, Weight};
-use crate::strategies::Strategy;
+use crate::params::SelectParams;
 
 /// The parts of the method in force.
 #[derive(Clone, Copy, Debug, PartialEq)]

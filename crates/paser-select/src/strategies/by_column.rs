@@ -1,10 +1,12 @@
 //! Strategies that sort the eligible samples by one number and take the head: `longest`, `jsd-top`, `perplexity-mid`,
 //! `perplexity-top` (section 4 of the method). Ties fall by content hash.
 
+use paser_protocol::Strategy;
+
 use crate::error::SelectError;
 use crate::frame::{Frame, State};
+use crate::strategies::Choice;
 use crate::strategies::random::in_one_order;
-use crate::strategies::{Choice, Strategy};
 use crate::walk::Unreached;
 
 pub(crate) fn plan(frame: &Frame<'_>, strategy: Strategy, budget: u64) -> Result<Choice, SelectError> {

@@ -1,7 +1,8 @@
 //! `full`: every pin and every eligible sample, whatever the budget, by content hash.
 
+use paser_protocol::Refill;
+
 use crate::frame::{Frame, State};
-use crate::params::Refill;
 use crate::strategies::Choice;
 use crate::strategies::random::pinned_and_eligible;
 use crate::walk::{Group, Plan, Unreached};

@@ -1,12 +1,12 @@
 //! `random-length-matched`: chance, but with the response lengths that `paser` takes, so that length cannot explain a
 //! difference between the two (section 4 of the method).
 
-use paser_protocol::Monitor;
+use paser_protocol::{Monitor, Refill};
 
 use crate::error::SelectError;
 use crate::frame::{Frame, State};
 use crate::guard::linear_quantile;
-use crate::params::{Refill, SelectParams};
+use crate::params::SelectParams;
 use crate::strategies::random::{draw_keys, pinned_and_eligible};
 use crate::strategies::{Choice, ablations, paser};
 use crate::walk::{Group, Plan, Unreached, walk};

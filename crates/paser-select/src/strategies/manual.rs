@@ -1,8 +1,9 @@
 //! `manual`: the pins and nothing else. Pins beyond the budget are an error, as everywhere.
 
+use paser_protocol::Refill;
+
 use crate::error::SelectError;
 use crate::frame::Frame;
-use crate::params::Refill;
 use crate::strategies::Choice;
 use crate::strategies::random::pinned_and_eligible;
 use crate::walk::{Plan, Unreached};

@@ -4,9 +4,11 @@
 
 use sha2::{Digest, Sha256};
 
+use paser_protocol::Refill;
+
 use crate::error::SelectError;
 use crate::frame::{Frame, State};
-use crate::params::{Refill, SelectParams};
+use crate::params::SelectParams;
 use crate::strategies::Choice;
 use crate::walk::{Group, Plan, Unreached};
 

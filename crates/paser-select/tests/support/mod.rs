@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use paser_select::{
-    Budget, Concepts, Curation, Damage, Guard, PerSample, PoolColumns, Refill, Score, SelectParams, Strategy, Weight,
-};
+use paser_protocol::{Budget, Damage, Guard, Refill, Strategy, Weight};
+use paser_select::{Concepts, Curation, PerSample, PoolColumns, Score, SelectParams};
 use proptest::prelude::{Just, Strategy as Generator, any, prop, prop_oneof};
 
 /// One sample of a test pool.
@@ -20,7 +19,7 @@ pub struct Sample {
     pub concepts: Vec<u32>,
 }
 
-/// A scored sample with the given damage and one concept of its own.
+/// A scored sample with the given damage and without concepts.
 pub fn sample(hash: u64, cluster: u32, jsd: f64) -> Sample {
     Sample {
         hash,
@@ -112,20 +111,16 @@ pub fn random_case() -> impl Generator<Value = (Vec<Sample>, Curation, SelectPar
         samples.sort_by_key(|sample| sample.hash.rotate_left(17));
         samples
     });
-    let marks = prop::collection::vec((0usize..70, 0u8..8), 0..14);
-    let emphasis = prop::collection::btree_map(0..CLUSTERS, prop_oneof![Just(0.0), 0.1..4.0f64], 0..3);
-    (samples, marks, emphasis, random_params()).prop_map(|(samples, marks, emphasis, params)| {
-        let mut curation = Curation { emphasis, ..Curation::default() };
-        for (row, mark) in marks {
-            if row >= samples.len() || samples[row].held_out {
-                continue;
-            }
-            match mark {
-                0..=2 => curation.pin(row as u32),
-                3 => curation.clear(row as u32),
-                _ => curation.exclude(row as u32),
+    let marks = prop::collection::vec((0usize..70, prop_oneof![3 => Just(true), 4 => Just(false)]), 0..12);
+    (samples, marks, random_params()).prop_map(|(samples, marks, params)| {
+        let mut pins = BTreeMap::new();
+        for (row, pin) in marks {
+            if row < samples.len() && !samples[row].held_out {
+                pins.insert(row as u32, pin);
             }
         }
+        let rows = |pin| pins.iter().filter(|entry| *entry.1 == pin).map(|entry| *entry.0).collect();
+        let curation = Curation { pinned: rows(true), excluded: rows(false) };
         (samples, curation, params)
     })
 }

@@ -1,0 +1,84 @@
+//! Frame times while panning: the page of `ui/examples/painters` in the browser, once as it comes and once with every frame
+//! waiting until the graphics card has drawn it.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use paser_tests::Window;
+use serde_json::{Value, json};
+
+use crate::{SIZE, numbers, site};
+
+const FRAMES: usize = 40;
+const ROUNDS: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(900);
+
+pub fn measure(page: &Path) -> Result<Value> {
+    let url = site::serve(page)?;
+    let url = format!("{url}?frames={FRAMES}&rounds={ROUNDS}");
+    let mut results = run(&url, &["interval_ms", "work_ms"])?;
+    // Waiting changes the pace of the frames: a run of its own.
+    for (result, waited) in results.iter_mut().zip(run(&format!("{url}&wait"), &["drawn_ms"])?) {
+        result["drawn_ms"] = waited["drawn_ms"].clone();
+    }
+    for result in &results {
+        for key in ["interval_ms", "work_ms", "drawn_ms"] {
+            numbers::line(&format!("{} points, {}: {key}", result["points"], result["painter"]), &result[key]);
+        }
+    }
+    Ok(json!({
+        "how": format!(
+            "{ROUNDS} rounds of {FRAMES} frames each; every painter in turn within a round; interval: from the start of \
+             a frame to the next; work: layout, tessellation and hand-over in the page; drawn: from the start of a \
+             frame until the graphics card has drawn it"
+        ),
+        "results": results,
+    }))
+}
+
+fn run(url: &str, keys: &[&str]) -> Result<Vec<Value>> {
+    let window = Window::blank(SIZE.0, SIZE.1, &[])?;
+    window.session.open(url)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // Seldom, because every look interrupts the page.
+        thread::sleep(Duration::from_secs(2));
+        let state = window.session.script("return [window.__figures?.done, window.__figures?.error]", &[])?;
+        if !state[1].is_null() {
+            bail!("the page of the painters failed: {}", state[1]);
+        }
+        if state[0] == true {
+            break;
+        }
+        if Instant::now() > deadline {
+            bail!("the page of the painters did not end in time");
+        }
+    }
+    let turns = window.session.script("return window.__figures.turns", &[])?;
+    let turns = turns.as_array().cloned().unwrap_or_default();
+    let mut kinds: Vec<(u64, String)> = Vec::new();
+    for turn in &turns {
+        let kind =
+            (turn["points"].as_u64().unwrap_or_default(), turn["painter"].as_str().unwrap_or_default().to_owned());
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let mut results = Vec::new();
+    for (points, painter) in kinds {
+        let all = |key: &str| -> Vec<f64> {
+            let of = turns.iter().filter(|turn| turn["points"] == points && turn["painter"] == painter.as_str());
+            of.flat_map(|turn| turn[key].as_array().into_iter().flatten().filter_map(Value::as_f64)).collect()
+        };
+        let mut result = json!({ "points": points, "painter": painter });
+        for key in keys {
+            result[*key] = numbers::summary(&all(key));
+        }
+        results.push(result);
+    }
+    Ok(results)
+}
