@@ -116,8 +116,8 @@ fn selections(folder: &Path) -> Result<Vec<Vec<Value>>> {
     let database = Connection::open(folder.join("project.db"))?;
     let state: String = database.query_row("pragma integrity_check", [], |row| row.get(0))?;
     ensure!(state == "ok", "{} is damaged: {state}", folder.display());
-    let mut statement = database
-        .prepare("select name, key, inputs, view, rows, ids, reasons from selections order by position")?;
+    let mut statement =
+        database.prepare("select name, key, inputs, view, rows, ids, reasons from selections order by position")?;
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -161,6 +161,7 @@ impl AppState {
                 self.build.waiting = false;
                 self.build.selection = Some(*selection);
                 self.build.provisional = None;
+                self.build.problem = None;
                 self.table.requery();
                 self.data.samples_stale();
                 self.saved = Some(self.wall);
@@ -304,6 +305,7 @@ impl AppState {
             self.ask(Request::Select { plan }, For::Select(self.build.newest));
         } else {
             self.build.selection = None;
+            self.build.problem = None;
         }
     }
 

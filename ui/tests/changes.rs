@@ -119,6 +119,19 @@ fn what_could_not_be_fetched_is_asked_for_again() {
 }
 
 #[test]
+fn a_refused_plan_is_forgiven_once_another_is_taken() {
+    let (mut bench, engine) = demo(USUAL);
+    engine.refuse(Some(|request| matches!(request, Request::Select { .. })));
+    bench.click("bar:6");
+    bench.key(egui::Modifiers::SHIFT, Key::P);
+    assert!(bench.state().build.problem.is_some());
+    engine.refuse(None);
+    bench.key(egui::Modifiers::COMMAND, Key::Z);
+    assert!(bench.state().build.problem.is_none(), "what was undone is no problem any more");
+    assert!(!bench.state().build.waiting);
+}
+
+#[test]
 fn token_values_that_failed_are_one_click_away() {
     let (mut bench, engine) = demo(USUAL);
     engine.refuse(Some(|request| matches!(request, Request::Tokens { .. })));

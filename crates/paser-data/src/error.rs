@@ -46,7 +46,7 @@ pub enum DataError {
     )]
     LateColumn { path: PathBuf, place: String, column: String, role: &'static str, bound: String },
 
-    #[error("{}: none of its {rows} rows can be used; {first_place}: {first_reason}. Correct the rows, or give another file", path.display())]
+    #[error("{}: none of its {rows} rows can be used: correct them, or give another file; {first_place}: {first_reason}", path.display())]
     AllBad { path: PathBuf, rows: u64, first_place: String, first_reason: String },
 
     #[error(

@@ -311,7 +311,8 @@ impl Session {
     /// # Errors
     /// There is none of that name; a catalogue that cannot be read.
     pub fn frozen_named(&self, name: &str) -> Outcome<FrozenSelection> {
-        match self.frozen()?.into_iter().find(|selection| selection.name == name) {
+        let found = lock(&self.catalogue).selection(name).map_err(Told::told)?;
+        match found {
             Some(found) => Ok(found),
             None => Err(no_selection(name, &self.selection_heads()?)),
         }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{NEVER, World, run, write_pool};
-use paser_engine::Session;
+use paser_engine::{RunOptions, Session, demo};
 use paser_protocol::{Budget, Edit, ExportFormat, Failure, SelectionPlan, Stage};
 use serde_json::Value;
 
@@ -112,6 +112,24 @@ fn a_manifest_tells_what_decided_the_selection_whatever_the_project_became() {
     let now = exported(&session, "paser-20", "now.jsonl").1;
     assert!(now["recipe"].as_str().unwrap().contains("name = \"alpaca\""));
     assert_ne!(now["stages"]["score"], decided["stages"]["score"]);
+}
+
+#[test]
+fn selections_that_ship_with_the_demo_export_their_samples() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("demo");
+    let session = demo::open(&root, &RunOptions::default(), &|_| {}, &NEVER).unwrap();
+    for frozen in session.frozen().unwrap() {
+        let name = &frozen.name;
+        assert!(!frozen.hashes.is_empty() && frozen.hashes.len() == frozen.rows.len(), "{name}");
+        let paths = session.export(Some(name), ExportFormat::AlpacaJson, name, &NEVER).unwrap().paths;
+        let samples: Vec<Value> = serde_json::from_slice(&fs_err::read(&paths[0]).unwrap()).unwrap();
+        let id = |id: &Value| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        let ids: Vec<String> = samples.iter().map(|sample| id(&sample["id"])).collect();
+        assert_eq!(ids, frozen.ids, "{name}");
+        let manifest: Value = serde_json::from_slice(&fs_err::read(&paths[1]).unwrap()).unwrap();
+        assert!(manifest["decided_by"]["recipe"].is_string(), "{name}");
+    }
 }
 
 fn pin(session: &Session, rows: &[u32]) {

@@ -16,6 +16,11 @@ const SPARE: usize = 32;
 /// Rounds after which the iteration gives up.
 const ROUNDS: usize = 60;
 
+/// Rounds after which [`LOOSE_TOLERANCE`] is enough: the values that still change are those near the cut, which weigh
+/// least.
+const ENOUGH_ROUNDS: usize = 12;
+const LOOSE_TOLERANCE: f64 = 1e-2;
+
 /// Largest relative change of a wanted squared singular value between rounds at which the iteration ends.
 const TOLERANCE: f64 = 1e-3;
 
@@ -197,7 +202,7 @@ fn subspace(
         });
         // The change falls about geometrically from round to round: its logarithm is the progress.
         progress.step((1000.0 * (change.min(1.0).ln() / TOLERANCE.ln()).min(1.0)) as usize, 1000)?;
-        if change < TOLERANCE {
+        if change < TOLERANCE || round >= ENOUGH_ROUNDS && change < LOOSE_TOLERANCE {
             let rotation: Vec<f32> = vectors[..wanted * width].iter().map(|&x| x as f32).collect();
             let rotated = rotate(&q, width, &rotation);
             return Ok((values[..wanted].to_vec(), rotated.iter().map(|&x| f64::from(x)).collect()));

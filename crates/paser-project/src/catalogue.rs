@@ -92,6 +92,10 @@ impl Catalogue {
         Ok(Self { path: path.to_owned(), connection })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn told<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, ProjectError> {
         outcome.map_err(|source| ProjectError::Catalogue { path: self.path.clone(), source })
     }

@@ -2,6 +2,7 @@
 //! again in whatever the pool has become. A run replaces those of the recipe; a person's are replaced by nothing.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::de::DeserializeOwned;
 
 use crate::{
     Catalogue, Inputs, ProjectError,
@@ -82,57 +83,96 @@ impl Catalogue {
     }
 
     /// All selections in the order of their making.
+    ///
+    /// # Errors
+    /// `Damaged` with the name of one that cannot be read.
     pub fn selections(&self) -> Result<Vec<FrozenSelection>, ProjectError> {
         let outcome = (|| {
-            let mut statement = self.connection.prepare(
-                "SELECT name, created, by_recipe, key, inputs, view, rows, ids, reasons, hashes, provenance
-                 FROM selections ORDER BY position",
-            )?;
-            let read = |row: &Row<'_>| {
-                let hashes: Vec<u8> = row.get(9)?;
-                Ok(FrozenSelection {
-                    name: row.get(0)?,
-                    created: row.get::<_, i64>(1)? as u64,
-                    by_recipe: row.get(2)?,
-                    key: row.get(3)?,
-                    inputs: from_json(row, 4)?,
-                    view: row.get(5)?,
-                    rows: read_rows(row, 6)?,
-                    ids: from_json(row, 7)?,
-                    hashes: hashes.as_chunks::<32>().0.to_vec(),
-                    reasons: row.get(8)?,
-                    provenance: row.get(10)?,
-                })
-            };
-            statement.query_map([], read)?.collect()
+            let mut statement =
+                self.connection.prepare(&format!("SELECT {WHOLE} FROM selections ORDER BY position"))?;
+            statement.query_map([], read_whole)?.collect::<rusqlite::Result<Vec<_>>>()
         })();
-        self.told(outcome)
+        self.told(outcome)?.into_iter().map(|stored| self.with_inputs(stored)).collect()
     }
 
-    /// The same without their samples, which a view needs none of.
+    /// One selection, whatever state the others are in.
+    ///
+    /// # Errors
+    /// `Damaged` where it cannot be read.
+    pub fn selection(&self, name: &str) -> Result<Option<FrozenSelection>, ProjectError> {
+        let query = format!("SELECT {WHOLE} FROM selections WHERE name = ?1");
+        let stored = self.told(self.connection.query_row(&query, [name], read_whole).optional())?;
+        stored.map(|stored| self.with_inputs(stored)).transpose()
+    }
+
+    fn with_inputs(&self, (mut selection, inputs, ids): Stored) -> Result<FrozenSelection, ProjectError> {
+        selection.inputs = self.stored_json(&selection.name, &inputs)?;
+        selection.ids = self.stored_json(&selection.name, &ids)?;
+        Ok(selection)
+    }
+
+    fn stored_json<T: DeserializeOwned>(&self, name: &str, text: &str) -> Result<T, ProjectError> {
+        serde_json::from_str(text).map_err(|error| {
+            let detail = format!("the stored selection {name}: {error}; discard it and make it again");
+            ProjectError::damaged(self.path(), detail)
+        })
+    }
+
+    /// All selections without their samples, which a view needs none of.
+    ///
+    /// # Errors
+    /// `Damaged` with the name of one that cannot be read.
     pub fn selection_heads(&self) -> Result<Vec<SelectionHead>, ProjectError> {
         let outcome = (|| {
             let mut statement = self
                 .connection
                 .prepare_cached("SELECT name, by_recipe, key, inputs, view FROM selections ORDER BY position")?;
             let read = |row: &Row<'_>| {
-                Ok(SelectionHead {
+                let head = SelectionHead {
                     name: row.get(0)?,
                     by_recipe: row.get(1)?,
                     key: row.get(2)?,
-                    inputs: from_json(row, 3)?,
+                    inputs: Inputs::new(),
                     view: row.get(4)?,
-                })
+                };
+                Ok((head, row.get::<_, String>(3)?))
             };
-            statement.query_map([], read)?.collect()
+            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()
         })();
-        self.told(outcome)
+        let heads = self.told(outcome)?.into_iter();
+        heads
+            .map(|(head, inputs)| Ok(SelectionHead { inputs: self.stored_json(&head.name, &inputs)?, ..head }))
+            .collect()
     }
 
     /// False where there was none of that name.
     pub fn remove_selection(&mut self, name: &str) -> Result<bool, ProjectError> {
         Ok(self.told(self.connection.execute("DELETE FROM selections WHERE name = ?1", [name]))? > 0)
     }
+}
+
+/// Columns of a whole selection, as [`read_whole`] reads them.
+const WHOLE: &str = "name, created, by_recipe, key, inputs, view, rows, ids, reasons, hashes, provenance";
+
+/// A selection whose inputs and ids are still the text they are stored as.
+type Stored = (FrozenSelection, String, String);
+
+fn read_whole(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let hashes: Vec<u8> = row.get(9)?;
+    let selection = FrozenSelection {
+        name: row.get(0)?,
+        created: row.get::<_, i64>(1)? as u64,
+        by_recipe: row.get(2)?,
+        key: row.get(3)?,
+        inputs: Inputs::new(),
+        view: row.get(5)?,
+        rows: read_rows(row, 6)?,
+        ids: Vec::new(),
+        hashes: hashes.as_chunks::<32>().0.to_vec(),
+        reasons: row.get(8)?,
+        provenance: row.get(10)?,
+    };
+    Ok((selection, row.get(4)?, row.get(7)?))
 }
 
 fn read_rows(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<u32>> {
@@ -205,6 +245,24 @@ mod tests {
         assert_eq!((head.name.as_str(), head.key.as_str(), head.by_recipe), ("a", "s", false));
         assert!(catalogue.remove_selection("a").unwrap());
         assert!(!catalogue.remove_selection("a").unwrap());
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_is_named_and_hides_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
+        for name in ["broken", "whole"] {
+            catalogue.put_selection(&frozen(name, false)).unwrap();
+        }
+        for column in ["inputs", "ids"] {
+            let command = format!("UPDATE selections SET {column} = '{{' WHERE name = 'broken'");
+            catalogue.connection.execute(&command, []).unwrap();
+            for error in [catalogue.selections().unwrap_err(), catalogue.selection("broken").unwrap_err()] {
+                assert!(error.to_string().contains("selection broken"), "{error}");
+            }
+            assert_eq!(catalogue.selection("whole").unwrap(), Some(frozen("whole", false)));
+        }
+        assert_eq!(catalogue.selection("another").unwrap(), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const COUNTS: [usize; 3] = [3_000, 52_000, 200_000];
 /// Frames before the counted ones: first pictures, uploads, shaders.
 const WARM: usize = 5;
 /// Milliseconds after which a slow painter's turn ends.
-const LONGEST: f64 = 30_000.0;
+const LONGEST: f64 = 10_000.0;
 /// Points of the screen from one frame to the next, and how far to either side.
 const STEP: f32 = 4.0;
 const REACH: f32 = 160.0;
@@ -153,7 +153,7 @@ impl eframe::App for Page {
         turn.drawn += 1;
         turn.last = now;
         if let Some(drawn) = &self.drawn {
-            let top = LayerId::new(Order::Debug, Id::new("drawn"));
+            let top = LayerId::new(Order::Debug, Id::unique("drawn"));
             ui.ctx().layer_painter(top).add(when_drawn(rect, drawn.clone()));
         }
         ui.ctx().request_repaint();

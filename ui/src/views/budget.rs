@@ -242,6 +242,7 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let mut left = bar.left();
     let mut hovered = None;
     let mut clicked = None;
+    let pointed = state.pointed_cluster();
     for (cluster, amount) in &amounts {
         let width = bar.width() * *amount as f32 / total as f32;
         let segment = Rect::from_min_max(pos2(left, bar.top()), pos2((left + width - 1.0).max(left), bar.bottom()));
@@ -262,7 +263,7 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         if response.clicked() {
             clicked = Some(cluster.cluster);
         }
-        if state.focus.hovered_cluster == Some(cluster.cluster) {
+        if pointed == Some(cluster.cluster) {
             ui.painter().rect_stroke(
                 segment.expand(1.0),
                 0.0,

@@ -52,6 +52,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let foot = 26.0;
     let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), pos2(rect.right(), rect.bottom() - foot));
     let mut clicked = None;
+    let pointed = state.pointed_cluster();
     column(ui, body, |ui| {
         egui::ScrollArea::vertical().id_salt("ledger").auto_shrink(false).show(ui, |ui| {
             for row in &selection.ledger {
@@ -63,7 +64,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 response.widget_info(|| WidgetInfo::selected(Role::Row, true, on, &spoken));
                 if on {
                     ui.painter().rect_filled(place, 0.0, look.overlay);
-                } else if response.hovered() || state.focus.hovered_cluster == Some(row.cluster) {
+                } else if response.hovered() || pointed == Some(row.cluster) {
                     ui.painter().rect_filled(place, 0.0, look.raised);
                 }
                 if response.hovered() {

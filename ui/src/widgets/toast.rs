@@ -134,7 +134,9 @@ fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
         row(ui, corner, 0.0, |ui| closed = icon_button(ui, icons::X, "Close message", false, None).clicked());
         if !toast.advice.is_empty() {
             ui.add_space(2.0);
-            Words::new(ui).t2(&toast.advice).wrapped(ui);
+            // Below the sentence, not below its icon.
+            let margin = egui::Margin { left: 23, right: 8, top: 0, bottom: 0 };
+            Frame::new().inner_margin(margin).show(ui, |ui| Words::new(ui).t2(&toast.advice).wrapped(ui));
         }
     });
     closed
