@@ -474,10 +474,13 @@ fn full_and_read_only_disks(bench: &Bench, person: &Person<'_>) -> Result<()> {
     person.0.click("NewProject")?;
     person.0.type_into("field:Dense model", &dense)?;
     person.0.type_into("field:Project folder", &text(&other))?;
+    // What stands beside the fields may still be said of the texts before these.
+    settle();
     person.0.wait("a form that is fine", |state| {
-        ["Dense model", "Pruned model", "Pool", "Project folder"]
-            .iter()
-            .all(|field| state["form"][field]["remarks"][0]["level"] == "ok")
+        ["Dense model", "Pruned model", "Pool", "Project folder"].iter().all(|field| {
+            let field = &state["form"][field];
+            field["waiting"] == false && field["remarks"][0]["level"] == "ok"
+        })
     })?;
     person.0.click("Create only")?;
     person.is_told(&said).context("read-only place for a new project")?;

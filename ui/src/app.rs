@@ -126,7 +126,13 @@ impl App {
         }
         views::show_dialog(&ctx, &mut self.state);
         self.save_downloads(&ctx);
-        let (now, bottom) = (self.state.now, if self.state.screen == Screen::Explore { 126.0 } else { 34.0 });
+        let now = self.state.now;
+        // Above what can be pressed at the foot of each screen.
+        let bottom = match self.state.screen {
+            Screen::Explore => 126.0,
+            Screen::NewProject => 84.0,
+            Screen::Welcome => 34.0,
+        };
         self.state.toasts.show(&ctx, now, bottom);
 
         if self.state.focus.turn() {

@@ -73,7 +73,7 @@ impl FromStr for Budget {
     /// Reads `20%`, `1000`, `500k-tokens` or `2M-tokens`.
     fn from_str(text: &str) -> Result<Self, String> {
         read_budget(text.trim()).ok_or_else(|| {
-            format!("`{text}` is no budget: write a share of the pool (20%), samples (1000) or tokens (2M-tokens)")
+            format!("`{text}` is no budget: write a share of the pool (20%, at most 100%), samples (1000) or tokens (2M-tokens)")
         })
     }
 }

@@ -63,11 +63,12 @@ pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report
         output.table(&table);
     }
     output.line(&json!({ "event": "noise", "noise": noise }));
-    output.say(format!("the demo project is in {}", session.root().display()));
     if let Some(report) = &args.report {
         fs_err::write(report, session.report_html(interrupt::flag())?).or_tell()?;
         output.say(format!("the report is in {}", report.display()));
     }
     run::tell(&session, &summary, output);
+    let root = session.root().display();
+    output.say(format!("the demo project is in {root}; look at it with `paser serve {root}` or `paser-studio {root}`"));
     Ok(())
 }
