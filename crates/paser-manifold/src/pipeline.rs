@@ -49,7 +49,7 @@ pub struct Rows<'a> {
     pub vectors: &'a [f32],
     /// Length of a row.
     pub dimensions: usize,
-    /// `[n]` the rows in content-hash order, see [`crate::order_by_hash`]; the result depends on this order, not on
+    /// `[n]` the rows in content-hash order, see [`paser_protocol::order_by_hash`]; the result depends on this order, not on
     /// where the rows stand.
     pub order: &'a [u32],
     /// `[n]` rows that take no part in the graph.
