@@ -29,6 +29,7 @@ mod views;
 pub use estimate::WORDS_ONLY;
 pub use export::Archived;
 pub use machine::threads;
+pub use probe::check_draft;
 pub use progress::Sink;
 pub use recents::state_folder;
 pub use run::{ClusterSummary, RunOptions, RunSummary, SelectionSummary, StageSummary};

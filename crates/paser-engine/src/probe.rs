@@ -5,7 +5,7 @@ use std::path::Path;
 use paser_data::{ReadOptions, read_pool};
 use paser_model::Checkpoint;
 use paser_project::{Folder, Recipe};
-use paser_protocol::{Remark, Report, Silent, SourceKind};
+use paser_protocol::{ProjectDraft, Remark, Report, Silent, SourceKind};
 
 use crate::{
     sources::{self, Kind, NotHere, short_count},
@@ -33,6 +33,23 @@ pub(crate) fn probe(kind: SourceKind, path: &str) -> Vec<Remark> {
         SourceKind::Folder => folder(Path::new(path)),
     };
     outcome.unwrap_or_else(|report: Report| vec![remark("error", report.to_string())])
+}
+
+/// Refuses a draft whose pool, models or encoder are seen from here to be unusable; what has to be downloaded is not
+/// looked at.
+///
+/// # Errors
+/// What is wrong with the first of them.
+pub fn check_draft(draft: &ProjectDraft) -> Outcome<()> {
+    pool(Path::new(draft.pool.trim()))?;
+    for (reference, kind) in
+        [(&draft.dense, Kind::Model), (&draft.pruned, Kind::Model), (&draft.encoder, Kind::Encoder)]
+    {
+        if !reference.trim().is_empty() {
+            model(reference.trim(), kind)?;
+        }
+    }
+    Ok(())
 }
 
 fn pool(path: &Path) -> Outcome<Vec<Remark>> {

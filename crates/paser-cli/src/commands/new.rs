@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_data::Template;
-use paser_engine::{Session, WORDS_ONLY};
+use paser_engine::{Session, WORDS_ONLY, check_draft};
 use paser_protocol::{ProjectDraft, PruneDraft, Report};
 use serde_json::json;
 
@@ -56,6 +56,7 @@ pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
         template: args.template.clone(),
         prune: args.prune.clone().zip(args.pattern.clone()).map(|(method, pattern)| PruneDraft { method, pattern }),
     };
+    check_draft(&draft)?;
     Session::create(&draft)?;
     output.say(format!(
         "{} is ready: look at recipe.toml there, then `paser run {}`",

@@ -57,6 +57,17 @@ fn pools() {
     assert_eq!(ran.last()["exit_code"], 3, "{}", ran.stdout);
 }
 
+#[test]
+fn no_project_is_made_of_what_cannot_be_used() {
+    let home = demo_files(1);
+    fs_err::write(home.path().join("empty.jsonl"), b"").unwrap();
+    let new =
+        |pool, dense| paser_in(home.path(), &["new", "made", "--pool", pool, "--dense", dense, "--pruned", "pruned"]);
+    refused(&new("empty.jsonl", "dense"), 3, &["empty.jsonl", "is empty"]);
+    refused(&new("pool.jsonl", "/absent/model"), 3, &["/absent/model"]);
+    assert!(!home.path().join("made").exists());
+}
+
 /// A copy of the small model to be damaged.
 fn copy(model: &Path, to: &Path) {
     fs_err::create_dir_all(to).unwrap();
