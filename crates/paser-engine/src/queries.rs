@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use paser_project::sha256_hex;
-use paser_protocol::{Blocking, Reply, RowQuery, SampleView, TextRow, compare_ids, decode_u32, encode_u32};
+use paser_protocol::{
+    Blocking, ReasonCode, Reply, RowQuery, SampleView, SelectionView, Strategy, TextRow, compare_ids, decode_u32,
+    encode_u32,
+};
 use paser_select::Reason;
 
 use crate::{
@@ -204,7 +207,26 @@ impl Session {
             }
             _ => None,
         };
-        (reason.code().word().to_owned(), reason.explain(&pool), blocking)
+        let mut why = reason.explain(&pool);
+        if let ReasonCode::Taken | ReasonCode::Refilled | ReasonCode::QuotaFull | ReasonCode::Conflict = reason.code()
+            && let Some(quota) = self.quota_of(row, &selected.view)
+        {
+            why = format!("{why} {quota}");
+        }
+        (reason.code().word().to_owned(), why, blocking)
+    }
+
+    /// What the row's cluster may give, and for what damage; none for strategies whose quotas are not for the project's
+    /// clusters.
+    fn quota_of(&self, row: u32, view: &SelectionView) -> Option<String> {
+        if view.plan.strategy == Strategy::PaserNoS2ric {
+            return None;
+        }
+        let cluster = *self.loaded().manifold.as_ref()?.clusters.get(row as usize)?;
+        let account = view.ledger.iter().find(|account| account.cluster == cluster)?;
+        account.quota_raw?;
+        let damage = account.cds.map(|cds| format!(", damaged by {cds:.3} nats")).unwrap_or_default();
+        Some(format!("Its cluster{damage}, has a quota of {} of {} {}.", account.quota, view.budget, view.unit))
     }
 }
 

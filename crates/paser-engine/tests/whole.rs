@@ -324,4 +324,5 @@ fn rows_are_found_filtered_and_sorted() {
     let sample = session.sample(row.expect("the pool has concepts that contradict each other") as u32).unwrap();
     assert_eq!(sample.status, "conflict");
     assert!(sample.blocking.is_some() && sample.why.starts_with("Rejected"));
+    assert!(sample.why.contains("nats, has a quota of"), "{}", sample.why);
 }
