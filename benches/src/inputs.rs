@@ -43,7 +43,7 @@ impl Folders {
         }
         let folders = Self {
             shared: fs::canonicalize(shared)?,
-            work: here.join("work"),
+            work: here.join("scratch"),
             runs: here.join("runs"),
             peers: here.join("peers"),
             python: project.join("target/bench-venv"),
@@ -107,10 +107,11 @@ pub struct ClusteringInput {
 /// is as good as at random; the clustering takes `limit` of them, or the whole pool.
 pub fn prepare(task: Task, folders: &Folders, tokens_per_batch: usize, limit: Option<usize>) -> Result<()> {
     for file in fs::read_dir(&folders.work)? {
-        let path = file?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = file?;
+        let name = file.file_name();
+        let name = name.to_string_lossy();
         if ["ours", "peer"].iter().any(|side| name.starts_with(&format!("{}.{side}.", task.name()))) {
-            fs::remove_file(&path)?;
+            fs::remove_file(file.path())?;
         }
     }
     let pool = folders.pool()?;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use fs_err as fs;
 use serde::Serialize as _;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
@@ -34,7 +34,7 @@ pub fn keep(project: &Path, folder: &Path, prefix: &str, fields: Value) -> Resul
         let line = text.lines().find(|line| line.starts_with(key))?;
         Some(line.split_once([':', '='])?.1.trim().trim_matches('"').to_owned())
     };
-    let date = output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]).unwrap_or_default();
+    let date = output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]).context("the program `date` did not tell the date")?;
     let commit = output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "uncommitted".to_owned());
     let changed = output("git", &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
     let day = date.replace(':', "").chars().take(15).collect::<String>();

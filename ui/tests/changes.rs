@@ -274,20 +274,20 @@ fn dropped_paths_go_where_they_belong() {
     bench.incoming(Incoming::Dropped(vec!["/data/pool.jsonl".into()]));
     bench.harness.run();
     assert_eq!((bench.state().screen, bench.state().form.pool.as_str()), (Screen::NewProject, "/data/pool.jsonl"));
-    for path in ["/models/dense", "/models/pruned", "/work/project"] {
+    for path in ["/models/dense", "/models/pruned", "/recovery/project"] {
         bench.incoming(Incoming::Dropped(vec![path.into()]));
         bench.harness.run();
     }
     let form = &bench.state().form;
     assert_eq!(
         [form.dense.as_str(), form.pruned.as_str(), form.folder.as_str()],
-        ["/models/dense", "/models/pruned", "/work/project"]
+        ["/models/dense", "/models/pruned", "/recovery/project"]
     );
     assert!(bench.count(|request| matches!(request, Request::Probe { .. })) >= 4, "each is looked at");
     bench.key(egui::Modifiers::NONE, Key::Escape);
-    bench.incoming(Incoming::Dropped(vec!["/work/old.project".into()]));
+    bench.incoming(Incoming::Dropped(vec!["/recovery/old.project".into()]));
     bench.harness.run();
-    assert!(bench.requests().contains(&Request::OpenProject { path: "/work/old.project".into() }));
+    assert!(bench.requests().contains(&Request::OpenProject { path: "/recovery/old.project".into() }));
 }
 
 /// What a browser hands over: a name without a place.

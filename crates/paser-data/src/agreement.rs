@@ -32,6 +32,11 @@ impl TokenizerAgreement {
     pub fn unknown(reason: String) -> Self {
         Self { agree: false, same_vocabulary: false, same_ids: false, entries: (0, 0), difference: Some(reason) }
     }
+
+    /// What differs first, for a sentence that says that the two do not agree.
+    pub fn reason(&self) -> &str {
+        self.difference.as_deref().unwrap_or("their tokenizers differ")
+    }
 }
 
 /// The rule, on the hashes of two tokenizers ([`Tokenizer::hash_hex`]): they are equal, or the second model, a copy of

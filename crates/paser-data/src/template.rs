@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{ChatTemplate, DataError, Sample};
@@ -74,15 +74,12 @@ impl Template {
 
     /// SHA-256 of what decides the text, hexadecimal: part of every key under which scores are stored.
     pub fn fingerprint(&self) -> String {
-        #[derive(Serialize)]
-        struct Parts<'a>(&'a str, Vec<&'a str>);
         let parts = match self {
-            Self::Alpaca => Parts(self.name(), [&WITH_INPUT[..], &WITHOUT_INPUT[..]].concat()),
-            Self::Plain => Parts(self.name(), Vec::new()),
-            Self::Chat(chat) => Parts(self.name(), chat.parts()),
+            Self::Alpaca => [&WITH_INPUT[..], &WITHOUT_INPUT[..]].concat(),
+            Self::Plain => Vec::new(),
+            Self::Chat(chat) => chat.parts(),
         };
-        // A list of strings always serialises.
-        hex::encode(Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()))
+        hex::encode(Sha256::digest(json!([self.name(), parts]).to_string()))
     }
 }
 

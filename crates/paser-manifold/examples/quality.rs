@@ -5,7 +5,7 @@
 //!     cargo run -p paser-manifold --example quality -- rows=4000 5 8 12
 //!     cargo run -p paser-manifold --example quality -- tfidf=pool.jsonl 9 12
 //!
-//! MiniLM takes minutes for the whole pool; PASER_VECTORS=benches/work/vectors.f32 reads what a benchmark left.
+//! MiniLM takes minutes for the whole pool; PASER_VECTORS=benches/scratch/vectors.f32 reads what a benchmark left.
 
 #[path = "../tests/common/mix.rs"]
 mod mix;

@@ -97,7 +97,7 @@ fn capabilities_of_four_thousand_samples_are_found() {
 
 /// The figures of `method.md` section 6.
 #[test]
-#[ignore = "clusters the whole pool, for minutes"]
+#[ignore = "clusters the whole pool five times: `cargo nextest run -p paser-manifold --test gate --run-ignored only`"]
 fn capabilities_of_the_whole_pool_are_found() {
     let mix = mix::load(None).unwrap();
     for demand in [

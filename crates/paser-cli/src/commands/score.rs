@@ -48,8 +48,7 @@ pub fn run(args: &ScoreArgs, output: Output) -> Result<(), Report> {
     let (dense, pruned) = (open(&args.dense)?, open(&args.pruned)?);
     let agreement = tokenizer_agreement(dense.dir(), pruned.dir()).or_tell()?;
     if !agreement.agree {
-        let difference = agreement.difference.as_deref().unwrap_or("their tokenizers differ");
-        return Err(tokenizers_differ(&args.dense, &args.pruned, difference));
+        return Err(tokenizers_differ(&args.dense, &args.pruned, agreement.reason()));
     }
     let template = Template::by_name(&args.template, dense.dir()).or_tell()?;
     let tokenizer = Tokenizer::from_model_dir(dense.dir()).or_tell()?;

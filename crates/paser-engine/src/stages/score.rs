@@ -88,7 +88,7 @@ pub(crate) fn check_pair(dense: &Named<'_>, pruned: &Named<'_>) -> Result<(), Re
         ));
     };
     if !read_alike(tokenizer, pruned.facts.tokenizer.as_deref()) {
-        return Err(tokenizers_differ(dense.name, pruned.name, &tokenizer_difference(dense, pruned)));
+        return Err(tokenizers_differ(dense.name, pruned.name, &tokenizer_difference(dense, pruned)?));
     }
     for (role, model) in [("dense", dense), ("pruned", pruned)] {
         if model.facts.vocab < dense.facts.vocabulary {
@@ -105,12 +105,13 @@ pub(crate) fn check_pair(dense: &Named<'_>, pruned: &Named<'_>) -> Result<(), Re
 }
 
 /// What differs first, in words.
-fn tokenizer_difference(dense: &Named<'_>, pruned: &Named<'_>) -> String {
-    let agreement = dense.path.zip(pruned.path).map(|(dense, pruned)| tokenizer_agreement(dense, pruned));
-    agreement
-        .and_then(Result::ok)
-        .and_then(|agreement| agreement.difference)
-        .unwrap_or_else(|| "their tokenizers differ".to_owned())
+fn tokenizer_difference(dense: &Named<'_>, pruned: &Named<'_>) -> Outcome<String> {
+    match dense.path.zip(pruned.path) {
+        Some((dense, pruned)) => Ok(tokenizer_agreement(dense, pruned).map_err(Told::told)?.reason().to_owned()),
+        None => {
+            Ok("the hashes of their tokenizers are not equal, and one of the models is not here any more".to_owned())
+        }
+    }
 }
 
 fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {

@@ -1,6 +1,6 @@
 //! The real pool of the shared data with its sentence vectors, for the quality program and the quality gate: read from
 //! the file that PASER_VECTORS names (bare f32 of the whole pool in file order, as `cargo xtask bench --task clustering`
-//! leaves them in `benches/work/vectors.f32`), else computed by MiniLM. Each program that includes this uses a part of it.
+//! leaves them in `benches/scratch/vectors.f32`), else computed by MiniLM. Each program that includes this uses a part of it.
 
 #![allow(dead_code)]
 

@@ -1,9 +1,9 @@
 """Reference figures of the quality gate on the first rows of the shared pool in content-hash order: items 3 to 7 of
 section 1 of the method in numpy, scipy and scikit-learn, from the same sentence vectors.
 
-    cargo xtask bench --task clustering     # leaves the vectors in benches/work/vectors.f32
+    cargo xtask bench --task clustering     # leaves the vectors in benches/scratch/vectors.f32
     pip install numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1
-    python gate.py SHARED/data/recovery_mix.jsonl benches/work/vectors.f32 4000
+    python gate.py SHARED/data/recovery_mix.jsonl benches/scratch/vectors.f32 4000
 
 Prints, for each number of clusters: NMI and ARI against the capability, ARI against the source before merging, clusters
 after merging and their ARI against the capability; then the start labels' and those of k-means on the vectors.
