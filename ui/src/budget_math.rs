@@ -36,6 +36,15 @@ pub fn largest(budget: Budget, clusters: &[ClusterView], samples: u64) -> u64 {
     }
 }
 
+/// A share of the largest budget as an amount that a person would say: at most 400 steps, each 1, 2 or 5 times a power
+/// of ten, and the whole at the end.
+pub fn round_amount(share: f64, largest: u64) -> u64 {
+    let fits = |step: &u64| largest.div_ceil(400) <= *step;
+    let steps = (0..18).flat_map(|power| [1, 2, 5].map(|first| first * 10_u64.pow(power)));
+    let step = steps.into_iter().find(fits).unwrap_or(1);
+    ((share * largest as f64 / step as f64).round() as u64).saturating_mul(step).min(largest)
+}
+
 /// Quotas of `plan`; none where the strategy has none or nothing is scored yet.
 pub fn provisional(clusters: &[ClusterView], plan: &SelectionPlan, samples: u64) -> Option<Provisional> {
     if !has_quotas(plan.strategy) || !clusters.iter().any(|cluster| cluster.cds.is_some()) {
@@ -176,6 +185,17 @@ mod tests {
 
     /// What counts is the damage after the first token; a cluster in which no response has a second one has none, here as
     /// in the selection.
+    #[test]
+    fn a_dragged_budget_is_round_and_ends_at_the_whole_pool() {
+        for largest in [0, 1, 399, 3_000, 38_563, 6_177_626] {
+            assert_eq!(round_amount(0.0, largest), 0);
+            assert_eq!(round_amount(1.0, largest), largest);
+        }
+        assert_eq!(round_amount(0.2003, 3_000), 600);
+        assert_eq!(round_amount(0.2, 38_563), 7_700);
+        assert_eq!(round_amount(0.1, 6_177_626), 620_000);
+    }
+
     #[test]
     fn a_cluster_without_second_tokens_has_no_weight() {
         let cluster = |cluster, cds_rest| ClusterView {

@@ -221,7 +221,7 @@ impl Command {
             Self::CloseProject => "back to the welcome page; nothing is lost",
             Self::Run => "every stage whose inputs changed, up to the selection",
             Self::CancelJob => "what is finished is kept",
-            Self::Undo => "the last pin, exclusion or release",
+            Self::Undo => "the last change of samples, budget or strategy",
             Self::Redo => "what was undone",
             Self::Pin => "always in the selection",
             Self::Exclude => "never in the selection",
@@ -324,7 +324,6 @@ impl Command {
     pub fn enabled(self, state: &AppState) -> Result<(), &'static str> {
         let need = |fine: bool, why: &'static str| if fine { Ok(()) } else { Err(why) };
         let project = state.project.as_ref().filter(|_| state.screen == Screen::Explore);
-        let curation = project.map(|project| &project.curation);
         let brushed = *state.focus.brush() != crate::state::Brush::Nothing;
         let quiet = || need(project.is_none_or(|project| project.job.is_none()), "a job is running");
         let free = || {
@@ -346,8 +345,8 @@ impl Command {
             _ if project.is_none() => Err("open a project first"),
             Self::Run => quiet(),
             Self::CancelJob => need(project.is_some_and(|project| project.job.is_some()), "no job is running"),
-            Self::Undo => need(curation.is_some_and(|c| c.undo.is_some()), "nothing to undo"),
-            Self::Redo => need(curation.is_some_and(|c| c.redo.is_some()), "nothing to redo"),
+            Self::Undo => need(state.undo_words().is_some(), "nothing to undo"),
+            Self::Redo => need(state.redo_words().is_some(), "nothing to redo"),
             Self::Pin | Self::Exclude | Self::Release | Self::ShowInspected => {
                 need(state.focus.inspected.is_some(), "click a sample first")
             }

@@ -9,6 +9,7 @@ use crate::{
     data::Shape,
     dialogs::Dialog,
     format,
+    history::History,
     state::{AppState, Field, For, Link, PickFor, Screen},
     transport::Incoming,
 };
@@ -178,7 +179,10 @@ impl AppState {
             }
             (For::Probe(field), Reply::Probed(remarks)) => self.form.probed(field, remarks),
             (For::Estimate(number), Reply::Estimate(estimate)) => self.form.estimated(number, Ok(estimate)),
-            (For::Curate, Reply::Curation(curation)) => {
+            (what @ (For::Edit | For::Curate), Reply::Curation(curation)) => {
+                if what == For::Edit {
+                    self.history.curated();
+                }
                 if let Some(project) = &mut self.project {
                     Rc::make_mut(project).curation = sorted(curation);
                 }
@@ -227,6 +231,7 @@ impl AppState {
             self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
+            self.history = History::default();
             self.table = crate::views::table::TableState::default();
             self.last_run = None;
             self.build.plan = project.plan.clone();
@@ -296,6 +301,7 @@ impl AppState {
 
     /// Asks the engine for the selection of the plan, if anything is scored.
     pub(crate) fn select_now(&mut self) {
+        self.history.plan_rests();
         self.build.changed = None;
         self.build.inputs = Some(self.selection_inputs());
         if self.is_scored() {

@@ -7,6 +7,7 @@ use paser_protocol::{Edit, Request, Stage};
 use crate::{
     command::Command,
     dialogs::{Dialog, ExportForm},
+    history::Step,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
     transport::PickKind,
 };
@@ -55,8 +56,14 @@ impl AppState {
                 }
                 self.ask(Request::Cancel, For::Done);
             }
-            Command::Undo => self.ask(Request::Undo, For::Curate),
-            Command::Redo => self.ask(Request::Redo, For::Curate),
+            Command::Undo => match self.history.undo(&self.build.plan) {
+                Some(Step::Plan(plan)) => self.put_plan(plan),
+                Some(Step::Curation) | None => self.ask(Request::Undo, For::Curate),
+            },
+            Command::Redo => match self.history.redo(&self.build.plan) {
+                Some(Step::Plan(plan)) => self.put_plan(plan),
+                Some(Step::Curation) | None => self.ask(Request::Redo, For::Curate),
+            },
             Command::Pin | Command::Exclude | Command::Release => {
                 let rows = self.focus.inspected.into_iter().collect();
                 self.curate(edit_of(command, rows));
@@ -102,12 +109,15 @@ impl AppState {
                 let open = !self.contents_open();
                 self.panels.contents = (open != self.wide).then_some(open);
             }
-            Command::ToggleDamage => self.panels.damage = !self.panels.damage,
+            Command::ToggleDamage if self.damage_shown() => self.panels.damage = false,
+            Command::ToggleDamage => self.show_damage(),
             Command::ToggleTable => self.panels.table = !self.panels.table,
             Command::ToggleInspector => self.panels.inspector = !self.panels.inspector,
             Command::ToggleLedger => self.panels.ledger = !self.panels.ledger,
-            Command::ShowDamage => (self.panels.damage, self.panels.left) = (true, LeftTab::Damage),
-            Command::ShowCurves => (self.panels.damage, self.panels.left) = (true, LeftTab::Curves),
+            Command::ShowDamage | Command::ShowCurves => {
+                self.panels.left = if command == Command::ShowDamage { LeftTab::Damage } else { LeftTab::Curves };
+                self.show_damage();
+            }
             Command::Theme => self.mode = self.mode.next(),
             Command::Larger => scale(ctx, 1),
             Command::Smaller => scale(ctx, -1),

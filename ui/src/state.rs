@@ -8,8 +8,8 @@ use std::{
 
 use egui::Rect;
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, Edit, Hello, ProjectView, ReasonCode, Report, Request, SelectionPlan,
-    SelectionView,
+    ClusterView, ColumnInfo, ColumnKind, CurationView, Edit, Hello, ProjectView, ReasonCode, Report, Request,
+    SelectionPlan, SelectionView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::{
     command::Command,
     data::Data,
     dialogs::Dialog,
+    history::{History, Step, difference},
     transport::PickKind,
     views::{form::Form, table::TableState},
     widgets::toast::Toasts,
@@ -249,6 +250,9 @@ pub enum For {
     Tokens(u64, u32),
     Probe(Field),
     Estimate(u64),
+    /// An edit of samples.
+    Edit,
+    /// An edit taken back or brought back.
     Curate,
     Freeze(String),
     Discard(String),
@@ -329,6 +333,7 @@ pub struct AppState {
     pub colour: ColourBy,
     pub tool: Tool,
     pub build: Building,
+    pub history: History,
     pub table: TableState,
     pub form: Form,
     pub dialog: Option<Dialog>,
@@ -353,6 +358,8 @@ pub struct AppState {
     pub dark: bool,
     /// Wide enough for the contents beside everything else.
     pub wide: bool,
+    /// Too narrow for the damage panel beside contents or inspector.
+    pub narrow: bool,
     /// The system asks for less motion.
     pub less_motion: bool,
     /// Of the brushed rows; made again when brush, columns or selection change.
@@ -436,6 +443,39 @@ impl AppState {
     /// Is the contents tree open?
     pub fn contents_open(&self) -> bool {
         self.panels.contents.unwrap_or(self.wide)
+    }
+
+    /// Is the damage panel on screen? In a narrow window it gives its place to contents and inspector.
+    pub fn damage_shown(&self) -> bool {
+        self.panels.damage && !(self.narrow && (self.contents_open() || self.panels.inspector))
+    }
+
+    /// Brings the damage panel on screen; in a narrow window contents and inspector fold.
+    pub fn show_damage(&mut self) {
+        self.panels.damage = true;
+        if self.narrow {
+            self.panels.inspector = false;
+            self.panels.contents = Some(false).filter(|_| self.wide);
+        }
+    }
+
+    /// What Undo would take back, in words.
+    pub fn undo_words(&self) -> Option<String> {
+        self.step_words(self.history.last_done(), |curation| curation.undo.as_ref())
+    }
+
+    /// What Redo would bring back, in words.
+    pub fn redo_words(&self) -> Option<String> {
+        self.step_words(self.history.last_undone(), |curation| curation.redo.as_ref())
+    }
+
+    fn step_words(&self, step: Option<&Step>, journal: fn(&CurationView) -> Option<&String>) -> Option<String> {
+        match step {
+            Some(Step::Plan(plan)) => Some(difference(&self.build.plan, plan)),
+            Some(Step::Curation) | None => {
+                self.project.as_ref().and_then(|project| journal(&project.curation).cloned())
+            }
+        }
     }
 
     /// Number of distinct samples.
@@ -523,7 +563,7 @@ impl AppState {
     }
 
     pub fn curate(&mut self, edit: Edit) {
-        self.ask(Request::Curate { edit }, For::Curate);
+        self.ask(Request::Curate { edit }, For::Edit);
     }
 
     /// Shows a sample: the inspector and the table unfold on the first one.
@@ -533,8 +573,17 @@ impl AppState {
         self.data.tokens_again(row);
     }
 
-    /// The plan was changed: quotas are worked out here at once, the engine is asked after a rest.
-    pub fn plan_changed(&mut self) {
+    /// Another plan: quotas are worked out here at once, the engine is asked after a rest.
+    pub fn set_plan(&mut self, plan: SelectionPlan) {
+        if plan != self.build.plan {
+            self.history.plan_changes(&self.build.plan);
+            self.put_plan(plan);
+        }
+    }
+
+    /// As [`Self::set_plan`], without a step that could be taken back.
+    pub fn put_plan(&mut self, plan: SelectionPlan) {
+        self.build.plan = plan;
         self.build.changed = Some(self.now);
         self.build.problem = None;
         let samples = self.samples();

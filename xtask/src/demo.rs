@@ -8,7 +8,9 @@ use crate::{setup, shell, web};
 
 /// Builds window, command line and desktop program.
 pub fn build() -> Result<()> {
+    eprintln!("xtask: step 1 of 2, the window; on a fresh machine a few minutes");
     web::build()?;
+    eprintln!("xtask: step 2 of 2, the programs; on a fresh machine about ten minutes");
     shell::run(shell::cargo().args(["build", "--package", "paser-cli", "--package", "paser-studio"]))
 }
 

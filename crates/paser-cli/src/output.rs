@@ -4,7 +4,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use paser_protocol::Report;
+use paser_protocol::{Failure, Report};
 use serde::Serialize;
 use serde_json::json;
 
@@ -49,13 +49,14 @@ impl Output {
 
     /// An error: its words on stderr, and in JSON also as the last line of stdout.
     pub fn failure(self, report: &Report) {
-        let mut text = report.to_string().replace('\n', "\n  ");
-        if wants_colour(&std::io::stderr()) {
-            text = format!("\u{1b}[1;31merror:\u{1b}[0m {text}");
-        } else {
-            text = format!("error: {text}");
-        }
-        eprintln!("{text}");
+        let text = report.to_string().replace('\n', "\n  ");
+        // What a person stopped did not fail.
+        let head = match (report.failure, wants_colour(&std::io::stderr())) {
+            (Failure::Cancelled, _) => "",
+            (_, true) => "\u{1b}[1;31merror:\u{1b}[0m ",
+            (_, false) => "error: ",
+        };
+        eprintln!("{head}{text}");
         if self.json {
             print(&json!({ "event": "failed", "exit_code": report.failure.exit_code(), "report": report }).to_string());
         }

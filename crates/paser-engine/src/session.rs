@@ -113,7 +113,8 @@ impl Marks {
 /// An open project.
 pub struct Session {
     pub(crate) folder: Folder,
-    _lock: Lock,
+    /// None where the project is only looked at.
+    _lock: Option<Lock>,
     pub(crate) catalogue: Mutex<Catalogue>,
     pub(crate) store: Store,
     pub(crate) journal: Mutex<Journal>,
@@ -175,6 +176,11 @@ impl Session {
     pub fn open(root: &Path) -> Outcome<Self> {
         let folder = Folder::open(root).map_err(Told::told)?;
         let lock = Lock::acquire(&folder.lock()).map_err(Told::told)?;
+        Self::open_owned(folder, lock)
+    }
+
+    /// Opens a project whose lock is held, and mends what a crash has left.
+    pub(crate) fn open_owned(folder: Folder, lock: Lock) -> Outcome<Self> {
         folder.tidy().map_err(Told::told)?;
         paser_prune::sweep_unfinished(&folder.models());
         let recipe = read_recipe(&folder)?;
@@ -182,8 +188,26 @@ impl Session {
         let journal = Journal::open(&folder.journal()).map_err(Told::told)?;
         let store = Store::new(folder.arrays());
         clear_merged(&folder.jobs(), |stage, key| store.manifest(stage, key).is_some()).map_err(Told::told)?;
+        Self::of(folder, Some(lock), recipe, catalogue, journal)
+    }
+
+    /// Opens a project that another process owns, to look at it: [`crate::Reader`] hands out nothing that writes.
+    pub(crate) fn open_beside(folder: Folder) -> Outcome<Self> {
+        let recipe = read_recipe(&folder)?;
+        let catalogue = Catalogue::open_to_read(&folder.catalogue()).map_err(Told::told)?;
+        let journal = Journal::open_to_read(&folder.journal()).map_err(Told::told)?;
+        Self::of(folder, None, recipe, catalogue, journal)
+    }
+
+    fn of(
+        folder: Folder,
+        lock: Option<Lock>,
+        recipe: RecipeText,
+        catalogue: Catalogue,
+        journal: Journal,
+    ) -> Outcome<Self> {
         let session = Self {
-            store,
+            store: Store::new(folder.arrays()),
             folder,
             _lock: lock,
             catalogue: Mutex::new(catalogue),

@@ -1,7 +1,7 @@
 //! The project as a face sees it: stages with what is stale and why, curves, curation, and what `clusters.rs` tells of
 //! the clusters.
 
-use paser_project::{Curation, Inputs, SelectionHead, recipe::Recipe};
+use paser_project::{Curation, Inputs, SelectionHead, kept_shards, recipe::Recipe};
 use paser_protocol::{
     BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionView, Stage, StageState,
     StageView,
@@ -123,6 +123,11 @@ impl Session {
             .into_iter()
             .zip(wanted)
             .map(|(stage, wanted)| {
+                let kept = match &wanted {
+                    Wanted::Inputs(inputs) => kept_shards(&self.folder.jobs(), stage.name(), &inputs.key()),
+                    Wanted::Changed(_) | Wanted::Nothing => None,
+                };
+                let kept = kept.map(|(finished, shards)| (finished as u64, shards as u64));
                 let mut state = match stage {
                     Stage::Select => self.select_state(loaded, recipe, heads),
                     _ => self.stage_state(stage, loaded, wanted),
@@ -143,7 +148,9 @@ impl Session {
                 }
                 let done = matches!(state, StageState::Done { .. });
                 let estimate = if done { None } else { estimate::stage(self, loaded, recipe, stage) };
-                StageView { stage, state, estimate }
+                let left = kept.map_or(1.0, |(finished, shards)| 1.0 - finished as f64 / shards.max(1) as f64);
+                let estimate = estimate.map(|(low, high)| (low * left, high * left));
+                StageView { stage, state, estimate, kept: kept.filter(|_| !done) }
             })
             .collect()
     }

@@ -1,10 +1,10 @@
 //! `project.db`: the samples with full-text search, what each stage last made, frozen selections (`selections.rs`),
-//! the plan being built, file stamps and measured rates. SQLite in WAL mode, opened only by the project's owner.
+//! the plan being built, file stamps and measured rates. SQLite in WAL mode, written only by the project's owner.
 //! Columns of numbers live in artefacts.
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::{Inputs, ProjectError, selections};
@@ -72,7 +72,7 @@ impl Catalogue {
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             .map_err(wrap)?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(wrap)?;
+        let version = layout(&connection).map_err(wrap)?;
         if version == 0 {
             let script = format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;");
             connection.execute_batch(&script).map_err(wrap)?;
@@ -82,14 +82,22 @@ impl Catalogue {
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(wrap)?;
             transaction.commit().map_err(wrap)?;
         } else if version != SCHEMA_VERSION {
-            return Err(ProjectError::damaged(
-                path,
-                format!(
-                    "written by another version of the program (layout {version}, this one knows {SCHEMA_VERSION})"
-                ),
-            ));
+            return Err(other_layout(path, version));
         }
         Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Opens the catalogue of a project that another process owns; every attempt to write fails.
+    ///
+    /// # Errors
+    /// `Damaged` where its layout is not this program's.
+    pub fn open_to_read(path: &Path) -> Result<Self, ProjectError> {
+        let wrap = |source| ProjectError::Catalogue { path: path.to_owned(), source };
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(wrap)?;
+        match layout(&connection).map_err(wrap)? {
+            SCHEMA_VERSION => Ok(Self { path: path.to_owned(), connection }),
+            version => Err(other_layout(path, version)),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -310,6 +318,16 @@ pub(crate) fn from_json<T: serde::de::DeserializeOwned>(row: &rusqlite::Row<'_>,
     let text: String = row.get(at)?;
     serde_json::from_str(&text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(error)))
+}
+
+fn layout(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn other_layout(path: &Path, version: i64) -> ProjectError {
+    let detail =
+        format!("written by another version of the program (layout {version}, this one knows {SCHEMA_VERSION})");
+    ProjectError::damaged(path, detail)
 }
 
 #[cfg(test)]

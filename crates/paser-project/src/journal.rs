@@ -117,17 +117,31 @@ impl Journal {
     /// # Errors
     /// `Damaged` with the number of a line that cannot be read.
     pub fn open(path: &Path) -> Result<Self, ProjectError> {
+        let (journal, whole) = Self::read(path)?;
+        if path.exists() && whole < fs_err::metadata(path)?.len() {
+            let file = fs_err::OpenOptions::new().write(true).open(path)?;
+            file.set_len(whole)?;
+            file.sync_all()?;
+        }
+        Ok(journal)
+    }
+
+    /// Reads the journal of a project that another process owns: its whole lines.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_read(path: &Path) -> Result<Self, ProjectError> {
+        Ok(Self::read(path)?.0)
+    }
+
+    /// The journal, and the length of its whole lines in bytes.
+    fn read(path: &Path) -> Result<(Self, u64), ProjectError> {
         let mut journal = Self { path: path.to_owned(), entries: Vec::new(), done: Vec::new(), undone: Vec::new() };
         if !path.exists() {
-            return Ok(journal);
+            return Ok((journal, 0));
         }
         let bytes = fs_err::read(path)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if whole < bytes.len() {
-            let file = fs_err::OpenOptions::new().write(true).open(path)?;
-            file.set_len(whole as u64)?;
-            file.sync_all()?;
-        }
         for (index, line) in bytes[..whole].split(|byte| *byte == b'\n').enumerate() {
             if line.is_empty() {
                 continue;
@@ -137,7 +151,7 @@ impl Journal {
             journal.replay(&entry);
             journal.entries.push(entry);
         }
-        Ok(journal)
+        Ok((journal, whole as u64))
     }
 
     fn replay(&mut self, entry: &Entry) {

@@ -21,4 +21,4 @@ pub use journal::{Curation, Entry, Journal, JournalEdit, Mark, Marked};
 pub use lock::{Lock, Owner};
 pub use recipe::Recipe;
 pub use selections::{FrozenSelection, SelectionHead};
-pub use shards::{Job, ShardMarker, ShardPlan, clear_merged};
+pub use shards::{Job, ShardMarker, ShardPlan, clear_merged, kept_shards};

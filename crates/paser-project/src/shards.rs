@@ -14,6 +14,7 @@ use crate::{Arrays, ProjectError, durable, sha256_hex, write_durably};
 
 /// Log and state stay; everything else of a job goes once its artefact holds it.
 const PLAN: &str = "plan.json";
+const STATE: &str = "state.json";
 
 /// The fixed work of a job: which rows stand in which shard, in which order. Written once, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,9 +64,7 @@ pub struct Job {
 impl Job {
     /// Opens the job of `plan.key`, or makes it. A folder with another plan is started anew.
     pub fn open(jobs: &Path, plan: ShardPlan) -> Result<Self, ProjectError> {
-        let id = format!("{}-{}", plan.stage, plan.key.get(..16).unwrap_or(&plan.key));
-        let folder = jobs.join(id);
-        let job = Self { folder, plan };
+        let job = Self { folder: job_folder(jobs, &plan.stage, &plan.key), plan };
         let path = job.folder.join(PLAN);
         let same = fs_err::read(&path)
             .ok()
@@ -157,7 +156,7 @@ impl Job {
             finished,
             updated: now(),
         };
-        Ok(write_durably(&self.folder.join("state.json"), &serde_json::to_vec(&state).map_err(std::io::Error::from)?)?)
+        Ok(write_durably(&self.folder.join(STATE), &serde_json::to_vec(&state).map_err(std::io::Error::from)?)?)
     }
 
     fn log(&self, what: &str, marker: Option<&ShardMarker>) -> Result<(), ProjectError> {
@@ -182,6 +181,18 @@ pub fn clear_merged(jobs: &Path, made: impl Fn(&str, &str) -> bool) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Shards finished and shards in all of the job that makes this artefact; none where there is none at work or to go on
+/// with.
+pub fn kept_shards(jobs: &Path, stage: &str, key: &str) -> Option<(usize, usize)> {
+    let folder = job_folder(jobs, stage, key);
+    let state: JobState = serde_json::from_slice(&fs_err::read(folder.join(STATE)).ok()?).ok()?;
+    (state.key == key && folder.join(PLAN).exists()).then_some((state.finished, state.shards))
+}
+
+fn job_folder(jobs: &Path, stage: &str, key: &str) -> PathBuf {
+    jobs.join(format!("{stage}-{}", key.get(..16).unwrap_or(key)))
 }
 
 fn now() -> u64 {
@@ -209,6 +220,8 @@ mod tests {
         job.finish(0, &columns(0.5), 10, 1.0).unwrap();
         job.finish(1, &columns(0.25), 10, 1.0).unwrap();
         drop(job);
+        assert_eq!(kept_shards(place.path(), "score", "k"), Some((2, 3)));
+        assert_eq!(kept_shards(place.path(), "score", "another"), None);
 
         let again = Job::open(place.path(), plan).unwrap();
         assert_eq!(again.finished(0).unwrap().1, columns(0.5));
@@ -245,6 +258,7 @@ mod tests {
         job.finish(0, &columns(0.5), 1, 1.0).unwrap();
         let folder = job.folder().to_owned();
         job.clear().unwrap();
+        assert_eq!(kept_shards(place.path(), "score", "k"), None);
         assert!(folder.join("log.jsonl").exists());
         assert!(!folder.join("shards").exists());
         let state: JobState = serde_json::from_slice(&fs_err::read(folder.join("state.json")).unwrap()).unwrap();

@@ -55,6 +55,8 @@ pub struct StageView {
     pub state: StageState,
     /// Estimated seconds, low and high, where it has to run.
     pub estimate: Option<(f64, f64)>,
+    /// Parts finished and parts in all, where a run was stopped half-way: the next one goes on after them.
+    pub kept: Option<(u64, u64)>,
 }
 
 /// A row of the pool file that could not be read.

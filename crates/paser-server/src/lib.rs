@@ -84,6 +84,10 @@ impl Server {
         Ok(Self { address, token, stop: Some(stop), thread: Some(thread) })
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// `http://127.0.0.1:PORT`
     pub fn base(&self) -> String {
         format!("http://{}", self.address)

@@ -2,7 +2,7 @@
 //! sums. While it is dragged, quotas are worked out here and marked provisional; at rest the engine takes the samples.
 
 use egui::{Align2, Rect, Stroke, Ui, Vec2, pos2};
-use paser_protocol::{Budget, SelectionPlan, Strategy};
+use paser_protocol::{Budget, Guard, SelectionPlan, Strategy};
 
 use super::{budget_settings, ledger};
 use crate::{
@@ -78,10 +78,7 @@ fn parse(text: &str, budget: Budget, largest: u64) -> Option<Budget> {
 pub fn set(state: &mut AppState, change: impl FnOnce(&mut SelectionPlan)) {
     let mut plan = state.build.plan.clone();
     change(&mut plan);
-    if plan != state.build.plan {
-        state.build.plan = plan;
-        state.plan_changed();
-    }
+    state.set_plan(plan);
 }
 
 fn controls(ui: &mut Ui, rect: Rect, state: &mut AppState) {
@@ -174,11 +171,11 @@ fn drag(ui: &mut Ui, state: &mut AppState, budget: Budget, largest: u64) {
     state.note("budget slider", response.rect);
     state.dragging_budget = response.dragged() || response.is_pointer_button_down_on();
     if response.changed() && share != before {
-        let amount = (f64::from(share) * largest as f64).round() as u64;
+        let amount = budget_math::round_amount(f64::from(share), largest);
         set(state, |plan| {
             plan.budget = match budget {
                 Budget::Samples(_) => Budget::Samples(amount),
-                Budget::Percent(_) => Budget::Percent((f64::from(share) * 1_000.0).round() / 10.0),
+                Budget::Percent(_) => Budget::Percent((f64::from(share) * 200.0).round() / 2.0),
                 Budget::Tokens(_) => Budget::Tokens(amount),
             };
         });
@@ -357,8 +354,8 @@ fn waterfall(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 }
 
 /// Mean length and noise stand beside every selection, where there is room.
-fn beside(ui: &mut Ui, state: &AppState, provisional: bool) {
-    let Some(selection) = state.build.selection.as_ref().filter(|_| !provisional) else { return };
+fn beside(ui: &mut Ui, state: &mut AppState, provisional: bool) {
+    let Some(selection) = state.build.selection.clone().filter(|_| !provisional) else { return };
     if ui.available_width() < 240.0 {
         return;
     }
@@ -369,5 +366,14 @@ fn beside(ui: &mut Ui, state: &AppState, provisional: bool) {
         && ui.available_width() > 130.0
     {
         Words::new(ui).num2(format::count(noise)).t3(" planted noise").show(ui);
+    }
+    let guarded = state.build.plan.guard == Guard::Tukey || state.build.plan.strategy == Strategy::PaserGuarded;
+    if !guarded && selection.above_fence > 0.0 && ui.available_width() > 260.0 {
+        Words::new(ui).num2(format::percent(selection.above_fence)).t3(" above the noise fence").show(ui);
+        let button = ui.add(Button::new("Set aside").height(20.0));
+        let hint = "Noise guard: sets aside samples that surprise even the dense model (above Tukey's fence of their cluster).";
+        if button.on_hover_text(hint).clicked() {
+            set(state, |plan| plan.guard = Guard::Tukey);
+        }
     }
 }

@@ -12,7 +12,7 @@ const CONTENTS: f32 = 232.0;
 /// From here on the contents tree is open and the inspector wider.
 pub const WIDE: f32 = 1600.0;
 /// Below, the damage panel gives its place to the contents and the inspector.
-const NARROW: f32 = 1024.0;
+pub const NARROW: f32 = 1024.0;
 
 pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView) {
     let bar = Rect::from_min_max(whole.min, pos2(whole.right(), whole.top() + 40.0));
@@ -24,13 +24,11 @@ pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView) {
     let wide = state.wide;
 
     let mut centre = main;
-    let contents = state.contents_open();
-    if contents {
+    if state.contents_open() {
         let pane = take_left(&mut centre, CONTENTS);
         contents::show(ui, pane, state);
     }
-    let narrow = whole.width() < NARROW;
-    if state.panels.damage && !(narrow && (contents || state.panels.inspector)) {
+    if state.damage_shown() {
         let pane = take_left(&mut centre, if wide { DAMAGE + 40.0 } else { DAMAGE });
         damage::show(ui, pane, state);
     }

@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         for (command, on, part) in [
             (Command::ToggleInspector, panels.inspector, [9.0, 3.0, 4.0, 9.0]),
             (Command::ToggleTable, panels.table, [2.0, 9.0, 11.0, 3.0]),
-            (Command::ToggleDamage, panels.damage, [2.0, 3.0, 4.0, 9.0]),
+            (Command::ToggleDamage, state.damage_shown(), [2.0, 3.0, 4.0, 9.0]),
         ] {
             let hint = command.hint();
             let response = drawn_button(ui, &hint, on, None, Vec2::splat(26.0), |ui, rect, ink| {
@@ -62,8 +62,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             [(Command::Redo, icons::ARROW_CLOCKWISE), (Command::Undo, icons::ARROW_COUNTER_CLOCKWISE)]
         {
             let why = command.enabled(state).err();
-            let curation = state.project.as_ref().map(|project| &project.curation);
-            let what = curation.and_then(|c| if command == Command::Undo { c.undo.as_ref() } else { c.redo.as_ref() });
+            let what = if command == Command::Undo { state.undo_words() } else { state.redo_words() };
             let hint = what.map_or_else(|| command.hint(), |what| format!("{}: {what}", command.hint()));
             let response = icon_button(ui, icon, &hint, false, why);
             state.note(format!("{command:?}"), response.rect);

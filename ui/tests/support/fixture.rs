@@ -358,8 +358,13 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
         elbow: Some(9),
         unclear: None,
     };
-    let done = |stage, seconds| StageView { stage, state: StageState::Done { seconds, cached: false }, estimate: None };
-    let missing = |stage| StageView { stage, state: StageState::Missing, estimate: Some((20.0, 40.0)) };
+    let done = |stage, seconds| StageView {
+        stage,
+        state: StageState::Done { seconds, cached: false },
+        estimate: None,
+        kept: None,
+    };
+    let missing = |stage| StageView { stage, state: StageState::Missing, estimate: Some((20.0, 40.0)), kept: None };
     ProjectView {
         name: "demo".into(),
         path: "/home/somebody/.local/share/paser/demo".into(),

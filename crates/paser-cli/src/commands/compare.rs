@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use paser_engine::{SelectionComparison, Session};
+use paser_engine::{Reader, SelectionComparison};
 use paser_protocol::{ProjectView, Report, Stage, StageState};
 use serde_json::json;
 
@@ -23,9 +23,9 @@ pub struct CompareArgs {
 
 pub fn run(args: &CompareArgs, output: Output) -> Result<(), Report> {
     let (dir, names) = split(&args.names)?;
-    let session = Session::open(&dir)?;
-    let comparison = session.compare(&names)?;
-    let preparation = preparation_seconds(&session.view());
+    let reader = Reader::open(&dir)?;
+    let comparison = reader.compare(&names)?;
+    let preparation = preparation_seconds(&reader.view());
     show(&comparison, output);
     output.say(format!(
         "cost: {} of computing before any selection, and the tokens above to train on",

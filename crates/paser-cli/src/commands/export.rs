@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use paser_engine::Session;
+use paser_engine::Reader;
 use paser_protocol::{ExportFormat, Report};
 use serde_json::json;
 
@@ -31,9 +31,9 @@ pub struct ExportArgs {
 pub fn run(args: &ExportArgs, output: Output) -> Result<(), Report> {
     let format =
         ExportFormat::ALL.into_iter().find(|format| format.name() == args.format).unwrap_or(ExportFormat::AlpacaJson);
-    let session = Session::open(&args.dir)?;
+    let reader = Reader::open(&args.dir)?;
     let path = std::path::absolute(&args.out).or_tell()?;
-    let exported = session.export(Some(&args.selection), format, &path.to_string_lossy(), interrupt::flag())?;
+    let exported = reader.export(&args.selection, format, &path.to_string_lossy(), interrupt::flag())?;
     output.say(format!("{} samples", thousands(exported.samples)));
     for path in &exported.paths {
         output.say(path);

@@ -33,10 +33,15 @@ pub fn run(args: &ServeArgs, threads: usize, output: Output) -> Result<(), Repor
     let port = args.port.map_or(Port::Rather(PORT), Port::Exactly);
     let server =
         Server::start(studio, port, &[]).map_err(|error| Report::new(Failure::Machine, error.to_string(), ""))?;
+    if port == Port::Rather(PORT) && server.port() != PORT {
+        eprintln!(
+            "Port {PORT} is taken, so that this is another one. A browser keeps the window's layout by address: give --port to find it again."
+        );
+    }
     output.say(format!("{}\nOpen it in a browser on this machine. Ctrl-C ends it.", server.url()));
     output.line(&json!({ "url": server.url() }));
     while !interrupt::requested() {
         std::thread::sleep(Duration::from_millis(100));
     }
-    Err(Report::new(Failure::Cancelled, "the server was stopped", ""))
+    Err(Report::new(Failure::Cancelled, "The server has ended.", ""))
 }

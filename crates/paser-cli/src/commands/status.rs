@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use paser_engine::Session;
+use paser_engine::Reader;
 use paser_protocol::{ProjectView, Report, StageState};
 use serde_json::json;
 
@@ -18,8 +18,12 @@ pub struct StatusArgs {
 }
 
 pub fn run(args: &StatusArgs, output: Output) -> Result<(), Report> {
-    let view = Session::open(&args.dir)?.view();
-    show(&view, output);
+    let reader = Reader::open(&args.dir)?;
+    let (view, owner) = (reader.view(), reader.owner());
+    show(&view, owner.is_some(), output);
+    if let Some(owner) = &owner {
+        output.say(format!("The project is open in {owner}: this is what it has on disk so far."));
+    }
     let selections: Vec<_> = view
         .selections
         .iter()
@@ -48,12 +52,13 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), Report> {
         "selections": selections,
         "pinned": view.curation.pinned.len(),
         "excluded": view.curation.excluded.len(),
+        "owner": owner,
     }));
     Ok(())
 }
 
-/// Pool and stages, then what they gave.
-fn show(view: &ProjectView, output: Output) {
+/// Pool and stages, then what they gave. `owned`: by another process, which may be at work.
+fn show(view: &ProjectView, owned: bool, output: Output) {
     let pool = &view.pool;
     output.say(format!(
         "{}: {} samples ({} rows, {} merged, {} bad, {} held out, {} unscorable)",
@@ -68,8 +73,14 @@ fn show(view: &ProjectView, output: Output) {
     let mut stages = Table::new(&["<stage", "<state", "seconds", "<remark"]);
     for stage in &view.stages {
         let (word, seconds, remark) = match &stage.state {
+            StageState::Missing | StageState::Stale { .. } if stage.kept.is_some() => {
+                let (finished, parts) = stage.kept.unwrap_or_default();
+                let word = if owned { "at work" } else { "stopped half-way" };
+                let remark = format!("{finished} of {parts} parts are finished and kept");
+                (word, String::new(), join([remark, estimate(stage.estimate)]))
+            }
             StageState::Missing => ("to do", String::new(), estimate(stage.estimate)),
-            StageState::Stale { why } => ("stale", String::new(), [why.clone(), estimate(stage.estimate)].join(" ")),
+            StageState::Stale { why } => ("stale", String::new(), join([why.clone(), estimate(stage.estimate)])),
             StageState::Running => ("running", String::new(), String::new()),
             StageState::Done { seconds, cached } => {
                 ("done", format!("{seconds:.1}"), if *cached { "as before".to_owned() } else { String::new() })
@@ -85,7 +96,12 @@ fn show(view: &ProjectView, output: Output) {
 /// Clusters by falling damage, and selections.
 pub fn show_results(view: &ProjectView, output: Output) {
     if let Some(manifold) = &view.manifold {
-        output.say(format!("{}; {} clusters, {}", manifold.vectors, manifold.clusters, manifold.rule));
+        let merged = match manifold.k.saturating_sub(manifold.clusters) {
+            0 => String::new(),
+            1 => "; one too small to trust joined another".to_owned(),
+            count => format!("; {count} too small to trust joined others"),
+        };
+        output.say(format!("{}; {} clusters: {}{merged}", manifold.vectors, manifold.clusters, manifold.rule));
     }
     if !view.clusters.is_empty() {
         let mut clusters: Vec<_> = view.clusters.iter().collect();
@@ -122,6 +138,10 @@ pub fn show_results(view: &ProjectView, output: Output) {
         }
         output.table(&table);
     }
+}
+
+fn join(remarks: [String; 2]) -> String {
+    remarks.into_iter().filter(|remark| !remark.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn estimate(range: Option<(f64, f64)>) -> String {

@@ -1,0 +1,66 @@
+//! A project that is only looked at, also while another process owns it: what `paser status`, `compare` and `export`
+//! need. Nothing of the project is written.
+
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use paser_project::{Folder, Lock, Owner, ProjectError};
+use paser_protocol::{ExportFormat, ExportedView, ProjectView};
+
+use crate::{
+    selection::SelectionComparison,
+    session::Session,
+    trouble::{Outcome, Told},
+};
+
+/// A project as it stands on disk.
+pub struct Reader {
+    session: Session,
+    owner: Option<Owner>,
+}
+
+impl Reader {
+    /// Opens a project whoever owns it. Where nobody does it is owned while the reader lives, so that what a crash has
+    /// left is mended first.
+    ///
+    /// # Errors
+    /// As [`Session::open`], but for a living owner.
+    pub fn open(root: &Path) -> Outcome<Self> {
+        let folder = Folder::open(root).map_err(Told::told)?;
+        match Lock::acquire(&folder.lock()) {
+            Ok(lock) => Ok(Self { session: Session::open_owned(folder, lock)?, owner: None }),
+            Err(ProjectError::Locked { owner, .. }) => {
+                Ok(Self { session: Session::open_beside(folder)?, owner: Some(owner) })
+            }
+            Err(error) => Err(error.told()),
+        }
+    }
+
+    /// The process that has the project open, in words.
+    pub fn owner(&self) -> Option<String> {
+        self.owner.as_ref().map(ToString::to_string)
+    }
+
+    pub fn view(&self) -> ProjectView {
+        self.session.view()
+    }
+
+    /// # Errors
+    /// As [`Session::compare`].
+    pub fn compare(&self, names: &[String]) -> Outcome<SelectionComparison> {
+        self.session.compare(names)
+    }
+
+    /// Writes a frozen selection to `path`.
+    ///
+    /// # Errors
+    /// As [`Session::export`].
+    pub fn export(
+        &self,
+        selection: &str,
+        format: ExportFormat,
+        path: &str,
+        stop: &AtomicBool,
+    ) -> Outcome<ExportedView> {
+        self.session.export(Some(selection), format, path, stop)
+    }
+}
