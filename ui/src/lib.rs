@@ -8,6 +8,7 @@ pub mod command;
 pub mod data;
 pub mod dialogs;
 pub mod format;
+pub mod glossary;
 pub mod history;
 mod inbox;
 pub mod map;

@@ -108,6 +108,76 @@ fn the_palette_finds_and_runs_commands() {
 }
 
 #[test]
+fn undo_takes_back_budget_and_pins_in_their_order() {
+    let mut bench = Start::default().open().demo();
+    let budget = |bench: &support::Bench| bench.state().build.plan.budget;
+    let pinned = |bench: &support::Bench| bench.state().project.as_ref().unwrap().curation.pinned.len();
+    let slider = bench.rect("budget slider");
+    let before = budget(&bench);
+    bench.click_at(slider.center());
+    let after = budget(&bench);
+    assert_eq!(after, Budget::Percent(50.0), "a round number");
+    bench.click("bar:6");
+    bench.click("row:2");
+    bench.key(Modifiers::NONE, Key::P);
+    bench.click_at(slider.right_center() - egui::vec2(4.0, 0.0));
+    assert_eq!((budget(&bench), pinned(&bench)), (Budget::Percent(100.0), 1));
+
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        bench.key(Modifiers::COMMAND, Key::Z);
+        seen.push((budget(&bench), pinned(&bench)));
+    }
+    assert_eq!(seen, [(after, 1), (after, 0), (before, 0)]);
+    assert_eq!(bench.state().build.selection.as_ref().unwrap().budget, 600, "the engine was asked again");
+    assert!(Command::Undo.enabled(bench.state()).is_err());
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert_eq!((budget(&bench), pinned(&bench)), (after, 0));
+    assert!(bench.state().redo_words().is_some());
+    bench.click_at(slider.center() - egui::vec2(40.0, 0.0));
+    assert!(bench.state().history.last_undone().is_none(), "another change ends what could be brought back");
+}
+
+#[test]
+fn the_second_half_of_a_double_click_clears_nothing() {
+    let mut bench = Start::default().open().demo();
+    let at = bench.rect("bar:6").center();
+    // A frame of the harness takes longer than a hand.
+    bench.harness.ctx.options_mut(|options| options.input_options.max_double_click_delay = 1.0);
+    for pressed in [true, false, true, false] {
+        bench.press(at, pressed);
+    }
+    bench.harness.run();
+    assert_eq!(*bench.state().focus.brush(), Brush::Clusters([6].into()));
+}
+
+#[test]
+fn escape_closes_an_open_menu_and_nothing_else() {
+    let mut bench = Start::default().open().demo();
+    bench.click("bar:6");
+    bench.click("strategy");
+    assert!(egui::Popup::is_any_open(&bench.harness.ctx));
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert!(!egui::Popup::is_any_open(&bench.harness.ctx), "the menu is still there");
+    assert_ne!(*bench.state().focus.brush(), Brush::Nothing, "the brush went, too");
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(*bench.state().focus.brush(), Brush::Nothing);
+}
+
+#[test]
+fn a_narrow_window_shows_the_damage_panel_when_told() {
+    let mut bench = Start { size: [1_000.0, 700.0], ..Start::default() }.open().demo();
+    bench.click("bar:6");
+    bench.click("row:2");
+    assert!(bench.state().panels.inspector && !bench.state().damage_shown());
+    bench.click("ToggleDamage");
+    assert!(bench.state().damage_shown() && !bench.state().panels.inspector);
+    bench.rect("bar:6");
+    bench.click("ToggleDamage");
+    assert!(!bench.state().damage_shown());
+}
+
+#[test]
 fn pin_undo_redo() {
     let mut bench = Start::default().open().demo();
     bench.click("bar:6");

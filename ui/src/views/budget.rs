@@ -12,7 +12,7 @@ use crate::{
     state::AppState,
     theme::icons,
     widgets::{
-        Button, Words,
+        Button, Words, explain,
         field::{Field, dropdown},
         look, row, row_right,
         segmented::{Face, segmented},
@@ -238,7 +238,6 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     }
     let mut left = bar.left();
     let mut hovered = None;
-    let mut clicked = None;
     let pointed = state.pointed_cluster();
     for (cluster, amount) in &amounts {
         let width = bar.width() * *amount as f32 / total as f32;
@@ -257,9 +256,7 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         if response.hovered() {
             hovered = Some(cluster.cluster);
         }
-        if response.clicked() {
-            clicked = Some(cluster.cluster);
-        }
+        super::click_cluster(ui, &response, state, cluster.cluster);
         if pointed == Some(cluster.cluster) {
             ui.painter().rect_stroke(
                 segment.expand(1.0),
@@ -282,10 +279,6 @@ fn shares(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     }
     if let Some(cluster) = hovered {
         state.focus.next_hovered_cluster = Some(cluster);
-    }
-    if let Some(cluster) = clicked {
-        let add = ui.input(|input| input.modifiers.shift || input.modifiers.command);
-        state.focus.click_cluster(cluster, add);
     }
 }
 
@@ -330,15 +323,15 @@ fn waterfall(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         let item = |value: String, words: &str| Words::of(look).num(value).t3(format!(" {words}"));
         let mut parts = Vec::new();
         if let Some(raw) = fall.raw {
-            parts.push(item(format::count(raw.unsigned_abs()), "raw quota"));
-            parts.extend(fall.steps().into_iter().map(|(words, amount)| item(format::signed(amount), words)));
-            parts.push(Words::of(look).t3("="));
+            parts.push((item(format::count(raw.unsigned_abs()), "raw quota"), "raw quota"));
+            parts.extend(fall.steps().into_iter().map(|(words, amount)| (item(format::signed(amount), words), words)));
+            parts.push((Words::of(look).t3("="), ""));
         }
         let word = if provisional { " quota, provisional until at rest" } else { " taken" };
-        parts.push(Words::of(look).num_a(format::count(fall.taken.unsigned_abs())).t3(word));
-        for part in parts {
+        parts.push((Words::of(look).num_a(format::count(fall.taken.unsigned_abs())).t3(word), ""));
+        for (part, word) in parts {
             if ui.available_width() > 24.0 {
-                part.show(ui);
+                explain(part.show(ui), word);
             }
         }
         if let Some(project) = &state.project {
@@ -367,13 +360,26 @@ fn beside(ui: &mut Ui, state: &mut AppState, provisional: bool) {
     {
         Words::new(ui).num2(format::count(noise)).t3(" planted noise").show(ui);
     }
-    let guarded = state.build.plan.guard == Guard::Tukey || state.build.plan.strategy == Strategy::PaserGuarded;
-    if !guarded && selection.above_fence > 0.0 && ui.available_width() > 260.0 {
-        Words::new(ui).num2(format::percent(selection.above_fence)).t3(" above the noise fence").show(ui);
-        let button = ui.add(Button::new("Set aside").height(20.0));
-        let hint = "Noise guard: sets aside samples that surprise even the dense model (above Tukey's fence of their cluster).";
-        if button.on_hover_text(hint).clicked() {
-            set(state, |plan| plan.guard = Guard::Tukey);
-        }
+    offer_guard(ui, state, selection.above_fence);
+}
+
+/// Where a selection reaches above the noise fence: how much of it, and the guard.
+fn offer_guard(ui: &mut Ui, state: &mut AppState, above: f64) {
+    let plan = &state.build.plan;
+    let guarded = plan.guard == Guard::Tukey || plan.strategy == Strategy::PaserGuarded;
+    if guarded || above <= 0.0 || ui.available_width() < 130.0 {
+        return;
+    }
+    if ui.available_width() > 280.0 {
+        Words::new(ui).num2(format::percent(above)).t3(" above the noise fence").show(ui);
+    }
+    let hint = format!(
+        "{} of this selection surprise even the dense model: they lie above Tukey's fence of their cluster. The noise guard sets such samples aside.",
+        format::percent(above)
+    );
+    let response = ui.add(Button::new("Set noise aside").height(20.0));
+    state.note("Set noise aside", response.rect);
+    if response.on_hover_text(hint).clicked() {
+        set(state, |plan| plan.guard = Guard::Tukey);
     }
 }

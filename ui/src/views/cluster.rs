@@ -90,7 +90,8 @@ pub fn pairs(ui: &mut Ui, entries: &[(&str, Words)]) {
             let name_rect = Words::new(ui).t3(name).paint(ui, pos2(left, middle), Align2::LEFT_CENTER, width);
             let from = (left + 62.0).max(name_rect.right() + 8.0);
             let shown = value.clone().paint(ui, pos2(from, middle), Align2::LEFT_CENTER, left + width - from);
-            crate::widgets::say(ui, name_rect.union(shown), format!("{name} {}", value.text()));
+            let said = crate::widgets::say(ui, name_rect.union(shown), format!("{name} {}", value.text()));
+            crate::widgets::explain(said, name);
         }
     }
 }

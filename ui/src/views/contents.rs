@@ -89,10 +89,7 @@ fn clusters(ui: &mut Ui, state: &mut AppState, clusters: &[ClusterView]) {
         if response.hovered() {
             state.focus.next_hovered_cluster = Some(cluster.cluster);
         }
-        if response.clicked() {
-            let add = ui.input(|input| input.modifiers.shift || input.modifiers.command);
-            state.focus.click_cluster(cluster.cluster, add);
-        }
+        super::click_cluster(ui, &response, state, cluster.cluster);
     }
 }
 

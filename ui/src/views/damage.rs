@@ -175,9 +175,7 @@ fn one(
     if response.hovered() {
         state.focus.next_hovered_cluster = Some(cluster.cluster);
     }
-    if response.clicked() {
-        let add = ui.input(|input| input.modifiers.shift || input.modifiers.command);
-        state.focus.click_cluster(cluster.cluster, add);
+    if super::click_cluster(ui, &response, state, cluster.cluster) {
         state.panels.table = true;
     }
     if scoring && value.is_some() && cluster.scored < cluster.samples {

@@ -6,7 +6,7 @@ use paser_protocol::{LedgerRow, SelectionView, ShortfallReason};
 use crate::{
     format,
     state::{AppState, Brush},
-    widgets::{Words, column, look},
+    widgets::{Words, column, explain, look},
 };
 
 const ROW: f32 = 20.0;
@@ -51,7 +51,6 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     line(ui, head, &first, &COLUMNS.map(|(name, ..)| name.to_owned()), true, false);
     let foot = 26.0;
     let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), pos2(rect.right(), rect.bottom() - foot));
-    let mut clicked = None;
     let pointed = state.pointed_cluster();
     column(ui, body, |ui| {
         egui::ScrollArea::vertical().id_salt("ledger").auto_shrink(false).show(ui, |ui| {
@@ -75,17 +74,12 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                     let square = Rect::from_center_size(pos2(place.left() + 16.5, place.center().y), Vec2::splat(9.0));
                     ui.painter().rect_filled(square, 2.0, colour);
                 }
-                if response.clicked() {
-                    clicked = Some(row.cluster);
-                }
+                super::click_cluster(ui, &response, state, row.cluster);
             }
             let (place, _) = ui.allocate_exact_size(Vec2::new(rect.width(), ROW), Sense::hover());
             line(ui, place, "all", &sums(&selection), false, true);
         });
     });
-    if let Some(cluster) = clicked {
-        state.focus.click_cluster(cluster, ui.input(|input| input.modifiers.shift));
-    }
     let foot = Rect::from_min_max(pos2(rect.left(), rect.bottom() - foot), rect.max);
     reasons(ui, foot, &selection);
 }
@@ -159,7 +153,12 @@ fn line(ui: &mut Ui, rect: Rect, first: &str, cells: &[String; 13], head: bool, 
             (_, true, _) => words.num(text),
             _ => words.num2(text),
         };
-        words.paint(ui, pos2(right, middle), Align2::RIGHT_CENTER, *width);
+        if head {
+            let said = words.at(ui, pos2(right, middle), Align2::RIGHT_CENTER, *width);
+            explain(said, text);
+        } else {
+            words.paint(ui, pos2(right, middle), Align2::RIGHT_CENTER, *width);
+        }
         right -= width;
         if right < rect.left() + 240.0 {
             break;
@@ -188,5 +187,7 @@ fn reasons(ui: &mut Ui, rect: Rect, selection: &SelectionView) {
     for note in &selection.notes {
         words = words.small(format!("{note}   "));
     }
-    words.at(ui, pos2(rect.left() + 12.0, rect.center().y), Align2::LEFT_CENTER, rect.width() - 24.0);
+    let whole = words.text();
+    let said = words.at(ui, pos2(rect.left() + 12.0, rect.center().y), Align2::LEFT_CENTER, rect.width() - 24.0);
+    said.on_hover_text(whole);
 }

@@ -349,7 +349,7 @@ fn marks(ui: &mut Ui, line: Rect, state: &AppState) {
             ui.painter().line_segment([centre + Vec2::new(3.0, -3.0), centre + Vec2::new(-3.0, 3.0)], stroke);
         }
         let shown = text.at(ui, pos2(left + 14.0, line.center().y), Align2::LEFT_CENTER, 200.0);
-        left = shown.right() + 16.0;
+        left = shown.rect.right() + 16.0;
     }
 }
 

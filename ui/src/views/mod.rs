@@ -25,7 +25,7 @@ pub mod tokens;
 pub mod top_bar;
 pub mod welcome;
 
-use egui::{Align2, Area, Context, Id, Order, Rect, Ui, Vec2};
+use egui::{Align2, Area, Context, Id, Order, Rect, Response, Ui, Vec2};
 
 use crate::{dialogs::Dialog, state::AppState, widgets};
 
@@ -90,6 +90,17 @@ pub(crate) fn modal<R>(
     });
     ctx.move_to_top(shown.response.layer_id);
     (shown.inner, veil)
+}
+
+/// A click on a cluster's sign, in whichever view: brushes it, or with Shift or Ctrl adds it. True where that was done:
+/// what follows in a double or triple click would undo the first.
+pub(crate) fn click_cluster(ui: &Ui, response: &Response, state: &mut AppState, cluster: u32) -> bool {
+    let once = response.clicked() && !response.double_clicked() && !response.triple_clicked();
+    if once {
+        let add = ui.input(|input| input.modifiers.shift || input.modifiers.command);
+        state.focus.click_cluster(cluster, add);
+    }
+    once
 }
 
 /// A line of a form inside a modal: room for controls, with padding.

@@ -14,6 +14,8 @@ use crate::{
 /// Turns pressed keys into commands. Plain letters belong to a text field while one has the keyboard.
 pub fn read(state: &mut AppState, ctx: &Context) {
     let writing = ctx.text_edit_focused();
+    // An open menu has the keyboard, Esc too: that closes it.
+    let menu = egui::Popup::is_any_open(ctx);
     let mut commands: Vec<Command> = Command::ALL.to_vec();
     // The one with more modifiers first: Ctrl+Shift+Z is no Ctrl+Z.
     commands.sort_by_key(|command| {
@@ -22,6 +24,9 @@ pub fn read(state: &mut AppState, ctx: &Context) {
     for command in commands {
         let Some(shortcut) = command.shortcut() else { continue };
         let plain = !shortcut.modifiers.command;
+        if plain && menu {
+            continue;
+        }
         if plain && (writing || (state.dialog.is_some() && command != Command::Back && command != Command::Shortcuts)) {
             if command == Command::Back && writing && state.dialog.is_some() {
                 // Esc closes a dialog also from inside its field.

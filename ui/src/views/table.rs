@@ -191,10 +191,12 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         return;
     };
     if rows.is_empty() {
-        let text = if state.table.search.is_empty() {
-            "Nothing is brushed."
-        } else {
-            "No sample has these words. Clear the search, or try another word."
+        let text = match (state.table.search.is_empty(), state.focus.brush()) {
+            (true, _) => "Nothing is brushed.",
+            (false, Brush::Nothing) => "No sample has these words. Clear the search, or try another word.",
+            (false, _) => {
+                "No brushed sample has these words. Clear the brush (Esc) to search the whole pool, or try another word."
+            }
         };
         Words::new(ui).t3(text).at(ui, list.center(), Align2::CENTER_CENTER, list.width() - 20.0);
         return;

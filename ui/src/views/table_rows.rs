@@ -121,7 +121,8 @@ pub fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Sh
             (true, true) => ", falling",
             (true, false) => ", rising",
         };
-        response.on_hover_text(format!("{more}{order}"));
+        let meaning = crate::glossary::meaning(name).map(|meaning| format!("\n{meaning}")).unwrap_or_default();
+        response.on_hover_text(format!("{more}{order}{meaning}"));
     };
     sortable(ui, id_cell, "id", "id", "id of the sample", true);
     for (column, cell) in columns.iter().zip(places) {

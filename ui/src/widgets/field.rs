@@ -111,8 +111,10 @@ pub fn dropdown(
     let response = ui.add(button);
     let mut picked = None;
     Popup::menu(&response).accessible_name(name.to_owned()).gap(2.0).show(|ui| {
-        let widest = entries.iter().map(|(text, more)| text.len() + more.len()).max().unwrap_or(0);
-        let width = response.rect.width().max(if widest > 24 { 440.0 } else { 160.0 });
+        let width_of =
+            |text: &str, font| ui.painter().layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x;
+        let widths = entries.iter().map(|(text, more)| width_of(text, theme::body()) + width_of(more, theme::small()));
+        let width = response.rect.width().max(widths.fold(120.0, f32::max) + ENTRY_MARGIN);
         ui.set_width(width.min(ui.ctx().content_rect().width() - 32.0));
         egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
             for (place, (text, more)) in entries.iter().enumerate() {
@@ -125,6 +127,9 @@ pub fn dropdown(
     });
     (response, picked)
 }
+
+/// Of a menu's line: the mark, both edges, and what keeps the two texts apart.
+const ENTRY_MARGIN: f32 = 52.0;
 
 /// A line of a menu: text left, one more word or a shortcut right.
 pub fn menu_entry(ui: &mut Ui, text: &str, more: &str, on: bool, icon: Option<char>, enabled: bool) -> Response {

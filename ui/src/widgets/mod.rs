@@ -10,7 +10,7 @@ pub mod toast;
 pub mod words;
 
 pub use button::{Button, icon_button};
-pub use words::{Words, say};
+pub use words::{Words, explain, say};
 
 use egui::{Color32, Rect, Response, Stroke, StrokeKind, Ui, Vec2, pos2};
 

@@ -17,7 +17,8 @@ pub fn pane(ui: &mut Ui, rect: Rect, icon: char, title: &str, ground: egui::Colo
     let middle = head.center().y - 0.5;
     ui.painter().text(pos2(head.left() + 17.0, middle), Align2::CENTER_CENTER, icon, theme::icon(15.0), look.text);
     let title = Words::of(look).strong(title).at(ui, pos2(head.left() + 33.0, middle), Align2::LEFT_CENTER, 220.0);
-    let free = Rect::from_min_max(pos2(title.right() + 8.0, head.top()), pos2(head.right() - 8.0, head.bottom() - 1.0));
+    let free =
+        Rect::from_min_max(pos2(title.rect.right() + 8.0, head.top()), pos2(head.right() - 8.0, head.bottom() - 1.0));
     (body, free)
 }
 
@@ -26,7 +27,7 @@ pub fn section_head(ui: &mut Ui, text: &str, right: Option<Words>) {
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 20.0), egui::Sense::hover());
     let head = Words::new(ui).small(text).at(ui, rect.left_center(), Align2::LEFT_CENTER, rect.width());
     if let Some(right) = right {
-        right.at(ui, rect.right_center(), Align2::RIGHT_CENTER, rect.width() - head.width() - 8.0);
+        right.at(ui, rect.right_center(), Align2::RIGHT_CENTER, rect.width() - head.rect.width() - 8.0);
     }
 }
 

@@ -128,12 +128,11 @@ impl Words {
         response
     }
 
-    /// One line at a place; its rectangle.
-    pub fn at(self, ui: &mut Ui, place: Pos2, anchor: Align2, width: f32) -> Rect {
+    /// One line at a place.
+    pub fn at(self, ui: &mut Ui, place: Pos2, anchor: Align2, width: f32) -> Response {
         let text = self.text();
         let rect = self.paint(ui, place, anchor, width);
-        say(ui, rect, text);
-        rect
+        say(ui, rect, text)
     }
 
     /// The same without telling AccessKit: for parts of a row that names itself as a whole.
@@ -151,9 +150,18 @@ fn spoken(text: &str) -> String {
 }
 
 /// Names a painted place to AccessKit as plain text.
-pub fn say(ui: &mut Ui, rect: Rect, text: impl Into<String>) {
+pub fn say(ui: &mut Ui, rect: Rect, text: impl Into<String>) -> Response {
     let text = text.into();
     let id = ui.next_auto_id();
     ui.skip_ahead_auto_ids(1);
-    ui.interact(rect, id, Sense::hover()).widget_info(|| WidgetInfo::labeled(Role::Label, true, &text));
+    let response = ui.interact(rect, id, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &text));
+    response
+}
+
+/// Tells what `word` means while the pointer rests there.
+pub fn explain(response: Response, word: &str) {
+    if let Some(meaning) = crate::glossary::meaning(word) {
+        response.on_hover_text(meaning);
+    }
 }
