@@ -485,7 +485,7 @@ impl AppState {
 
     /// Is there anything a selection could be made from?
     pub fn is_scored(&self) -> bool {
-        self.clusters().iter().any(|cluster| cluster.cds.is_some())
+        self.column_info("jsd").is_some() && self.clusters().iter().any(|cluster| cluster.cds.is_some())
     }
 
     /// Brushed samples and how many of them are taken.
@@ -587,6 +587,9 @@ impl AppState {
         self.build.changed = Some(self.now);
         self.build.problem = None;
         let samples = self.samples();
-        self.build.provisional = crate::budget_math::provisional(self.clusters(), &self.build.plan, samples);
+        self.build.provisional = match self.is_scored() {
+            true => crate::budget_math::provisional(self.clusters(), &self.build.plan, samples),
+            false => None,
+        };
     }
 }

@@ -66,10 +66,11 @@ fn damage_scale(clusters: &[ClusterView]) -> f64 {
 
 /// Damage of every cluster, from the columns that a selection would see.
 fn damages(loaded: &Loaded) -> Vec<Option<paser_select::Cds>> {
-    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, &loaded.scores) else {
+    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, loaded.scored_rows())
+    else {
         return vec![None; loaded.manifold.as_ref().map_or(0, |manifold| manifold.facts.count)];
     };
-    cluster_damage(&samples.order, &manifold.clusters, manifold.facts.count, &scores.rows, &samples.held_out)
+    cluster_damage(&samples.order, &manifold.clusters, manifold.facts.count, scores, &samples.held_out)
 }
 
 /// The clusters as no pin and no exclusion changes them.
@@ -155,13 +156,14 @@ fn median(values: &mut [f32]) -> f32 {
 }
 
 fn fill_histograms(clusters: &mut [ClusterView], loaded: &Loaded, scale: f64) {
-    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, &loaded.scores) else {
+    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, loaded.scored_rows())
+    else {
         return;
     };
     for cluster in clusters.iter_mut() {
         cluster.histogram = vec![0; BINS];
     }
-    for (row, score) in scores.rows.iter().enumerate() {
+    for (row, score) in scores.iter().enumerate() {
         if let Some(score) = score.filter(|_| !samples.held_out[row]) {
             let bin = ((score.jsd / scale * BINS as f64) as usize).min(BINS - 1);
             clusters[manifold.clusters[row] as usize].histogram[bin] += 1;

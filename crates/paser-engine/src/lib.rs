@@ -12,6 +12,7 @@ mod inspector;
 mod job;
 mod loaded;
 mod machine;
+mod partial;
 mod probe;
 mod progress;
 mod queries;

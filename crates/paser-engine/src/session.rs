@@ -14,12 +14,14 @@ use paser_project::{
     Catalogue, Curation, Folder, Journal, Lock, Mark, Recipe, Store, clear_merged, sha256_hex, write_durably,
 };
 use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
+use paser_select::Score;
 
 use crate::{
     clusters::{self, Parts},
     columns::ColumnCache,
     inspector::LoadedModels,
     loaded::{Concepts, ManifoldData, Samples, Scores},
+    partial::Partial,
     selection::SelectionCache,
     trouble::{Outcome, Told, usage},
 };
@@ -40,6 +42,8 @@ pub(crate) struct Loaded {
     pub samples: Option<Arc<Samples>>,
     pub manifold: Option<Arc<ManifoldData>>,
     pub scores: Option<Arc<Scores>>,
+    /// Of a scoring that is not whole; none where whole scores are there.
+    pub partial: Option<Arc<Partial>>,
     pub concepts: Option<Arc<Concepts>>,
     /// One name per cluster and its most distinctive concepts.
     pub names: Option<Arc<Vec<String>>>,
@@ -54,7 +58,14 @@ impl Loaded {
             self.scores.as_ref().map(|scores| &scores.key),
             self.concepts.as_ref().map(|concepts| &concepts.key),
         ];
-        keys.map(|key| key.map_or("", String::as_str)).join(" ")
+        let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
+        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default()
+    }
+
+    /// The scores that are known, whole or not.
+    pub(crate) fn scored_rows(&self) -> Option<&[Option<Score>]> {
+        let partial = || self.partial.as_ref().map(|partial| partial.rows.as_slice());
+        self.scores.as_ref().map(|scores| scores.rows.as_slice()).or_else(partial)
     }
 }
 

@@ -104,6 +104,51 @@ fn a_killed_job_takes_up_its_shards() {
 }
 
 #[test]
+fn damage_grows_while_scores_come_in_and_a_stop_keeps_it() {
+    let world = World::new(600);
+    let session = world.project("p");
+    run(&session, Stage::Manifold).unwrap();
+    let seen = Mutex::new(Vec::new());
+    let cancel = AtomicBool::new(false);
+    let sink = |event: Event| {
+        if let Event::Project { revision } = event {
+            let view = session.view();
+            assert!(view.revision >= revision);
+            let scored: u64 = view.clusters.iter().map(|cluster| cluster.scored).sum();
+            let damaged = view.clusters.iter().filter(|cluster| cluster.cds.is_some()).count();
+            assert!(damaged > 0 && view.columns.iter().all(|column| column.name != "jsd"));
+            assert!(view.clusters.iter().all(|cluster| cluster.eligible == 0), "nothing to select from yet");
+            seen.lock().unwrap().push(scored);
+            cancel.store(scored >= 300, Ordering::Relaxed);
+        }
+    };
+    let options = RunOptions { threads: 1, memory: None };
+    assert_eq!(session.run(Stage::Score, &options, &sink, &cancel).unwrap_err().failure, Failure::Cancelled);
+    // The last one tells of the run's end.
+    assert_eq!(*seen.lock().unwrap(), [100, 200, 300, 300]);
+
+    let view = session.view();
+    assert_eq!(view.clusters.iter().map(|cluster| cluster.scored).sum::<u64>(), 300);
+    let score = view.stages.iter().find(|stage| stage.stage == Stage::Score).unwrap();
+    assert_eq!((&score.state, score.kept), (&StageState::Missing, Some((3, 6))));
+    let refused = session.select_as(&SelectionPlan::default(), "early", &NEVER).unwrap_err();
+    assert!(refused.what.contains("has to be scored"), "{refused}");
+
+    let sink = |event: Event| {
+        if let Event::Project { .. } = event {
+            seen.lock().unwrap().push(session.view().clusters.iter().map(|cluster| cluster.scored).sum());
+        }
+    };
+    session.run(Stage::Score, &options, &sink, &NEVER).unwrap();
+    // The shards found are heard of again, then the rest, then the stage's end.
+    assert_eq!(seen.lock().unwrap()[4..], [100, 200, 300, 400, 500, 600, 600, 600]);
+    let whole = world.project("whole");
+    run(&whole, Stage::Score).unwrap();
+    let damage = |session: &Session| -> Vec<_> { session.view().clusters.iter().map(|c| (c.cds, c.cds_low)).collect() };
+    assert_eq!(damage(&session), damage(&whole));
+}
+
+#[test]
 fn shards_that_a_crash_left_behind_their_artefact_are_removed() {
     let world = World::new(200);
     let session = world.project("p");

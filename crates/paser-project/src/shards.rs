@@ -29,7 +29,27 @@ pub struct ShardPlan {
 impl ShardPlan {
     /// Cuts `order` into shards of `size` rows.
     pub fn cut(stage: &str, key: &str, order: &[u32], size: usize) -> Self {
-        let shards = order.chunks(size.max(1)).map(<[u32]>::to_vec).collect();
+        Self::cut_by(stage, key, order, size, u64::MAX, |_| 0)
+    }
+
+    /// Cuts `order` into shards of at most `size` rows whose `cost` together is at most `most`; a row that costs more
+    /// has a shard to itself.
+    pub fn cut_by(stage: &str, key: &str, order: &[u32], size: usize, most: u64, cost: impl Fn(u32) -> u64) -> Self {
+        let mut shards: Vec<Vec<u32>> = Vec::new();
+        let mut sum = 0_u64;
+        for &row in order {
+            let cost = cost(row);
+            match shards.last_mut() {
+                Some(shard) if shard.len() < size.max(1) && sum.saturating_add(cost) <= most => {
+                    shard.push(row);
+                    sum += cost;
+                }
+                _ => {
+                    shards.push(vec![row]);
+                    sum = cost;
+                }
+            }
+        }
         Self { stage: stage.to_owned(), key: key.to_owned(), shards }
     }
 }
@@ -240,6 +260,14 @@ mod tests {
         // A shard without its marker was not finished.
         fs_err::remove_file(again.marker_path(0)).unwrap();
         assert!(again.finished(0).is_none());
+    }
+
+    #[test]
+    fn shards_are_cut_by_rows_and_by_cost() {
+        let plan = ShardPlan::cut_by("score", "k", &[5, 1, 9, 2, 3, 4], 3, 6, u64::from);
+        assert_eq!(plan.shards, [vec![5, 1], vec![9], vec![2, 3], vec![4]]);
+        let plan = ShardPlan::cut_by("score", "k", &[1, 0, 2], 2, u64::MAX, u64::from);
+        assert_eq!(plan.shards, [vec![1, 0], vec![2]]);
     }
 
     #[test]

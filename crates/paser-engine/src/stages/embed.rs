@@ -158,7 +158,7 @@ impl EmbedPlan {
         let started = Instant::now();
         let shards = bench.work("encoding", "characters", |monitor| {
             let lengths = |rows: &[u32]| rows.iter().map(|&row| texts[row as usize].len() as u64).sum::<u64>();
-            job::run(&bench.session.folder, plan, monitor, lengths, |rows, part| {
+            let encode = |rows: &[u32], part: &Part<'_>| {
                 let texts: Vec<String> = rows.iter().map(|&row| texts[row as usize].clone()).collect();
                 let length = lengths(rows);
                 let scaled = Scaled { part, length };
@@ -166,7 +166,8 @@ impl EmbedPlan {
                 let mut arrays = Arrays::new();
                 arrays.insert("vectors", Array::matrix(rows.len(), width, vectors));
                 Ok(arrays)
-            })
+            };
+            job::run(&bench.session.folder, plan, monitor, lengths, encode, |_, _| {})
         })?;
         let mut vectors = vec![0.0; texts.len() * width];
         for (rows, arrays) in shards.parts() {

@@ -44,6 +44,11 @@ impl Bench<'_> {
         estimate::check_memory(self.session, &self.recipe.recipe, self.stage, self.memory)
     }
 
+    /// Something that a face shows changed in the middle of a stage.
+    pub(crate) fn changed(&self) {
+        self.reporter.send(Event::Project { revision: self.session.revision() });
+    }
+
     pub(crate) fn notice(&self, text: impl Into<String>) {
         self.reporter.send(Event::Notice { text: text.into() });
     }

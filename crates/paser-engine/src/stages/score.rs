@@ -2,7 +2,6 @@
 //! kill (method.md 2).
 
 use std::{
-    cmp::Reverse,
     path::{Path, PathBuf},
     sync::OnceLock,
     time::Instant,
@@ -18,12 +17,17 @@ use super::{Bench, Made, artefact, import, json, prune, record};
 use crate::{
     job::{self, Shards},
     loaded::{SCORE_COLUMNS, SCORED, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
+    partial::Partial,
+    progress::Part,
     session::{Session, lock},
     sources::{self, Kind, Known, ModelFacts},
     trouble::{Outcome, Told, cancelled, failed, tokenizers_differ, unusable},
 };
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// Of a shard: some twenty seconds of two processor cores, which is what a kill can lose.
+const SHARD_OPERATIONS: f64 = 2e12;
+const LEAST_BATCHES: u64 = 4;
 pub(crate) const STAGE: &str = "score";
 /// Response positions whose logits exist at once, per thread.
 const HEAD_CHUNK: usize = 256;
@@ -193,7 +197,7 @@ impl ScorePlan {
         }
         let scores = Scores::read(&found)?;
         record(session, STAGE, &found)?;
-        session.with_loaded(|loaded| loaded.scores = Some(scores.into()));
+        session.with_loaded(|loaded| (loaded.scores, loaded.partial) = (Some(scores.into()), None));
         Ok(cached)
     }
 
@@ -215,9 +219,11 @@ impl ScorePlan {
             Encoding::Scorable(encoded) => encoded.ids.len() as u64,
             Encoding::Unscorable(_) => 0,
         };
-        let mut order: Vec<u32> = samples.order.iter().copied().filter(|row| length(*row) > 0).collect();
-        order.sort_by_key(|&row| Reverse(length(row)));
-        let plan = ShardPlan::cut(STAGE, &self.inputs.key(), &order, self.recipe.score.shard);
+        // In content-hash order every shard is a random sample of the pool, so that damage can be told while scores come
+        // in. Inside a shard the pass sorts by length.
+        let order: Vec<u32> = samples.order.iter().copied().filter(|row| length(*row) > 0).collect();
+        let key = self.inputs.key();
+        let plan = ShardPlan::cut_by(STAGE, &key, &order, self.recipe.score.shard, self.shard_tokens(), length);
         let models = Models { dense: self.dense.path()?, pruned: self.pruned.path()?, loaded: OnceLock::new() };
         let params = ScoreParams {
             tokens_per_batch: self.recipe.score.batch_tokens,
@@ -227,8 +233,9 @@ impl ScorePlan {
         };
         let started = Instant::now();
         let tokens_of = |rows: &[u32]| rows.iter().map(|row| length(*row)).sum::<u64>();
+        let mut so_far = Partial::new(key, samples.len());
         let shards = bench.work("scoring", "tokens", |monitor| {
-            job::run(&session.folder, plan, monitor, tokens_of, |rows, part| {
+            let compute = |rows: &[u32], part: &Part<'_>| {
                 let (dense, pruned) = models.get(part)?;
                 let items: Vec<Item<'_>> = rows
                     .iter()
@@ -239,6 +246,12 @@ impl ScorePlan {
                     .collect();
                 let scores = score(dense, pruned, &items, &params, part).map_err(|error| self.told(error, &samples))?;
                 Ok(columns(&scores))
+            };
+            job::run(&session.folder, plan, monitor, tokens_of, compute, |rows, columns| {
+                so_far.add(rows, columns);
+                if session.show_partial(&so_far) {
+                    bench.changed();
+                }
             })
         })?;
         let seconds = started.elapsed().as_secs_f64();
@@ -268,6 +281,12 @@ impl ScorePlan {
             );
         }
         report
+    }
+
+    /// Tokens of a shard, so that one takes about as long whatever the models, and yet fills some batches.
+    fn shard_tokens(&self) -> u64 {
+        let fitting = (SHARD_OPERATIONS / self.operations(1).max(1.0)) as u64;
+        fitting.max(LEAST_BATCHES * self.recipe.score.batch_tokens as u64)
     }
 
     /// Floating point operations of both models over so many tokens.

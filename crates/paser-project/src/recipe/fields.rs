@@ -226,7 +226,7 @@ pub const FIELDS: &[Field] = &[
         "shard",
         "2000",
         Kind::Integer { min: 1, max: 1 << 20 },
-        "Samples finished at a time: what a kill can lose.",
+        "Most samples finished at a time, which a kill can lose; large models finish fewer.",
     ),
     field(
         "concepts",
