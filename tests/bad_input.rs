@@ -336,7 +336,7 @@ impl Person<'_> {
     fn runs_to_the_end(&self) -> Result<()> {
         self.runs()?;
         let quiet = |state: &Value| state["toasts"].as_array().is_some_and(Vec::is_empty);
-        let state = self.0.wait("the end of a run", |state| state["last_run"]["well"] == true || !quiet(state))?;
+        let state = self.0.wait("the end of a run", |state| state["last_run"]["end"] == "Well" || !quiet(state))?;
         ensure!(quiet(&state), "the window says {}", state["toasts"]);
         Ok(())
     }

@@ -343,7 +343,9 @@ impl App {
             "colour": state.colour,
             "dialog": state.dialog.as_ref().map(|dialog| format!("{dialog:?}").split([' ', '(']).next().unwrap_or("").to_owned()),
             "toasts": toasts,
-            "last_run": state.last_run.as_ref().map(|(text, well)| serde_json::json!({ "text": text, "well": well })),
+            "last_run": state.last_run.as_ref().map(|(end, text)| {
+                serde_json::json!({ "text": text, "end": format!("{end:?}") })
+            }),
             "form": form,
             "dark": ctx.theme() == egui::Theme::Dark,
             "pixels_per_point": ctx.pixels_per_point(),

@@ -10,7 +10,7 @@ use crate::{
     dialogs::Dialog,
     format,
     history::History,
-    state::{AppState, Field, For, Link, PickFor, Screen},
+    state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     transport::Incoming,
 };
 
@@ -116,10 +116,12 @@ impl AppState {
                 }
                 match report {
                     Some(report) => {
-                        self.last_run = Some((report.to_string(), false));
+                        let stopped = report.failure == Failure::Cancelled;
+                        let end = if stopped { RunEnd::Stopped } else { RunEnd::Failed };
+                        self.last_run = Some((end, report.to_string()));
                         self.toasts.report(&report);
                     }
-                    None => self.last_run = Some((format!("done in {}", format::duration(seconds)), true)),
+                    None => self.last_run = Some((RunEnd::Well, format!("done in {}", format::duration(seconds)))),
                 }
                 if self.project.is_some() {
                     self.ask_project();

@@ -304,6 +304,14 @@ pub enum MapOrder {
     ShowInspected,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    Well,
+    /// By the person.
+    Stopped,
+    Failed,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Link {
     #[default]
@@ -338,8 +346,8 @@ pub struct AppState {
     pub form: Form,
     pub dialog: Option<Dialog>,
     pub toasts: Toasts,
-    /// How the last run ended: its words, and whether well.
-    pub last_run: Option<(String, bool)>,
+    /// How the last run ended, with its words.
+    pub last_run: Option<(RunEnd, String)>,
     /// When the project last changed on disk, in seconds since 1970.
     pub saved: Option<u64>,
     pub map_order: Option<MapOrder>,

@@ -1,12 +1,12 @@
 //! Running work: the short form in the top bar, and the status bar with stage, progress, time left and cancel.
 
 use egui::{Rect, Ui, Vec2, pos2};
-use paser_protocol::{JobView, StageState};
+use paser_protocol::{JobView, StageState, StageView};
 
 use crate::{
     command::Command,
     format,
-    state::{AppState, Link},
+    state::{AppState, Link, RunEnd},
     theme::icons,
     widgets::{self, Button, Words, look, row, row_right},
 };
@@ -100,8 +100,12 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             }
             return;
         }
-        if let Some((text, well)) = &state.last_run {
-            let (icon, colour) = if *well { (icons::CHECK, look.ok) } else { (icons::X_CIRCLE, look.error) };
+        if let Some((end, text)) = &state.last_run {
+            let (icon, colour) = match end {
+                RunEnd::Well => (icons::CHECK, look.ok),
+                RunEnd::Stopped => (icons::MINUS, look.text_2),
+                RunEnd::Failed => (icons::X_CIRCLE, look.error),
+            };
             outcome(ui, icon, colour, text);
         } else if let Some((stage, report)) = failed {
             outcome(ui, icons::X_CIRCLE, look.error, &format!("{}: {report}", stage.name()));
@@ -148,7 +152,11 @@ fn missing(ui: &mut Ui, state: &mut AppState) {
     if open.is_empty() {
         return;
     }
-    let names: Vec<_> = open.iter().map(|stage| stage.stage.name()).collect();
+    let name = |stage: &&StageView| match stage.kept {
+        Some((finished, parts)) => format!("{} ({finished} of {parts} parts kept)", stage.stage.name()),
+        None => stage.stage.name().to_owned(),
+    };
+    let names: Vec<_> = open.iter().map(name).collect();
     let why = open.iter().find_map(|stage| match &stage.state {
         StageState::Stale { why } => Some(format!(" ({why})")),
         _ => None,

@@ -75,7 +75,7 @@ fn show(view: &ProjectView, owned: bool, output: Output) {
         let (word, seconds, remark) = match &stage.state {
             StageState::Missing | StageState::Stale { .. } if stage.kept.is_some() => {
                 let (finished, parts) = stage.kept.unwrap_or_default();
-                let word = if owned { "at work" } else { "stopped half-way" };
+                let word = if owned { "half-way" } else { "stopped half-way" };
                 let remark = format!("{finished} of {parts} parts are finished and kept");
                 (word, String::new(), join([remark, estimate(stage.estimate)]))
             }
