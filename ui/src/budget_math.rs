@@ -39,9 +39,9 @@ pub fn largest(budget: Budget, clusters: &[ClusterView], samples: u64) -> u64 {
 /// A share of the largest budget as an amount that a person would say: at most 400 steps, each 1, 2 or 5 times a power
 /// of ten, and the whole at the end.
 pub fn round_amount(share: f64, largest: u64) -> u64 {
-    let fits = |step: &u64| largest.div_ceil(400) <= *step;
-    let steps = (0..18).flat_map(|power| [1, 2, 5].map(|first| first * 10_u64.pow(power)));
-    let step = steps.into_iter().find(fits).unwrap_or(1);
+    let least = largest.div_ceil(400).max(1);
+    let power = 10_u64.pow(least.ilog10());
+    let step = [1, 2, 5, 10].map(|first| first * power).into_iter().find(|step| *step >= least).unwrap_or(least);
     ((share * largest as f64 / step as f64).round() as u64).saturating_mul(step).min(largest)
 }
 
@@ -183,8 +183,6 @@ mod tests {
         }
     }
 
-    /// What counts is the damage after the first token; a cluster in which no response has a second one has none, here as
-    /// in the selection.
     #[test]
     fn a_dragged_budget_is_round_and_ends_at_the_whole_pool() {
         for largest in [0, 1, 399, 3_000, 38_563, 6_177_626] {
@@ -196,6 +194,8 @@ mod tests {
         assert_eq!(round_amount(0.1, 6_177_626), 620_000);
     }
 
+    /// What counts is the damage after the first token; a cluster in which no response has a second one has none, here as
+    /// in the selection.
     #[test]
     fn a_cluster_without_second_tokens_has_no_weight() {
         let cluster = |cluster, cds_rest| ClusterView {

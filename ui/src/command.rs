@@ -345,8 +345,9 @@ impl Command {
             _ if project.is_none() => Err("open a project first"),
             Self::Run => quiet(),
             Self::CancelJob => need(project.is_some_and(|project| project.job.is_some()), "no job is running"),
-            Self::Undo => need(state.undo_words().is_some(), "nothing to undo"),
-            Self::Redo => need(state.redo_words().is_some(), "nothing to redo"),
+            Self::Undo | Self::Redo if state.edits_waiting > 0 => Err("the edit before is being written"),
+            Self::Undo => need(state.next_undo().is_some(), "nothing to undo"),
+            Self::Redo => need(state.next_redo().is_some(), "nothing to redo"),
             Self::Pin | Self::Exclude | Self::Release | Self::ShowInspected => {
                 need(state.focus.inspected.is_some(), "click a sample first")
             }

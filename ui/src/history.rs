@@ -1,31 +1,45 @@
 //! What Ctrl+Z takes back, in the order it was made: edits of samples, which the engine's journal keeps, and changes of
-//! the plan, which are kept here while the project is open.
+//! the plan, which are kept here while the project is open. The journal is always asked for what it holds now: another
+//! page may have edited it.
 
-use paser_protocol::SelectionPlan;
+use paser_protocol::{CurationView, SelectionPlan};
 
+/// What comes off, or comes back, next.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// The plan as it was before.
-    Plan(SelectionPlan),
-    /// An edit of the journal.
-    Curation,
+pub enum Step<'a> {
+    /// The plan becomes this one.
+    Plan(&'a SelectionPlan),
+    /// An edit of the journal, in words.
+    Edit(&'a str),
+}
+
+/// A change of the plan.
+#[derive(Clone, Debug)]
+struct Change {
+    /// The plan on the other side of it.
+    plan: SelectionPlan,
+    /// Entries of the journal when it was made.
+    entries: u64,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    done: Vec<Step>,
-    undone: Vec<Step>,
+    done: Vec<Change>,
+    undone: Vec<Change>,
     /// The plan is being changed: what is dragged or typed in one go is one step.
     changing: bool,
+    /// Entries of the journal at the last change of the plan: what was taken back before cannot come back.
+    redo_ended: Option<u64>,
 }
 
 impl History {
-    /// The plan is about to change from `before`.
-    pub fn plan_changes(&mut self, before: &SelectionPlan) {
+    /// The plan is about to change from `before`, with so many entries in the journal.
+    pub fn plan_changes(&mut self, before: &SelectionPlan, entries: u64) {
         if !std::mem::replace(&mut self.changing, true) {
-            self.done.push(Step::Plan(before.clone()));
-            self.undone.clear();
+            self.done.push(Change { plan: before.clone(), entries });
         }
+        self.undone.clear();
+        self.redo_ended = Some(entries);
     }
 
     /// The plan came to rest: its next change is another step.
@@ -33,51 +47,61 @@ impl History {
         self.changing = false;
     }
 
-    pub fn curated(&mut self) {
+    /// Samples are about to be edited: no change of the plan can come back.
+    pub fn samples_change(&mut self) {
         self.changing = false;
-        self.done.push(Step::Curation);
         self.undone.clear();
     }
 
-    /// What Undo takes back; none where only the journal may know.
-    pub fn last_done(&self) -> Option<&Step> {
-        self.done.last()
+    pub fn next_undo<'a>(&'a self, curation: &'a CurationView) -> Option<Step<'a>> {
+        match (self.done.last(), &curation.undo) {
+            // An edit of a higher number came after the change.
+            (Some(change), Some(edit)) if change.entries < edit.entry => Some(Step::Edit(&edit.what)),
+            (Some(change), _) => Some(Step::Plan(&change.plan)),
+            (None, Some(edit)) => Some(Step::Edit(&edit.what)),
+            (None, None) => None,
+        }
     }
 
-    /// What Redo brings back.
-    pub fn last_undone(&self) -> Option<&Step> {
-        self.undone.last()
+    pub fn next_redo<'a>(&'a self, curation: &'a CurationView) -> Option<Step<'a>> {
+        let ended = self.redo_ended.is_some_and(|entries| curation.entries <= entries);
+        match (self.undone.last(), curation.redo.as_ref().filter(|_| !ended)) {
+            // The one made first comes back first.
+            (Some(change), Some(edit)) if edit.entry <= change.entries => Some(Step::Edit(&edit.what)),
+            (Some(change), _) => Some(Step::Plan(&change.plan)),
+            (None, Some(edit)) => Some(Step::Edit(&edit.what)),
+            (None, None) => None,
+        }
     }
 
-    /// Takes back the last step; `plan` is the one that stands.
-    pub fn undo(&mut self, plan: &SelectionPlan) -> Option<Step> {
+    /// Takes back the last change of the plan; `plan` is the one that stands. The plan before.
+    pub fn undo_plan(&mut self, plan: &SelectionPlan) -> Option<SelectionPlan> {
         self.changing = false;
         turn(&mut self.done, &mut self.undone, plan)
     }
 
-    /// Brings back the step that was taken back last.
-    pub fn redo(&mut self, plan: &SelectionPlan) -> Option<Step> {
+    /// Brings back the change of the plan that was taken back last.
+    pub fn redo_plan(&mut self, plan: &SelectionPlan) -> Option<SelectionPlan> {
         self.changing = false;
         turn(&mut self.undone, &mut self.done, plan)
     }
 }
 
-/// The last step of `from`; its opposite goes to `to`.
-fn turn(from: &mut Vec<Step>, to: &mut Vec<Step>, plan: &SelectionPlan) -> Option<Step> {
-    let step = from.pop()?;
-    to.push(match step {
-        Step::Plan(_) => Step::Plan(plan.clone()),
-        Step::Curation => Step::Curation,
-    });
-    Some(step)
+/// The plan of the last change of `from`; its opposite goes to `to`.
+fn turn(from: &mut Vec<Change>, to: &mut Vec<Change>, plan: &SelectionPlan) -> Option<SelectionPlan> {
+    let change = from.pop()?;
+    to.push(Change { plan: plan.clone(), entries: change.entries });
+    Some(change.plan)
 }
 
-/// What of `now` is not as in `before`, in words: `budget 20% to 35%`.
-pub fn difference(before: &SelectionPlan, now: &SelectionPlan) -> String {
-    if before.budget != now.budget {
-        format!("budget {} to {}", before.budget, now.budget)
-    } else if before.strategy != now.strategy {
-        format!("strategy {} to {}", before.strategy, now.strategy)
+/// What changed from `before` to `after`, in words: `budget 20% to 35%`.
+pub fn difference(before: &SelectionPlan, after: &SelectionPlan) -> String {
+    if before.budget != after.budget {
+        format!("budget {} to {}", before.budget, after.budget)
+    } else if before.strategy != after.strategy {
+        format!("strategy {} to {}", before.strategy, after.strategy)
+    } else if before.guard != after.guard {
+        "noise guard".to_owned()
     } else {
         "settings of the selection".to_owned()
     }
@@ -85,7 +109,7 @@ pub fn difference(before: &SelectionPlan, now: &SelectionPlan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use paser_protocol::Budget;
+    use paser_protocol::{Budget, EditView};
 
     use super::*;
 
@@ -93,33 +117,52 @@ mod tests {
         SelectionPlan { budget: Budget::Samples(samples), ..SelectionPlan::default() }
     }
 
-    #[test]
-    fn a_drag_is_one_step_and_edits_come_off_in_their_order() {
-        let mut history = History::default();
-        history.plan_changes(&plan(10));
-        history.plan_changes(&plan(11));
-        history.plan_changes(&plan(12));
-        history.plan_rests();
-        history.curated();
-        history.plan_changes(&plan(13));
-
-        assert_eq!(history.undo(&plan(14)), Some(Step::Plan(plan(13))));
-        assert_eq!(history.undo(&plan(13)), Some(Step::Curation));
-        assert_eq!(history.undo(&plan(13)), Some(Step::Plan(plan(10))));
-        assert_eq!(history.undo(&plan(10)), None);
-        assert_eq!(history.redo(&plan(10)), Some(Step::Plan(plan(13))));
-        assert_eq!(history.redo(&plan(13)), Some(Step::Curation));
-        assert_eq!(history.redo(&plan(13)), Some(Step::Plan(plan(14))));
-        assert_eq!(history.redo(&plan(14)), None);
+    /// A journal of so many entries with these edits on top.
+    fn journal(entries: u64, undo: u64, redo: u64) -> CurationView {
+        let edit = |entry: u64| (entry > 0).then(|| EditView { entry, what: entry.to_string() });
+        CurationView { entries, undo: edit(undo), redo: edit(redo), ..CurationView::default() }
     }
 
     #[test]
-    fn a_new_change_ends_what_could_be_brought_back() {
+    fn steps_come_off_and_come_back_in_their_order() {
         let mut history = History::default();
-        history.plan_changes(&plan(10));
-        history.undo(&plan(20));
-        history.plan_changes(&plan(10));
-        assert_eq!(history.last_undone(), None);
+        history.plan_changes(&plan(10), 0);
+        history.plan_changes(&plan(11), 0);
+        history.plan_changes(&plan(12), 0);
+        history.plan_rests();
+        history.samples_change();
+        history.plan_changes(&plan(13), 1);
+        history.plan_rests();
+
+        assert_eq!(history.next_undo(&journal(1, 1, 0)), Some(Step::Plan(&plan(13))));
+        assert_eq!(history.undo_plan(&plan(14)), Some(plan(13)));
+        assert_eq!(history.next_undo(&journal(1, 1, 0)), Some(Step::Edit("1")));
+        assert_eq!(history.next_undo(&journal(2, 0, 1)), Some(Step::Plan(&plan(10))), "a drag is one step");
+        assert_eq!(history.undo_plan(&plan(13)), Some(plan(10)));
+        assert_eq!(history.next_undo(&journal(2, 0, 1)), None);
+
+        assert_eq!(history.next_redo(&journal(2, 0, 1)), Some(Step::Plan(&plan(13))));
+        assert_eq!(history.redo_plan(&plan(10)), Some(plan(13)));
+        assert_eq!(history.next_redo(&journal(2, 0, 1)), Some(Step::Edit("1")));
+        assert_eq!(history.next_redo(&journal(3, 1, 0)), Some(Step::Plan(&plan(14))));
+        assert_eq!(history.redo_plan(&plan(13)), Some(plan(14)));
+        assert_eq!(history.next_redo(&journal(3, 1, 0)), None);
+    }
+
+    #[test]
+    fn a_new_change_ends_what_could_come_back() {
+        let mut history = History::default();
+        history.plan_changes(&plan(10), 2);
+        history.plan_rests();
+        history.undo_plan(&plan(20));
+        history.plan_changes(&plan(10), 2);
+        // The pin that was taken back before the change stays away; one that is taken back after it may come again.
+        assert_eq!(history.next_redo(&journal(2, 0, 1)), None);
+        assert_eq!(history.next_redo(&journal(4, 0, 3)), Some(Step::Edit("3")));
+        history.plan_rests();
+        history.undo_plan(&plan(30));
+        history.samples_change();
+        assert_eq!(history.next_redo(&journal(5, 5, 0)), None);
     }
 
     #[test]

@@ -181,10 +181,8 @@ impl AppState {
             }
             (For::Probe(field), Reply::Probed(remarks)) => self.form.probed(field, remarks),
             (For::Estimate(number), Reply::Estimate(estimate)) => self.form.estimated(number, Ok(estimate)),
-            (what @ (For::Edit | For::Curate), Reply::Curation(curation)) => {
-                if what == For::Edit {
-                    self.history.curated();
-                }
+            (For::Curate, Reply::Curation(curation)) => {
+                self.edits_waiting = self.edits_waiting.saturating_sub(1);
                 if let Some(project) = &mut self.project {
                     Rc::make_mut(project).curation = sorted(curation);
                 }
@@ -326,6 +324,7 @@ impl AppState {
                 }
             }
             For::Close => self.closed(),
+            For::Curate => self.edits_waiting = self.edits_waiting.saturating_sub(1),
             For::Project => self.project_asked = false,
             For::Select(number) if *number == self.build.newest => {
                 self.build.waiting = false;

@@ -56,13 +56,23 @@ impl AppState {
                 }
                 self.ask(Request::Cancel, For::Done);
             }
-            Command::Undo => match self.history.undo(&self.build.plan) {
-                Some(Step::Plan(plan)) => self.put_plan(plan),
-                Some(Step::Curation) | None => self.ask(Request::Undo, For::Curate),
+            Command::Undo => match self.next_undo() {
+                Some(Step::Plan(_)) => {
+                    if let Some(plan) = self.history.undo_plan(&self.build.plan) {
+                        self.put_plan(plan);
+                    }
+                }
+                Some(Step::Edit(_)) => self.ask_curation(Request::Undo),
+                None => {}
             },
-            Command::Redo => match self.history.redo(&self.build.plan) {
-                Some(Step::Plan(plan)) => self.put_plan(plan),
-                Some(Step::Curation) | None => self.ask(Request::Redo, For::Curate),
+            Command::Redo => match self.next_redo() {
+                Some(Step::Plan(_)) => {
+                    if let Some(plan) = self.history.redo_plan(&self.build.plan) {
+                        self.put_plan(plan);
+                    }
+                }
+                Some(Step::Edit(_)) => self.ask_curation(Request::Redo),
+                None => {}
             },
             Command::Pin | Command::Exclude | Command::Release => {
                 let rows = self.focus.inspected.into_iter().collect();

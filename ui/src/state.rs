@@ -8,8 +8,8 @@ use std::{
 
 use egui::Rect;
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, CurationView, Edit, Hello, ProjectView, ReasonCode, Report, Request,
-    SelectionPlan, SelectionView,
+    ClusterView, ColumnInfo, ColumnKind, Edit, Hello, ProjectView, ReasonCode, Report, Request, SelectionPlan,
+    SelectionView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -250,9 +250,6 @@ pub enum For {
     Tokens(u64, u32),
     Probe(Field),
     Estimate(u64),
-    /// An edit of samples.
-    Edit,
-    /// An edit taken back or brought back.
     Curate,
     Freeze(String),
     Discard(String),
@@ -342,6 +339,8 @@ pub struct AppState {
     pub tool: Tool,
     pub build: Building,
     pub history: History,
+    /// Edits that the engine has not answered: what comes off next is known only then.
+    pub edits_waiting: u32,
     pub table: TableState,
     pub form: Form,
     pub dialog: Option<Dialog>,
@@ -463,27 +462,34 @@ impl AppState {
         self.panels.damage = true;
         if self.narrow {
             self.panels.inspector = false;
-            self.panels.contents = Some(false).filter(|_| self.wide);
+            self.panels.contents = None;
         }
     }
 
-    /// What Undo would take back, in words.
+    /// What Undo would take back.
+    pub fn next_undo(&self) -> Option<Step<'_>> {
+        self.history.next_undo(&self.project.as_ref()?.curation)
+    }
+
+    /// What Redo would bring back.
+    pub fn next_redo(&self) -> Option<Step<'_>> {
+        self.history.next_redo(&self.project.as_ref()?.curation)
+    }
+
+    /// The change that Undo would take back, in words.
     pub fn undo_words(&self) -> Option<String> {
-        self.step_words(self.history.last_done(), |curation| curation.undo.as_ref())
+        Some(match self.next_undo()? {
+            Step::Plan(before) => difference(before, &self.build.plan),
+            Step::Edit(what) => what.to_owned(),
+        })
     }
 
-    /// What Redo would bring back, in words.
+    /// The change that Redo would make again, in words.
     pub fn redo_words(&self) -> Option<String> {
-        self.step_words(self.history.last_undone(), |curation| curation.redo.as_ref())
-    }
-
-    fn step_words(&self, step: Option<&Step>, journal: fn(&CurationView) -> Option<&String>) -> Option<String> {
-        match step {
-            Some(Step::Plan(plan)) => Some(difference(&self.build.plan, plan)),
-            Some(Step::Curation) | None => {
-                self.project.as_ref().and_then(|project| journal(&project.curation).cloned())
-            }
-        }
+        Some(match self.next_redo()? {
+            Step::Plan(after) => difference(&self.build.plan, after),
+            Step::Edit(what) => what.to_owned(),
+        })
     }
 
     /// Number of distinct samples.
@@ -571,7 +577,14 @@ impl AppState {
     }
 
     pub fn curate(&mut self, edit: Edit) {
-        self.ask(Request::Curate { edit }, For::Edit);
+        self.history.samples_change();
+        self.ask_curation(Request::Curate { edit });
+    }
+
+    /// Asks for an edit of samples, or for one to be taken back or brought back.
+    pub fn ask_curation(&mut self, request: Request) {
+        self.edits_waiting += 1;
+        self.ask(request, For::Curate);
     }
 
     /// Shows a sample: the inspector and the table unfold on the first one.
@@ -584,7 +597,8 @@ impl AppState {
     /// Another plan: quotas are worked out here at once, the engine is asked after a rest.
     pub fn set_plan(&mut self, plan: SelectionPlan) {
         if plan != self.build.plan {
-            self.history.plan_changes(&self.build.plan);
+            let entries = self.project.as_ref().map_or(0, |project| project.curation.entries);
+            self.history.plan_changes(&self.build.plan, entries);
             self.put_plan(plan);
         }
     }

@@ -117,6 +117,7 @@ fn undo_takes_back_budget_and_pins_in_their_order() {
     bench.click_at(slider.center());
     let after = budget(&bench);
     assert_eq!(after, Budget::Percent(50.0), "a round number");
+    assert_eq!(bench.state().undo_words().as_deref(), Some("budget 20% to 50%"), "the change that was made");
     bench.click("bar:6");
     bench.click("row:2");
     bench.key(Modifiers::NONE, Key::P);
@@ -133,9 +134,11 @@ fn undo_takes_back_budget_and_pins_in_their_order() {
     assert!(Command::Undo.enabled(bench.state()).is_err());
     bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     assert_eq!((budget(&bench), pinned(&bench)), (after, 0));
-    assert!(bench.state().redo_words().is_some());
+    assert_eq!(bench.state().redo_words().as_deref(), Some("the undone edit"));
     bench.click_at(slider.center() - egui::vec2(40.0, 0.0));
-    assert!(bench.state().history.last_undone().is_none(), "another change ends what could be brought back");
+    assert!(Command::Redo.enabled(bench.state()).is_err(), "another change ends what could be brought back");
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert_eq!(pinned(&bench), 0);
 }
 
 #[test]

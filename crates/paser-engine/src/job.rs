@@ -33,14 +33,15 @@ impl Shards {
 }
 
 /// Computes what is not finished. `units` of a shard count for progress; `compute` gets its rows and a monitor that
-/// reports within the whole; `finished` hears of every shard, those found first.
+/// reports within the whole; `finished` hears of the
+/// shards found, all at once, and then of each that is computed.
 pub(crate) fn run(
     folder: &Folder,
     plan: ShardPlan,
     monitor: &dyn Monitor,
     units: impl Fn(&[u32]) -> u64,
     mut compute: impl FnMut(&[u32], &Part<'_>) -> Outcome<Arrays>,
-    mut finished: impl FnMut(&[u32], &Arrays),
+    mut finished: impl FnMut(&[(&[u32], &Arrays)]),
 ) -> Outcome<Shards> {
     let job = Job::open(&folder.jobs(), plan).map_err(Told::told)?;
     let costs: Vec<u64> = job.plan().shards.iter().map(|rows| units(rows)).collect();
@@ -50,11 +51,17 @@ pub(crate) fn run(
         (0..count).map(|shard| job.finished(shard).map(|(_, arrays)| arrays)).collect();
     let mut done: u64 = found.iter().zip(&costs).filter(|(shard, _)| shard.is_some()).map(|(_, cost)| cost).sum();
     monitor.progress(done, total);
-    for (rows, arrays) in job.plan().shards.iter().zip(&found) {
-        if let Some(arrays) = arrays {
-            finished(rows, arrays);
-        }
+    let resumed: Vec<_> = job
+        .plan()
+        .shards
+        .iter()
+        .zip(&found)
+        .filter_map(|(rows, arrays)| Some((rows.as_slice(), arrays.as_ref()?)))
+        .collect();
+    if !resumed.is_empty() {
+        finished(&resumed);
     }
+    drop(resumed);
     let mut computed = 0;
     for (shard, cost) in costs.iter().enumerate() {
         if found[shard].is_some() {
@@ -64,7 +71,7 @@ pub(crate) fn run(
         let part = Part { monitor, from: done, total };
         let arrays = compute(&job.plan().shards[shard], &part)?;
         job.finish(shard, &arrays, *cost, started.elapsed().as_secs_f64()).map_err(Told::told)?;
-        finished(&job.plan().shards[shard], &arrays);
+        finished(&[(&job.plan().shards[shard], &arrays)]);
         found[shard] = Some(arrays);
         computed += 1;
         done += cost;
@@ -102,7 +109,7 @@ mod tests {
                 seen += 1;
                 if seen == 3 { Err(Report::new(Failure::Cancelled, "stop", "")) } else { Ok(column(rows)) }
             },
-            |_, _| {},
+            |_| {},
         );
         assert!(stopped.is_err());
         let mut heard = Vec::new();
@@ -115,10 +122,10 @@ mod tests {
                 assert_eq!((part.from, part.total, rows), (4, 5, &[4_u32][..]));
                 Ok(column(rows))
             },
-            |rows, _| heard.push(rows.to_vec()),
+            |shards| heard.push(shards.iter().map(|(rows, _)| rows.to_vec()).collect::<Vec<_>>()),
         )
         .unwrap();
-        assert_eq!(heard, [vec![2, 0], vec![1, 3], vec![4]], "those found come first");
+        assert_eq!(heard, [vec![vec![2, 0], vec![1, 3]], vec![vec![4]]], "those found come first, at once");
         assert_eq!((shards.computed, shards.total), (1, 3));
         let values: Vec<u32> = shards.parts().flat_map(|(_, arrays)| arrays.u32("a").unwrap().to_vec()).collect();
         assert_eq!(values, [20, 0, 10, 30, 40]);

@@ -8,7 +8,7 @@ use paser_select::Score;
 
 use crate::session::Session;
 
-/// Scores of finished shards.
+/// Scores of finished shards. Only their damage is filled in.
 #[derive(Clone, Debug)]
 pub(crate) struct Partial {
     /// Of the artefact that it will be.
@@ -24,23 +24,21 @@ impl Partial {
         Self { key, rows: vec![None; samples], scored: 0 }
     }
 
-    /// Adds a shard: `rows` and its columns, in the same order.
+    /// Adds a shard: `rows` and its columns, in the same order. One that lacks the damage adds nothing: the stage tells of
+    /// it when it merges the shards.
     pub(crate) fn add(&mut self, rows: &[u32], columns: &Arrays) {
-        let column = |name: &str| columns.f32(name).unwrap_or_default();
-        let (jsd, rest, ies) = (column("jsd"), column("jsd_rest"), column("ies"));
-        for (place, row) in rows.iter().enumerate() {
-            let Some(&jsd) = jsd.get(place) else { continue };
-            let score = Score {
-                jsd: f64::from(jsd),
-                jsd_rest: rest.get(place).map(|rest| f64::from(*rest)).filter(|rest| !rest.is_nan()),
-                ies: ies.get(place).map_or(f64::NAN, |ies| f64::from(*ies)),
+        let (Some(jsd), Some(rest)) = (columns.f32("jsd"), columns.f32("jsd_rest")) else { return };
+        for ((row, jsd), rest) in rows.iter().zip(jsd).zip(rest) {
+            self.rows[*row as usize] = Some(Score {
+                jsd: f64::from(*jsd),
+                jsd_rest: Some(f64::from(*rest)).filter(|rest| !rest.is_nan()),
+                ies: f64::NAN,
                 loss_dense: f64::NAN,
                 loss_pruned: f64::NAN,
                 sample_tokens: 0,
                 prompt_tokens: 0,
                 response_tokens: 0,
-            };
-            self.rows[*row as usize] = Some(score);
+            });
             self.scored += 1;
         }
     }

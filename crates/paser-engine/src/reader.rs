@@ -1,5 +1,5 @@
 //! A project that is only looked at, also while another process owns it: what `paser status`, `compare` and `export`
-//! need. Nothing of the project is written.
+//! need. Beside an owner nothing of the project is written.
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
@@ -23,14 +23,15 @@ impl Reader {
     /// left is mended first.
     ///
     /// # Errors
-    /// As [`Session::open`], but for a living owner.
+    /// As [`Session::open`]; of a living owner only while it is still making the project.
     pub fn open(root: &Path) -> Outcome<Self> {
         let folder = Folder::open(root).map_err(Told::told)?;
         match Lock::acquire(&folder.lock()) {
             Ok(lock) => Ok(Self { session: Session::open_owned(folder, lock)?, owner: None }),
-            Err(ProjectError::Locked { owner, .. }) => {
-                Ok(Self { session: Session::open_beside(folder)?, owner: Some(owner) })
-            }
+            Err(ProjectError::Locked { path, owner }) => match Session::open_beside(folder)? {
+                Some(session) => Ok(Self { session, owner: Some(owner) }),
+                None => Err(ProjectError::Locked { path, owner }.told()),
+            },
             Err(error) => Err(error.told()),
         }
     }

@@ -36,8 +36,7 @@ impl Session {
             None => Ok(Arc::default()),
         };
         let (positions, clusters) = (decode_f32(&bytes("map")?), decode_u32(&bytes("cluster")?));
-        let scored = view.clusters.iter().any(|cluster| cluster.scored > 0);
-        let selection = if scored { Some(self.select(&view.plan, cancelled)?) } else { None };
+        let selection = if self.loaded().scores.is_some() { Some(self.select(&view.plan, cancelled)?) } else { None };
         let reasons = match &selection {
             Some(selection) => self.column(&selection.reason_column)?,
             None => Arc::default(),
@@ -72,7 +71,11 @@ pub fn html(
     );
     page.push_str("<h2>Map</h2>");
     map(&mut page, view, positions, clusters, reasons);
-    page.push_str("<h2>Damage per cluster</h2><p>Mean JSD over response tokens, nats, with its 95 % interval; n is the scored samples.</p>");
+    page.push_str("<h2>Damage per cluster</h2><p>Mean JSD over response tokens, nats, with its 95 % interval; n is the scored samples.");
+    if let Some(scored) = view.scored_so_far {
+        let _ = write!(page, " So far {} of {} samples are scored.", thousands(scored), thousands(view.pool.samples));
+    }
+    page.push_str("</p>");
     bars(&mut page, view);
     if let Some(selection) = selection {
         ledger(&mut page, selection);

@@ -202,12 +202,13 @@ impl Session {
         Self::of(folder, Some(lock), recipe, catalogue, journal)
     }
 
-    /// Opens a project that another process owns, to look at it: [`crate::Reader`] hands out nothing that writes.
-    pub(crate) fn open_beside(folder: Folder) -> Outcome<Self> {
+    /// Opens a project that another process owns, to look at it: [`crate::Reader`] hands out nothing that writes. None
+    /// where the owner is still making it.
+    pub(crate) fn open_beside(folder: Folder) -> Outcome<Option<Self>> {
         let recipe = read_recipe(&folder)?;
-        let catalogue = Catalogue::open_to_read(&folder.catalogue()).map_err(Told::told)?;
         let journal = Journal::open_to_read(&folder.journal()).map_err(Told::told)?;
-        Self::of(folder, None, recipe, catalogue, journal)
+        let catalogue = Catalogue::open_to_read(&folder.catalogue()).map_err(Told::told)?;
+        catalogue.map(|catalogue| Self::of(folder, None, recipe, catalogue, journal)).transpose()
     }
 
     fn of(

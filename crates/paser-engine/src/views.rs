@@ -3,8 +3,8 @@
 
 use paser_project::{Curation, Inputs, SelectionHead, kept_shards, recipe::Recipe};
 use paser_protocol::{
-    BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionView, Stage, StageState,
-    StageView,
+    BadRowView, CurationView, CurveView, EditView, ManifoldView, PoolView, ProjectView, SelectionView, Stage,
+    StageState, StageView,
 };
 
 use crate::{
@@ -22,12 +22,16 @@ const BAD_ROWS: usize = 50;
 impl Session {
     /// Everything but bulk columns and texts.
     pub fn view(&self) -> ProjectView {
-        let loaded = self.loaded();
+        let mut loaded = self.loaded();
         let recipe = self.recipe();
         let curation = lock(&self.journal).curation();
         let marks = marks_of(&curation, &loaded);
         let (dense, pruned) = score::known_pair(self, &recipe.recipe);
         let facts = (dense.clone().and_then(Known::value), pruned.clone().and_then(Known::value));
+        let wanted = self.wanted(&loaded, &recipe.recipe, dense, pruned);
+        // What another pair of models or another template began says nothing of this one.
+        let [.., scores, _] = &wanted;
+        loaded.partial = loaded.partial.filter(|partial| scores.key().is_some_and(|key| key == partial.key));
         let parts = self.parts(&loaded);
         let heads = self.selection_heads();
         let views = heads.as_deref().unwrap_or_default().iter().map(|head| stored_view(&head.name, &head.view));
@@ -48,9 +52,10 @@ impl Session {
             pool: self.pool_view(&loaded, &recipe.recipe),
             // One that cannot be read is told of by the stage that makes them.
             selections: views.flatten().collect(),
-            stages: self.stage_views(&loaded, &recipe.recipe, &heads, dense, pruned),
+            stages: self.stage_views(&loaded, &recipe.recipe, &heads, wanted),
             manifold: manifold_view(&loaded),
             clusters: clusters::marked(&parts.clusters, &loaded, &marks),
+            scored_so_far: loaded.partial.as_ref().map(|partial| partial.scored as u64),
             damage_scale: parts.damage_scale,
             columns: parts.columns.clone(),
             plan: self.plan(),
@@ -112,21 +117,16 @@ impl Session {
         loaded: &Loaded,
         recipe: &Recipe,
         heads: &Outcome<Vec<SelectionHead>>,
-        dense: Option<Known<sources::ModelFacts>>,
-        pruned: Option<Known<sources::ModelFacts>>,
+        wanted: [Wanted; 5],
     ) -> Vec<StageView> {
         let running = lock(&self.job).as_ref().map(|job| job.stage);
         let failures = lock(&self.failures).clone();
-        let wanted = self.wanted(loaded, recipe, dense, pruned);
         let mut unfinished: Vec<Stage> = Vec::new();
         Stage::ALL
             .into_iter()
             .zip(wanted)
             .map(|(stage, wanted)| {
-                let kept = match &wanted {
-                    Wanted::Inputs(inputs) => kept_shards(&self.folder.jobs(), stage.name(), &inputs.key()),
-                    Wanted::Changed(_) | Wanted::Nothing => None,
-                };
+                let kept = wanted.key().and_then(|key| kept_shards(&self.folder.jobs(), stage.name(), &key));
                 let kept = kept.map(|(finished, shards)| (finished as u64, shards as u64));
                 let mut state = match stage {
                     Stage::Select => self.select_state(loaded, recipe, heads),
@@ -150,7 +150,8 @@ impl Session {
                 let estimate = if done { None } else { estimate::stage(self, loaded, recipe, stage) };
                 let left = kept.map_or(1.0, |(finished, shards)| 1.0 - finished as f64 / shards.max(1) as f64);
                 let estimate = estimate.map(|(low, high)| (low * left, high * left));
-                StageView { stage, state, estimate, kept: kept.filter(|_| !done) }
+                let idle = !done && running != Some(stage);
+                StageView { stage, state, estimate, kept: kept.filter(|_| idle) }
             })
             .collect()
     }
@@ -308,6 +309,16 @@ enum Wanted {
     Nothing,
 }
 
+impl Wanted {
+    /// Of the artefact that the inputs make.
+    fn key(&self) -> Option<String> {
+        match self {
+            Self::Inputs(inputs) => Some(inputs.key()),
+            Self::Changed(_) | Self::Nothing => None,
+        }
+    }
+}
+
 fn model_name(reference: &str) -> String {
     let name = reference.rsplit(['/', '\\']).next().unwrap_or(reference);
     if name.is_empty() { reference.to_owned() } else { name.to_owned() }
@@ -326,11 +337,12 @@ fn marks_of(curation: &Curation, loaded: &Loaded) -> Marks {
 }
 
 fn curation_view(curation: &Curation, marks: Marks) -> CurationView {
+    let edit = |edit: &Option<(u64, String)>| edit.clone().map(|(entry, what)| EditView { entry, what });
     CurationView {
         pinned: marks.pinned,
         excluded: marks.excluded,
-        undo: curation.undo.clone(),
-        redo: curation.redo.clone(),
+        undo: edit(&curation.undo),
+        redo: edit(&curation.redo),
         entries: curation.entries,
     }
 }

@@ -131,6 +131,16 @@ fn damage_grows_while_scores_come_in_and_a_stop_keeps_it() {
     assert_eq!(view.clusters.iter().map(|cluster| cluster.scored).sum::<u64>(), 300);
     let score = view.stages.iter().find(|stage| stage.stage == Stage::Score).unwrap();
     assert_eq!((&score.state, score.kept), (&StageState::Missing, Some((3, 6))));
+    assert_eq!(view.scored_so_far, Some(300));
+    let report = session.report_html(&NEVER).unwrap();
+    assert!(report.contains("So far 300 of 600 samples are scored."));
+    world.edit("p", "name = \"plain\"", "name = \"alpaca\"");
+    session.reread();
+    let other = session.view();
+    assert_eq!((other.scored_so_far, other.clusters[0].cds), (None, None), "another template, nothing known");
+    world.edit("p", "name = \"alpaca\"", "name = \"plain\"");
+    session.reread();
+    assert_eq!(session.view().scored_so_far, Some(300));
     let refused = session.select_as(&SelectionPlan::default(), "early", &NEVER).unwrap_err();
     assert!(refused.what.contains("has to be scored"), "{refused}");
 
@@ -140,8 +150,9 @@ fn damage_grows_while_scores_come_in_and_a_stop_keeps_it() {
         }
     };
     session.run(Stage::Score, &options, &sink, &NEVER).unwrap();
-    // The shards found are heard of again, then the rest, then the stage's end.
-    assert_eq!(seen.lock().unwrap()[4..], [100, 200, 300, 400, 500, 600, 600, 600]);
+    // The shards found are heard of at once, then the rest, then the ends of stage and run.
+    assert_eq!(seen.lock().unwrap()[4..], [300, 400, 500, 600, 600, 600]);
+    assert_eq!(session.view().scored_so_far, None);
     let whole = world.project("whole");
     run(&whole, Stage::Score).unwrap();
     let damage = |session: &Session| -> Vec<_> { session.view().clusters.iter().map(|c| (c.cds, c.cds_low)).collect() };

@@ -87,15 +87,22 @@ impl Catalogue {
         Ok(Self { path: path.to_owned(), connection })
     }
 
-    /// Opens the catalogue of a project that another process owns; every attempt to write fails.
+    /// Opens the catalogue of a project that another process owns, as it stands now: later changes are not seen, and
+    /// every attempt to write fails. None where the owner has not made it yet.
     ///
     /// # Errors
     /// `Damaged` where its layout is not this program's.
-    pub fn open_to_read(path: &Path) -> Result<Self, ProjectError> {
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>, ProjectError> {
         let wrap = |source| ProjectError::Catalogue { path: path.to_owned(), source };
+        if !path.exists() {
+            return Ok(None);
+        }
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(wrap)?;
+        // Ends with the connection. Until then all reads are of one state, whatever the owner writes.
+        connection.execute_batch("BEGIN DEFERRED").map_err(wrap)?;
         match layout(&connection).map_err(wrap)? {
-            SCHEMA_VERSION => Ok(Self { path: path.to_owned(), connection }),
+            0 => Ok(None),
+            SCHEMA_VERSION => Ok(Some(Self { path: path.to_owned(), connection })),
             version => Err(other_layout(path, version)),
         }
     }
@@ -362,6 +369,26 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
         (place, catalogue)
+    }
+
+    #[test]
+    fn beside_its_owner_the_catalogue_is_read_as_it_stood_and_not_written() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("project.db");
+        assert!(Catalogue::open_to_read(&path).unwrap().is_none(), "not there");
+        drop(Connection::open(&path).unwrap().execute_batch("PRAGMA journal_mode = WAL;"));
+        assert!(Catalogue::open_to_read(&path).unwrap().is_none(), "without its tables");
+        let owner = Catalogue::open(&path).unwrap();
+        owner.set_fact("plan", "first").unwrap();
+        let beside = Catalogue::open_to_read(&path).unwrap().unwrap();
+        assert_eq!(beside.fact("plan").unwrap().as_deref(), Some("first"));
+        owner.set_fact("plan", "second").unwrap();
+        assert_eq!(beside.fact("plan").unwrap().as_deref(), Some("first"), "one state");
+        assert!(beside.set_fact("plan", "third").is_err());
+        let later = Catalogue::open_to_read(&path).unwrap().unwrap();
+        assert_eq!(later.fact("plan").unwrap().as_deref(), Some("second"));
+        owner.connection.execute_batch("PRAGMA user_version = 99").unwrap();
+        assert!(Catalogue::open_to_read(&path).unwrap_err().to_string().contains("layout 99"));
     }
 
     #[test]

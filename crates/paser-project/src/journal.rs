@@ -95,8 +95,9 @@ pub struct Curation {
     /// Every decision in force, oldest first; none releases. For one sample the last one stands, but which of them
     /// name one sample only the pool can tell: after an import its id or its content may be another.
     pub decisions: Vec<(Marked, Option<Mark>)>,
-    pub undo: Option<String>,
-    pub redo: Option<String>,
+    /// The edit that undo would take back: its number and its words; and the one that redo would bring back.
+    pub undo: Option<(u64, String)>,
+    pub redo: Option<(u64, String)>,
     pub entries: u64,
 }
 
@@ -224,8 +225,10 @@ impl Journal {
             let Some((samples, mark)) = entry.edit.marks() else { continue };
             decisions.extend(samples.iter().map(|sample| (sample.clone(), mark)));
         }
-        let words = |numbers: &[u64]| numbers.last().and_then(|n| self.find(*n)).map(|entry| entry.edit.words());
-        Curation { decisions, undo: words(&self.done), redo: words(&self.undone), entries: self.entries.len() as u64 }
+        let last = |numbers: &[u64]| {
+            numbers.last().and_then(|number| self.find(*number)).map(|entry| (entry.entry, entry.edit.words()))
+        };
+        Curation { decisions, undo: last(&self.done), redo: last(&self.undone), entries: self.entries.len() as u64 }
     }
 }
 
@@ -257,6 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_leaves_the_line_that_is_being_written() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal.jsonl");
+        assert!(Journal::open_to_read(&path).unwrap().entries().is_empty() && !path.exists());
+        Journal::open(&path).unwrap().append(pin("a")).unwrap();
+        let mut bytes = fs_err::read(&path).unwrap();
+        bytes.extend_from_slice(b"{\"entry\": 2");
+        fs_err::write(&path, &bytes).unwrap();
+        assert_eq!(Journal::open_to_read(&path).unwrap().entries().len(), 1);
+        assert_eq!(fs_err::read(&path).unwrap(), bytes);
+        assert_eq!(Journal::open(&path).unwrap().entries().len(), 1);
+        assert!(fs_err::read(&path).unwrap().len() < bytes.len(), "the owner cuts it off");
+    }
+
+    #[test]
     fn replay_gives_the_state_that_was_left() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal.jsonl");
@@ -267,7 +285,7 @@ mod tests {
         assert_eq!(stands(&journal, "a"), Some(Mark::Excluded));
         journal.undo().unwrap();
         assert_eq!(stands(&journal, "a"), Some(Mark::Pinned));
-        assert_eq!(journal.curation().redo.as_deref(), Some("exclusion of sample a"));
+        assert_eq!(journal.curation().redo, Some((3, "exclusion of sample a".to_owned())));
         let left = journal.curation();
         assert_eq!(Journal::open(&path).unwrap().curation(), left);
         assert_eq!(left.entries, 4);

@@ -42,7 +42,7 @@ impl ShardPlan {
             match shards.last_mut() {
                 Some(shard) if shard.len() < size.max(1) && sum.saturating_add(cost) <= most => {
                     shard.push(row);
-                    sum += cost;
+                    sum = sum.saturating_add(cost);
                 }
                 _ => {
                     shards.push(vec![row]);
@@ -203,12 +203,13 @@ pub fn clear_merged(jobs: &Path, made: impl Fn(&str, &str) -> bool) -> Result<()
     Ok(())
 }
 
-/// Shards finished and shards in all of the job that makes this artefact; none where there is none at work or to go on
-/// with.
+/// Shards finished and shards in all of the job that makes this artefact; none where nothing of it is finished yet, or
+/// all of it is merged.
 pub fn kept_shards(jobs: &Path, stage: &str, key: &str) -> Option<(usize, usize)> {
     let folder = job_folder(jobs, stage, key);
     let state: JobState = serde_json::from_slice(&fs_err::read(folder.join(STATE)).ok()?).ok()?;
-    (state.key == key && folder.join(PLAN).exists()).then_some((state.finished, state.shards))
+    let unmerged = state.finished > 0 && state.key == key && folder.join(PLAN).exists();
+    unmerged.then_some((state.finished, state.shards))
 }
 
 fn job_folder(jobs: &Path, stage: &str, key: &str) -> PathBuf {
@@ -237,6 +238,7 @@ mod tests {
         let plan = ShardPlan::cut("score", "k", &[3, 1, 0, 2, 4], 2);
         assert_eq!(plan.shards, [vec![3, 1], vec![0, 2], vec![4]]);
         let job = Job::open(place.path(), plan.clone()).unwrap();
+        assert_eq!(kept_shards(place.path(), "score", "k"), None);
         job.finish(0, &columns(0.5), 10, 1.0).unwrap();
         job.finish(1, &columns(0.25), 10, 1.0).unwrap();
         drop(job);

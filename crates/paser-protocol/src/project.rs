@@ -169,10 +169,19 @@ pub struct ManifoldView {
 pub struct CurationView {
     pub pinned: Vec<u32>,
     pub excluded: Vec<u32>,
-    /// What undo and redo would do, in words.
-    pub undo: Option<String>,
-    pub redo: Option<String>,
+    /// What undo would take back, and redo bring back.
+    pub undo: Option<EditView>,
+    pub redo: Option<EditView>,
     pub entries: u64,
+}
+
+/// An edit of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditView {
+    /// Its number in the journal, from 1.
+    pub entry: u64,
+    /// What it did, in words.
+    pub what: String,
 }
 
 /// Two runs side by side: the recorded one and one computed anew.
@@ -208,6 +217,8 @@ pub struct ProjectView {
     pub stages: Vec<StageView>,
     pub manifold: Option<ManifoldView>,
     pub clusters: Vec<ClusterView>,
+    /// Samples behind the clusters' damage where the scoring is not whole; no selection can be made of it.
+    pub scored_so_far: Option<u64>,
     /// Top of the damage ramp: the largest cluster damage rounded up to 1, 2 or 5 x 10^n.
     pub damage_scale: f64,
     pub columns: Vec<ColumnInfo>,

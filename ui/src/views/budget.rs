@@ -2,13 +2,14 @@
 //! sums. While it is dragged, quotas are worked out here and marked provisional; at rest the engine takes the samples.
 
 use egui::{Align2, Rect, Stroke, Ui, Vec2, pos2};
-use paser_protocol::{Budget, Guard, SelectionPlan, Strategy};
+use paser_protocol::{Budget, Guard, SelectionPlan, SelectionView, Strategy};
 
 use super::{budget_settings, ledger};
 use crate::{
     budget_math::{self, Waterfall},
     command::Command,
     format,
+    glossary::Place,
     state::AppState,
     theme::icons,
     widgets::{
@@ -331,7 +332,7 @@ fn waterfall(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         parts.push((Words::of(look).num_a(format::count(fall.taken.unsigned_abs())).t3(word), ""));
         for (part, word) in parts {
             if ui.available_width() > 24.0 {
-                explain(part.show(ui), word);
+                explain(part.show(ui), Place::Waterfall, word);
             }
         }
         if let Some(project) = &state.project {
@@ -360,14 +361,18 @@ fn beside(ui: &mut Ui, state: &mut AppState, provisional: bool) {
     {
         Words::new(ui).num2(format::count(noise)).t3(" planted noise").show(ui);
     }
-    offer_guard(ui, state, selection.above_fence);
+    offer_guard(ui, state, &selection);
 }
 
 /// Where a selection reaches above the noise fence: how much of it, and the guard.
-fn offer_guard(ui: &mut Ui, state: &mut AppState, above: f64) {
+fn offer_guard(ui: &mut Ui, state: &mut AppState, selection: &SelectionView) {
     let plan = &state.build.plan;
     let guarded = plan.guard == Guard::Tukey || plan.strategy == Strategy::PaserGuarded;
-    if guarded || above <= 0.0 || ui.available_width() < 130.0 {
+    let above = selection.above_fence;
+    // A pin overrules the guard.
+    let pinned = state.project.as_ref().map_or(0, |project| project.curation.pinned.len());
+    let guard_helps = above * selection.selected as f64 > pinned as f64;
+    if guarded || !guard_helps || ui.available_width() < 130.0 {
         return;
     }
     if ui.available_width() > 280.0 {

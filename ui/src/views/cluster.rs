@@ -6,6 +6,7 @@ use paser_protocol::ClusterView;
 
 use crate::{
     format,
+    glossary::Place,
     state::{AppState, Brush},
     theme::Look,
     widgets::{Words, chip, column, look, pane::section_head},
@@ -20,7 +21,7 @@ pub fn wanted_height(state: &AppState) -> f32 {
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterView]) {
     let brushed: Vec<&ClusterView> = match state.focus.brush() {
         Brush::Nothing => {
-            first_words(ui, rect, sorted);
+            first_words(ui, rect, state, sorted);
             return;
         }
         Brush::Clusters(brushed) => sorted.iter().copied().filter(|c| brushed.contains(&c.cluster)).collect(),
@@ -58,14 +59,19 @@ fn line(ui: &mut Ui) {
 }
 
 /// Where pruning hurt most, and what to do next.
-fn first_words(ui: &mut Ui, rect: Rect, sorted: &[&ClusterView]) {
+fn first_words(ui: &mut Ui, rect: Rect, state: &AppState, sorted: &[&ClusterView]) {
     let scored: Vec<_> = sorted.iter().filter_map(|c| c.cds.map(|cds| (*c, cds))).collect();
     let inside = rect.shrink2(Vec2::new(10.0, 0.0));
     column(ui, inside, |ui| {
         ui.add_space(14.0);
         let worst = scored.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         let least = scored.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-        if let (Some((worst, high)), Some((least, low))) = (worst, least)
+        if let Some(scored) = state.project.as_ref().and_then(|project| project.scored_so_far) {
+            let (scored, all) = (format::count(scored), format::count(state.samples()));
+            let words = Words::new(ui).t2("So far from ").num2(scored).t2(" of ").num2(all).t2(" samples.");
+            words.wrapped(ui);
+            ui.add_space(6.0);
+        } else if let (Some((worst, high)), Some((least, low))) = (worst, least)
             && worst.cluster != least.cluster
         {
             let mut words = Words::new(ui).t2("Pruning hurt ").strong(&worst.name).t2(" most");
@@ -80,18 +86,18 @@ fn first_words(ui: &mut Ui, rect: Rect, sorted: &[&ClusterView]) {
 }
 
 /// Two columns of name and number.
-pub fn pairs(ui: &mut Ui, entries: &[(&str, Words)]) {
+pub fn pairs(ui: &mut Ui, place: Place, entries: &[(&str, Words)]) {
     for two in entries.chunks(2) {
         let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 19.0), egui::Sense::hover());
         let middle = rect.center().y;
-        for (place, (name, value)) in two.iter().enumerate() {
-            let left = rect.left() + place as f32 * (rect.width() / 2.0 + 6.0);
+        for (column, (name, value)) in two.iter().enumerate() {
+            let left = rect.left() + column as f32 * (rect.width() / 2.0 + 6.0);
             let width = rect.width() / 2.0 - 6.0;
             let name_rect = Words::new(ui).t3(name).paint(ui, pos2(left, middle), Align2::LEFT_CENTER, width);
             let from = (left + 62.0).max(name_rect.right() + 8.0);
             let shown = value.clone().paint(ui, pos2(from, middle), Align2::LEFT_CENTER, left + width - from);
             let said = crate::widgets::say(ui, name_rect.union(shown), format!("{name} {}", value.text()));
-            crate::widgets::explain(said, name);
+            crate::widgets::explain(said, place, name);
         }
     }
 }
@@ -153,7 +159,7 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[&ClusterView]) {
         entries.push(("after first", number(format::nats(rest))));
     }
     entries.push(("scored", number(format::count(scored))));
-    pairs(ui, &entries);
+    pairs(ui, Place::Brush, &entries);
 }
 
 /// Damage per sample of the brushed clusters, with the whole pool as a line.
@@ -240,7 +246,7 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterVi
             entries.push(("damage", number(format::nats(damage)).small(" nats")));
             entries.push(("scored", number(format::count(stats.scored))));
         }
-        pairs(ui, &entries);
+        pairs(ui, Place::Brush, &entries);
         ui.add_space(8.0);
         section_head(ui, "Clusters in the box", None);
         let mut order: Vec<_> = stats.clusters.iter().map(|(cluster, count)| (*cluster, *count)).collect();

@@ -178,8 +178,9 @@ fn one(
     if super::click_cluster(ui, &response, state, cluster.cluster) {
         state.panels.table = true;
     }
-    if scoring && value.is_some() && cluster.scored < cluster.samples {
-        response.on_hover_text(format!("{waiting} scored; the interval shrinks as more come in"));
+    if value.is_some() && state.project.as_ref().is_some_and(|project| project.scored_so_far.is_some()) {
+        let (scored, samples) = (format::count(cluster.scored), format::count(cluster.samples));
+        response.on_hover_text(format!("{scored} of {samples} scored; the interval shrinks as more come in"));
     }
 }
 

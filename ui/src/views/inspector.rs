@@ -7,6 +7,7 @@ use super::{cluster::pairs, tokens};
 use crate::{
     command::Command,
     format,
+    glossary::Place,
     state::{AppState, MapOrder},
     theme::icons,
     widgets::{
@@ -226,7 +227,7 @@ fn values(ui: &mut Ui, sample: &SampleView) {
     if let (Some(prompt), Some(response)) = (value_of("prompt tokens"), value_of("response tokens")) {
         first.push(("tokens", Words::of(look).num(format!("{prompt} + {response}"))));
     }
-    pairs(ui, &first);
+    pairs(ui, Place::Sample, &first);
     let known = |label: &str| {
         FIRST.iter().any(|(first, ..)| *first == label) || matches!(label, "prompt tokens" | "response tokens")
     };

@@ -5,6 +5,7 @@ use paser_protocol::{LedgerRow, SelectionView, ShortfallReason};
 
 use crate::{
     format,
+    glossary::Place,
     state::{AppState, Brush},
     widgets::{Words, column, explain, look},
 };
@@ -36,6 +37,17 @@ const COLUMNS: [(&str, f32, Cell); 13] = [
     ("guarded", 66.0, |row| format::count(row.guarded)),
     ("unscorable", 76.0, |row| format::count(row.unscorable)),
 ];
+
+/// The heads, in their order.
+pub const HEADS: [&str; COLUMNS.len()] = {
+    let mut heads = [""; COLUMNS.len()];
+    let mut at = 0;
+    while at < heads.len() {
+        heads[at] = COLUMNS[at].0;
+        at += 1;
+    }
+    heads
+};
 
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
@@ -155,7 +167,7 @@ fn line(ui: &mut Ui, rect: Rect, first: &str, cells: &[String; 13], head: bool, 
         };
         if head {
             let said = words.at(ui, pos2(right, middle), Align2::RIGHT_CENTER, *width);
-            explain(said, text);
+            explain(said, Place::Ledger, text);
         } else {
             words.paint(ui, pos2(right, middle), Align2::RIGHT_CENTER, *width);
         }

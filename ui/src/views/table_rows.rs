@@ -5,6 +5,7 @@ use paser_protocol::{ColumnInfo, ColumnKind, ReasonCode};
 
 use crate::{
     format,
+    glossary::Place,
     state::AppState,
     theme::icons,
     widgets::{Words, look},
@@ -121,7 +122,8 @@ pub fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Sh
             (true, true) => ", falling",
             (true, false) => ", rising",
         };
-        let meaning = crate::glossary::meaning(name).map(|meaning| format!("\n{meaning}")).unwrap_or_default();
+        let meaning =
+            crate::glossary::meaning(Place::Table, name).map(|meaning| format!("\n{meaning}")).unwrap_or_default();
         response.on_hover_text(format!("{more}{order}{meaning}"));
     };
     sortable(ui, id_cell, "id", "id", "id of the sample", true);

@@ -7,7 +7,10 @@ use egui::{
 };
 
 use super::look;
-use crate::theme::{self, Look};
+use crate::{
+    glossary::{Place, meaning},
+    theme::{self, Look},
+};
 
 /// Builds one text out of parts.
 #[derive(Clone)]
@@ -160,8 +163,8 @@ pub fn say(ui: &mut Ui, rect: Rect, text: impl Into<String>) -> Response {
 }
 
 /// Tells what `word` means while the pointer rests there.
-pub fn explain(response: Response, word: &str) {
-    if let Some(meaning) = crate::glossary::meaning(word) {
-        response.on_hover_text(meaning);
+pub fn explain(response: Response, place: Place, word: &str) {
+    if let Some(text) = meaning(place, word) {
+        response.on_hover_text(text);
     }
 }

@@ -4,8 +4,8 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    Blocking, CurationView, DemoCard, DownloadView, Edit, EstimateView, ExportedView, Failure, Hello, LedgerRow,
-    ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan,
+    Blocking, CurationView, DemoCard, DownloadView, Edit, EditView, EstimateView, ExportedView, Failure, Hello,
+    LedgerRow, ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan,
     SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
@@ -20,8 +20,11 @@ struct Inner {
     pool: Pool,
     project: ProjectView,
     recent: Vec<Recent>,
-    done: Vec<(Vec<u32>, Vec<u32>)>,
-    undone: Vec<(Vec<u32>, Vec<u32>)>,
+    /// Number of each edit, and the marks on its other side.
+    done: Vec<(u64, Marks)>,
+    undone: Vec<(u64, Marks)>,
+    /// Lines of the journal: undo and redo are lines, too.
+    entries: u64,
     queries: u64,
     selects: u64,
     fresh: BTreeMap<String, Vec<u8>>,
@@ -62,6 +65,7 @@ impl Engine {
             recent,
             done: vec![],
             undone: vec![],
+            entries: 0,
             queries: 0,
             selects: 0,
             fresh: BTreeMap::new(),
@@ -393,12 +397,13 @@ impl Inner {
         TokensView { row, tokens }
     }
 
-    fn marks(&self) -> (Vec<u32>, Vec<u32>) {
+    fn marks(&self) -> Marks {
         (self.project.curation.pinned.clone(), self.project.curation.excluded.clone())
     }
 
     fn curate(&mut self, edit: &Edit) -> Reply {
-        self.done.push(self.marks());
+        self.entries += 1;
+        self.done.push((self.entries, self.marks()));
         self.undone.clear();
         let curation = &mut self.project.curation;
         let (rows, pin, out) = match edit {
@@ -422,8 +427,9 @@ impl Inner {
     fn step(&mut self, back: bool) -> Reply {
         let now = self.marks();
         let (from, to) = if back { (&mut self.done, &mut self.undone) } else { (&mut self.undone, &mut self.done) };
-        if let Some((pinned, excluded)) = from.pop() {
-            to.push(now);
+        if let Some((number, (pinned, excluded))) = from.pop() {
+            self.entries += 1;
+            to.push((number, now));
             (self.project.curation.pinned, self.project.curation.excluded) = (pinned, excluded);
         }
         self.marked()
@@ -432,9 +438,9 @@ impl Inner {
     fn marked(&mut self) -> Reply {
         let (pinned, excluded) = self.marks();
         self.project.curation = CurationView {
-            undo: (!self.done.is_empty()).then(|| "the last edit".to_owned()),
-            redo: (!self.undone.is_empty()).then(|| "the undone edit".to_owned()),
-            entries: self.done.len() as u64,
+            undo: self.done.last().map(|edit| EditView { entry: edit.0, what: "the last edit".to_owned() }),
+            redo: self.undone.last().map(|edit| EditView { entry: edit.0, what: "the undone edit".to_owned() }),
+            entries: self.entries,
             pinned: pinned.clone(),
             excluded: excluded.clone(),
         };
@@ -443,6 +449,9 @@ impl Inner {
         Reply::Curation(self.project.curation.clone())
     }
 }
+
+/// Pinned and excluded rows.
+type Marks = (Vec<u32>, Vec<u32>);
 
 const RESPONSE: [(&str, f32); 24] = [
     ("Three", 0.21),

@@ -412,6 +412,7 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
             curve: Some(curve),
         }),
         clusters: clusters(pool, &[], &[], scored),
+        scored_so_far: None,
         damage_scale: 0.4,
         columns: columns(),
         selections: vec![],

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_engine::Reader;
-use paser_protocol::{ProjectView, Report, StageState};
+use paser_protocol::{ProjectView, Report, StageState, StageView};
 use serde_json::json;
 
 use crate::output::{Output, Table, duration, figure, thousands};
@@ -73,14 +73,8 @@ fn show(view: &ProjectView, owned: bool, output: Output) {
     let mut stages = Table::new(&["<stage", "<state", "seconds", "<remark"]);
     for stage in &view.stages {
         let (word, seconds, remark) = match &stage.state {
-            StageState::Missing | StageState::Stale { .. } if stage.kept.is_some() => {
-                let (finished, parts) = stage.kept.unwrap_or_default();
-                let word = if owned { "half-way" } else { "stopped half-way" };
-                let remark = format!("{finished} of {parts} parts are finished and kept");
-                (word, String::new(), join([remark, estimate(stage.estimate)]))
-            }
-            StageState::Missing => ("to do", String::new(), estimate(stage.estimate)),
-            StageState::Stale { why } => ("stale", String::new(), join([why.clone(), estimate(stage.estimate)])),
+            StageState::Missing => (open(stage.kept, owned, "to do"), String::new(), remark(stage, "")),
+            StageState::Stale { why } => (open(stage.kept, owned, "stale"), String::new(), remark(stage, why)),
             StageState::Running => ("running", String::new(), String::new()),
             StageState::Done { seconds, cached } => {
                 ("done", format!("{seconds:.1}"), if *cached { "as before".to_owned() } else { String::new() })
@@ -140,10 +134,39 @@ pub fn show_results(view: &ProjectView, output: Output) {
     }
 }
 
-fn join(remarks: [String; 2]) -> String {
+/// The state of a stage that has to run.
+fn open(kept: Option<(u64, u64)>, owned: bool, word: &'static str) -> &'static str {
+    match (kept, owned) {
+        (None, _) => word,
+        (Some(_), true) => "half-way",
+        (Some(_), false) => "stopped half-way",
+    }
+}
+
+/// What the next run does about it.
+fn remark(stage: &StageView, why: &str) -> String {
+    let kept = stage.kept.map(|(finished, parts)| format!("{finished} of {parts} parts are finished and kept"));
+    let remarks = [why.to_owned(), kept.unwrap_or_default(), estimate(stage.estimate)];
     remarks.into_iter().filter(|remark| !remark.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn estimate(range: Option<(f64, f64)>) -> String {
     range.map_or_else(String::new, |(low, high)| format!("about {} to {}", duration(low), duration(high)))
+}
+
+#[cfg(test)]
+mod tests {
+    use paser_protocol::Stage;
+
+    use super::*;
+
+    #[test]
+    fn a_stage_that_was_stopped_says_what_is_kept_and_why_it_is_stale() {
+        let state = StageState::Stale { why: "changed: template".to_owned() };
+        let stage = StageView { stage: Stage::Score, state, estimate: Some((30.0, 90.0)), kept: Some((2, 6)) };
+        let text = remark(&stage, "changed: template");
+        assert_eq!(text, "changed: template; 2 of 6 parts are finished and kept; about 30 s to 1 min 30 s");
+        assert_eq!(open(stage.kept, false, "stale"), "stopped half-way");
+        assert_eq!(open(None, false, "stale"), "stale");
+    }
 }

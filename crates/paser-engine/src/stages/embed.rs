@@ -167,7 +167,7 @@ impl EmbedPlan {
                 arrays.insert("vectors", Array::matrix(rows.len(), width, vectors));
                 Ok(arrays)
             };
-            job::run(&bench.session.folder, plan, monitor, lengths, encode, |_, _| {})
+            job::run(&bench.session.folder, plan, monitor, lengths, encode, |_| {})
         })?;
         let mut vectors = vec![0.0; texts.len() * width];
         for (rows, arrays) in shards.parts() {

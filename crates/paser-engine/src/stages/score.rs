@@ -1,5 +1,5 @@
-//! Score: one teacher-forced pass of both models over the pool, in shards by (length, content hash) that survive a
-//! kill (method.md 2).
+//! Score: one teacher-forced pass of both models over the pool, in shards that survive a kill, each a
+//! random sample of the pool (method.md 2).
 
 use std::{
     path::{Path, PathBuf},
@@ -25,9 +25,10 @@ use crate::{
 };
 
 const VERSION: u32 = 2;
-/// Of a shard: some twenty seconds of two processor cores, which is what a kill can lose.
+/// Of a shard of small models: some twenty seconds of two processor cores, which is what a kill can lose.
 const SHARD_OPERATIONS: f64 = 2e12;
-const LEAST_BATCHES: u64 = 4;
+/// Of a shard of large models, so that many cores have batches to compute: a worker takes whole ones.
+const LEAST_BATCHES: u64 = 32;
 pub(crate) const STAGE: &str = "score";
 /// Response positions whose logits exist at once, per thread.
 const HEAD_CHUNK: usize = 256;
@@ -247,8 +248,10 @@ impl ScorePlan {
                 let scores = score(dense, pruned, &items, &params, part).map_err(|error| self.told(error, &samples))?;
                 Ok(columns(&scores))
             };
-            job::run(&session.folder, plan, monitor, tokens_of, compute, |rows, columns| {
-                so_far.add(rows, columns);
+            job::run(&session.folder, plan, monitor, tokens_of, compute, |shards| {
+                for (rows, columns) in shards {
+                    so_far.add(rows, columns);
+                }
                 if session.show_partial(&so_far) {
                     bench.changed();
                 }
@@ -283,7 +286,7 @@ impl ScorePlan {
         report
     }
 
-    /// Tokens of a shard, so that one takes about as long whatever the models, and yet fills some batches.
+    /// Tokens of a shard: few, so that little is lost, and yet enough batches.
     fn shard_tokens(&self) -> u64 {
         let fitting = (SHARD_OPERATIONS / self.operations(1).max(1.0)) as u64;
         fitting.max(LEAST_BATCHES * self.recipe.score.batch_tokens as u64)
