@@ -1,6 +1,7 @@
 // Starts the window, takes the token out of the address bar, keeps the browser's own keys away from the window, restarts
 // it after a lost WebGL context, and says so in HTML when it stopped.
-import init, { Studio } from './ui.js';
+import { calm } from './calm.js';
+import init, { Studio, frames } from './ui.js';
 
 // The token opens the engine to whoever reads it: it stays in this tab and leaves address bar, history and bookmarks. A
 // reload finds it again, and an address with a new token replaces it. `web.rs` reads both names.
@@ -88,7 +89,9 @@ setInterval(() => {
 
 try {
   await init({ module_or_path: './ui_bg.wasm' });
+  const wake = calm(frames);
   await start();
+  wake();
 } catch (error) {
   console.error(error);
   byId('loading')?.remove();

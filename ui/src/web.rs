@@ -1,7 +1,10 @@
 //! The page around the window: start, way to the engine, what outlives a reload, hooks for tests, and the report of a
 //! panic. The only file that knows a browser; `boot.js` calls `start` again after a lost WebGL context.
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
@@ -25,6 +28,15 @@ pub fn ready() {
 /// frame.
 pub fn options() -> eframe::WebOptions {
     eframe::WebOptions { dithering: false, ..Default::default() }
+}
+
+/// Frames drawn since the module was loaded.
+static FRAMES: AtomicU32 = AtomicU32::new(0);
+
+/// For `calm.js`: changes whenever a frame was drawn.
+#[wasm_bindgen]
+pub fn frames() -> u32 {
+    FRAMES.load(Ordering::Relaxed)
 }
 
 /// The running window, as `boot.js` holds it.
@@ -140,6 +152,7 @@ impl eframe::App for Page {
         let ctx = ui.ctx().clone();
         self.app.ui(ui);
         self.frames += 1;
+        FRAMES.fetch_add(1, Ordering::Relaxed);
         if began - self.saved_at > 500.0 {
             let saved = self.app.saved(&ctx);
             if saved != self.saved

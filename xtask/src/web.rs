@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use crate::{setup, shell};
 
 const PROFILE: &str = "wasm-release";
-const PAGE: [&str; 3] = ["index.html", "style.css", "boot.js"];
+const PAGE: [&str; 4] = ["index.html", "style.css", "boot.js", "calm.js"];
 
 pub fn build() -> Result<()> {
     let wasm = compile(["--bin", "ui"])?.join("ui.wasm");
