@@ -218,7 +218,7 @@ impl Command {
             Self::DemoAgain => "computes it anew and compares it with the record",
             Self::NewProject => "a pool, a dense and a pruned model",
             Self::OpenProject => "a project folder on the engine's disk",
-            Self::CloseProject => "back to the welcome page; nothing is lost",
+            Self::CloseProject => "back to the welcome page; a running job stops and keeps what is finished",
             Self::Run => "every stage whose inputs changed, up to the selection",
             Self::CancelJob => "what is finished is kept",
             Self::Undo => "the last change of samples, budget or strategy",
@@ -352,7 +352,12 @@ impl Command {
                 need(state.focus.inspected.is_some(), "click a sample first")
             }
             Self::BrushPin | Self::BrushExclude | Self::BrushRelease => need(brushed, "brush a cluster or a box first"),
-            Self::Freeze | Self::Export => need(state.build.selection.is_some(), "nothing scored yet"),
+            Self::Freeze | Self::Export => {
+                let selection = state.build.selection.as_ref();
+                need(selection.is_some(), "nothing scored yet")?;
+                let frozen = self == Self::Export && project.is_some_and(|project| !project.selections.is_empty());
+                need(frozen || selection.is_some_and(|selection| selection.selected > 0), "the selection is empty")
+            }
             _ => Ok(()),
         }
     }

@@ -193,7 +193,11 @@ impl AppState {
             (For::Freeze(name), _) => {
                 let now = self.now;
                 self.dialog = None;
-                self.toasts.say(now, format!("Frozen as {name}"), "It stays as it is; go on building the next one.");
+                self.toasts.say(
+                    now,
+                    format!("Frozen as {name}"),
+                    "It stays as it is, in the contents (N); go on building the next one.",
+                );
                 self.ask_project();
             }
             (For::Discard(name), _) => {

@@ -168,6 +168,40 @@ fn escape_closes_an_open_menu_and_nothing_else() {
 }
 
 #[test]
+fn another_order_or_search_is_seen_from_its_first_row() {
+    let mut bench = Start::default().open().demo();
+    bench.click("bar:6");
+    let away = |bench: &mut support::Bench| {
+        bench.hover("pane:table");
+        let delta = egui::vec2(0.0, -900.0);
+        bench.harness.event(egui::Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta,
+            phase: egui::TouchPhase::Move,
+            modifiers: Modifiers::NONE,
+            source: egui::MouseWheelSource::Unknown,
+        });
+        bench.harness.run();
+        assert!(!bench.state().rects.contains_key("row:0"), "scrolled away");
+    };
+    away(&mut bench);
+    bench.click("head:jsd");
+    bench.rect("row:0");
+    away(&mut bench);
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.rect("row:0");
+}
+
+#[test]
+fn an_empty_selection_is_not_frozen() {
+    let mut bench = Start::default().open().demo();
+    bench.click("unit:samples");
+    bench.click_at(bench.rect("budget slider").left_center() + egui::vec2(1.0, 0.0));
+    assert_eq!(bench.state().build.selection.as_ref().unwrap().selected, 0);
+    assert_eq!(Command::Freeze.enabled(bench.state()), Err("the selection is empty"));
+}
+
+#[test]
 fn a_narrow_window_shows_the_damage_panel_when_told() {
     let mut bench = Start { size: [1_000.0, 700.0], ..Start::default() }.open().demo();
     bench.click("bar:6");

@@ -29,7 +29,7 @@ pub fn demo(arguments: &[String]) -> Result<()> {
         shell::run(Command::new(shell::built("paser-studio")).arg(&folder))
     } else {
         eprintln!("xtask: no display here; serving the same window for a browser (Ctrl+C ends it)");
-        shell::run(Command::new(shell::built("paser")).arg("serve").arg(&folder))
+        shell::run_until_stopped(Command::new(shell::built("paser")).arg("serve").arg(&folder))
     }
 }
 

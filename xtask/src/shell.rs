@@ -45,6 +45,17 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a program that a person ends by Ctrl-C, which is no failure of it.
+pub fn run_until_stopped(command: &mut Command) -> Result<()> {
+    let line = describe(command);
+    eprintln!("xtask: {line}");
+    let status = command.status().with_context(|| format!("`{line}` could not be started"))?;
+    if !status.success() && status.code() != Some(130) {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
 /// Standard output of a quiet call; none where it fails or is absent.
 pub fn ask(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;

@@ -43,6 +43,10 @@ pub fn write(
         return Err(DataError::Export(format!("row {row} is beyond the {} samples of the pool", pool.samples.len())));
     }
     let named_file = matches!(destination.extension().and_then(|end| end.to_str()), Some("json" | "jsonl"));
+    if destination.is_file() && !named_file {
+        let detail = "a file is there: name a folder, or a file that ends in .json or .jsonl";
+        return Err(DataError::Export(format!("{}: {detail}", destination.display())));
+    }
     let (data, manifest_path, indices) = if named_file && !destination.is_dir() {
         let beside = |end: &str| destination.with_extension(end);
         (destination.to_owned(), beside("manifest.json"), beside("indices.txt"))

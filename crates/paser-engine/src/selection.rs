@@ -228,6 +228,9 @@ impl Session {
         let name = self.free_name(name)?;
         self.quietly(cancelled, |bench| {
             let selected = self.select_with(plan, bench)?;
+            if selected.selection.rows.is_empty() {
+                return Err(usage("The selection holds no sample.", "Raise the budget, or pin samples for `manual`."));
+            }
             self.store_selection(&name, &selected, false, &bench.recipe)?;
             self.touch();
             Ok(SelectionView { name: Some(name.clone()), ..selected.view.clone() })

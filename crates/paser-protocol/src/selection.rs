@@ -155,7 +155,7 @@ impl Strategy {
     /// One line for menus and help.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::Paser => "the paper: budget by damage, falling efficiency, no concept conflicts",
+            Self::Paser => "the paper: budget by damage, falling efficiency, concept conflicts last",
             Self::PaserGuarded => "paser without samples that surprise even the dense model",
             Self::PaserNoS2ric => "ablation: k-means clusters instead of the manifold's",
             Self::PaserNoCdais => "ablation: equal quotas, random order inside clusters",

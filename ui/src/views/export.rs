@@ -90,9 +90,13 @@ pub fn freeze(ctx: &Context, state: &mut AppState, mut name: String) -> Option<D
             (_, _, true) => Err("the selection is being made"),
             _ => Ok(()),
         };
-        let known = selection.as_ref().map_or_else(String::new, |selection| {
-            format!("{} samples, {} tokens", format::count(selection.selected), format::short(selection.tokens))
-        });
+        let known = match (&selection, taken) {
+            (_, true) => "Another selection has this name.".to_owned(),
+            (Some(selection), false) => {
+                format!("{} samples, {} tokens", format::count(selection.selected), format::short(selection.tokens))
+            }
+            (None, false) => String::new(),
+        };
         let (go, cancel) = foot(ui, state, &known, "Freeze", fine);
         (go || entered && fine.is_ok(), cancel)
     });

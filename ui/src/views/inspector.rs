@@ -150,6 +150,12 @@ fn text(ui: &mut Ui, head: &str, text: &str, right: Option<String>) {
 
 fn why(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
     let taken = state.reason(sample.row).is_some_and(ReasonCode::is_taken);
+    if let Some(problem) = &state.build.problem {
+        section_head(ui, "Taken or not", None);
+        let text = format!("Not known: the selection cannot be made. {}", problem.what);
+        Words::new(ui).t2(text).line_height(16.0).wrapped(ui);
+        return;
+    }
     section_head(ui, if taken { "Why it was taken" } else { "Why it was not taken" }, None);
     if sample.why.is_empty() {
         Words::new(ui).t3("There is no selection yet.").wrapped(ui);
@@ -181,8 +187,7 @@ fn pair(ui: &mut Ui, state: &mut AppState, blocking: &Blocking) {
             ui.spacing_mut().item_spacing.x = 6.0;
             ui.set_height(24.0);
             Words::new(ui).strong(concept).t2(" set by").show(ui);
-            let text = format!("sample {id}");
-            let response = ui.add(Button::new(&text).height(20.0).icon(icons::ARROW_RIGHT));
+            let response = ui.add(Button::new(id).height(20.0).icon(icons::ARROW_RIGHT));
             state.note(format!("blocking:{row}"), response.rect);
             if response.hovered() {
                 state.focus.next_hovered = Some(row);

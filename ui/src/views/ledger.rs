@@ -66,7 +66,12 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let pointed = state.pointed_cluster();
     column(ui, body, |ui| {
         egui::ScrollArea::vertical().id_salt("ledger").auto_shrink(false).show(ui, |ui| {
-            for row in &selection.ledger {
+            // In the order of the damage panel: worst first.
+            let mut rows: Vec<&LedgerRow> = selection.ledger.iter().collect();
+            rows.sort_by(|a, b| {
+                b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster))
+            });
+            for row in rows {
                 let (place, response) = ui.allocate_exact_size(Vec2::new(rect.width(), ROW), Sense::click());
                 let on = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&row.cluster));
                 let cells = COLUMNS.map(|(_, _, cell)| cell(row));
@@ -99,9 +104,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 /// The cluster's name, and what the ledger has to say about it.
 fn name(row: &LedgerRow) -> String {
     let why = match row.shortfall_reason {
-        Some(ShortfallReason::NoConsistentCandidate) => ", no consistent candidate left",
-        Some(ShortfallReason::NextSampleTooLong) => ", next sample too long",
-        None if row.exhausted => ", exhausted",
+        Some(ShortfallReason::NoConsistentCandidate) => " (no consistent candidate left)",
+        Some(ShortfallReason::NextSampleTooLong) => " (next sample too long)",
+        None if row.exhausted => " (taken whole)",
         None => "",
     };
     format!("{}{why}", row.name)

@@ -98,6 +98,7 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         // Clicks between its words must not reach the map.
         ui.interact(last, Id::unique("brush bar"), egui::Sense::click_and_drag());
     }
+    let narrow = body.width() < 460.0;
     let at = body.min + vec2(8.0, 8.0);
     let background = ui.painter().add(egui::Shape::Noop);
     let inside = Rect::from_min_size(at + vec2(9.0, 0.0), Vec2::new(body.width() - 34.0, 28.0));
@@ -118,21 +119,22 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         for (command, icon, text) in
             [(Command::BrushPin, icons::PUSH_PIN, "pin all"), (Command::BrushExclude, icons::PROHIBIT, "exclude all")]
         {
-            if ui.available_width() < 120.0 {
-                break;
-            }
+            let text = if narrow { "" } else { text };
             let response = ui.add(Button::new(text).quiet().icon(icon).height(22.0).name(command.name()));
             state.note(format!("{command:?}"), response.rect);
             if response.on_hover_text(command.hint()).clicked() {
                 state.run(command);
             }
         }
-        let response = ui.add(Button::new("clear").quiet().icon(icons::X).height(22.0).name("Clear the brush"));
+        let text = if narrow { "" } else { "clear" };
+        let response = ui.add(Button::new(text).quiet().icon(icons::X).height(22.0).name("Clear the brush"));
         state.note("clear brush", response.rect);
         if response.clicked() {
             state.focus.set_brush(Brush::Nothing);
         }
-        widgets::key_cap(ui, "Esc");
+        if !narrow {
+            widgets::key_cap(ui, "Esc");
+        }
         ui.min_rect().right()
     });
     let whole = Rect::from_min_max(at, pos2(right + 8.0, at.y + 28.0));

@@ -21,6 +21,9 @@ pub fn read(state: &mut AppState, ctx: &Context) {
     commands.sort_by_key(|command| {
         command.shortcut().map_or(0, |s| -i32::from(s.modifiers.shift) - i32::from(s.modifiers.command))
     });
+    if ctx.input_mut(|input| input.consume_shortcut(&REDO_TOO)) {
+        state.run(Command::Redo);
+    }
     for command in commands {
         let Some(shortcut) = command.shortcut() else { continue };
         let plain = !shortcut.modifiers.command;
@@ -42,6 +45,9 @@ pub fn read(state: &mut AppState, ctx: &Context) {
         }
     }
 }
+
+/// What other programs call Redo.
+const REDO_TOO: egui::KeyboardShortcut = egui::KeyboardShortcut::new(egui::Modifiers::COMMAND, egui::Key::Y);
 
 /// Heights of a command and of a group's name.
 const LINE: f32 = 21.0;

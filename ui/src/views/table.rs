@@ -25,6 +25,10 @@ use crate::{
 
 const ROW: f32 = 24.0;
 const HEAD: f32 = 22.0;
+/// Below, buttons of the head lose their words.
+const NARROW: f32 = 560.0;
+/// What the search field, the count and the pill's own marks want.
+const SEARCH: f32 = 210.0;
 /// Seconds after the last letter before the engine is asked.
 const TYPING: f64 = 0.15;
 
@@ -43,6 +47,9 @@ pub struct TableState {
     /// The rows on screen; those of the last answer until the next ones have arrived.
     shown: Option<(String, Rc<Vec<u32>>)>,
     number: u64,
+    /// The request whose rows are seen from the first one on: it was made for other words, another brush or order.
+    top_of: u64,
+    to_top: bool,
     stale: bool,
     /// When the search was last typed in.
     typed_at: f64,
@@ -78,6 +85,8 @@ impl Default for TableState {
             asked: None,
             shown: None,
             number: 0,
+            top_of: 0,
+            to_top: false,
             stale: false,
             typed_at: f64::NEG_INFINITY,
         }
@@ -94,6 +103,7 @@ impl TableState {
         if number == self.number {
             let text = self.asked.as_ref().map(|asked| asked.text.clone()).unwrap_or_default();
             self.answer = Some(Answer { key, count, text });
+            self.to_top |= self.top_of == number;
         }
     }
 
@@ -144,6 +154,10 @@ impl TableState {
 
 /// Asks for the rows whenever brush, order or search changed.
 fn query(ui: &Ui, state: &mut AppState) {
+    // A project that is being made has no rows yet.
+    if state.project.as_ref().is_none_or(|project| project.pool.key.is_empty()) {
+        return;
+    }
     let waited = state.now - state.table.typed_at;
     if waited < TYPING {
         ui.ctx().request_repaint_after_secs((TYPING - waited) as f32);
@@ -162,6 +176,9 @@ fn query(ui: &Ui, state: &mut AppState) {
     }
     table.stale = false;
     table.number += 1;
+    if !same {
+        table.top_of = table.number;
+    }
     let number = table.number;
     let (text, sort, descending) = (table.search.trim().to_owned(), table.sort.clone(), table.descending);
     table.asked = Some(Asked { text: text.clone(), brush, sort: sort.clone(), descending });
@@ -208,6 +225,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     column(ui, list, |ui| {
         let mut area = egui::ScrollArea::vertical().id_salt("samples").auto_shrink(false);
         let id = ui.make_persistent_id("samples offset");
+        let to_top = std::mem::take(&mut state.table.to_top);
+        if to_top && jump.is_none() {
+            area = area.vertical_scroll_offset(0.0);
+        }
         if let Some(place) = jump {
             let now = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0);
             let top = place as f32 * ROW;
@@ -231,16 +252,18 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 
 fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
     let count = state.table.count();
+    let narrow = free.width() < NARROW;
     let right = row_right(ui, free, 6.0, |ui| {
         let enabled = Command::Export.enabled(state);
-        let export =
-            ui.add_enabled(enabled.is_ok(), Button::new("Export...").icon(icons::DOWNLOAD_SIMPLE).height(24.0));
+        let words = if narrow { "" } else { "Export..." };
+        let button = Button::new(words).icon(icons::DOWNLOAD_SIMPLE).height(24.0).name(Command::Export.name());
+        let export = ui.add_enabled(enabled.is_ok(), button);
         state.note("Export", export.rect);
         if export.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
             state.run(Command::Export);
         }
         if let Some(count) = count.filter(|_| *state.focus.brush() != Brush::Nothing) {
-            let text = format!("Apply to all {}...", format::count(count));
+            let text = format!("{} {}...", if narrow { "All" } else { "Apply to all" }, format::count(count));
             let all = ui.add(Button::new(&text).height(24.0).name("Apply to all"));
             state.note("Apply to all", all.rect);
             Popup::menu(&all).accessible_name("Apply to all").show(|ui| {
@@ -273,7 +296,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         };
         if let Some((name, colour)) = brush {
             let count = count.map(format::count).unwrap_or_default();
-            let text = format!("{name}  {count}");
+            let text = format!("{}  {count}", fitting(ui, &name, ui.available_width() - SEARCH));
             let mut pill = Button::new(&text).height(22.0).caret(icons::X).name("Clear the brush of the table");
             if let Some(colour) = colour {
                 pill = pill.swatch(colour);
@@ -303,6 +326,25 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
             }
         }
     });
+}
+
+/// As much of a name as fits into `width`.
+fn fitting(ui: &Ui, name: &str, width: f32) -> String {
+    let whole = |text: &str| {
+        let galley = ui.painter().layout_no_wrap(text.to_owned(), crate::theme::body(), egui::Color32::PLACEHOLDER);
+        galley.size().x <= width
+    };
+    if whole(name) {
+        return name.to_owned();
+    }
+    let mut kept: Vec<char> = name.chars().collect();
+    while kept.pop().is_some() {
+        let cut = format!("{}...", kept.iter().collect::<String>().trim_end());
+        if whole(&cut) {
+            return cut;
+        }
+    }
+    String::new()
 }
 
 /// Arrows, Home, End and pages while the list has the keyboard.
