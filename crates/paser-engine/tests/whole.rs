@@ -244,7 +244,7 @@ fn edits_selections_and_exports_hold_together() {
 
     let frozen = session.freeze("before", &NEVER).unwrap();
     assert_eq!(frozen.selected, 40);
-    let nothing = SelectionPlan { budget: Budget::Samples(0), ..plan.clone() };
+    let nothing = SelectionPlan { budget: Budget::Samples(0), ..plan };
     assert!(session.select_as(&nothing, "nothing", &NEVER).unwrap_err().what.contains("no sample"));
     assert!(session.replay("before", &NEVER).unwrap());
     session.curate(&paser_protocol::Edit::Pin { rows: vec![left_out], reason: "wanted".to_owned() }).unwrap();
