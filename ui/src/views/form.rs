@@ -95,6 +95,11 @@ impl Form {
         self.remarks.get(&field).map_or(&[], Vec::as_slice)
     }
 
+    /// Does the pruned model's field name the dense model itself?
+    pub fn same_model(&self) -> bool {
+        !self.prune_here && !self.dense.trim().is_empty() && self.dense.trim() == self.pruned.trim()
+    }
+
     pub fn is_waiting(&self, field: Field) -> bool {
         self.waiting.contains(&field)
     }
@@ -221,6 +226,15 @@ mod tests {
         assert!(form.to_probe(3.0).is_empty(), "the same text is not looked at twice");
         form.look_again(Field::Dense);
         assert_eq!(form.to_probe(3.0), vec![(Field::Dense, "a".to_owned())], "unless a person says so");
+    }
+
+    #[test]
+    fn one_model_twice_is_noticed() {
+        let mut form = Form { dense: "org/name".into(), pruned: " org/name".into(), ..Form::default() };
+        assert!(form.same_model());
+        form.prune_here = true;
+        assert!(!form.same_model());
+        assert!(!Form::default().same_model());
     }
 
     #[test]

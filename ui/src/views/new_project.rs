@@ -162,6 +162,9 @@ fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str,
     for one in &remarks {
         remark(ui, &one.level, &one.text);
     }
+    if field == Field::Pruned && state.form.same_model() {
+        remark(ui, "warn", "this is the dense model itself: no damage will be found");
+    }
     if remarks.iter().any(|one| one.level == "error") {
         ui.add_space(2.0);
         let text = format!("Look at the {} again", field.name().to_lowercase());
