@@ -41,7 +41,13 @@ pub fn largest(budget: Budget, clusters: &[ClusterView], samples: u64) -> u64 {
 pub fn round_amount(share: f64, largest: u64) -> u64 {
     let least = largest.div_ceil(400).max(1);
     let power = 10_u64.pow(least.ilog10());
-    let step = [1, 2, 5, 10].map(|first| first * power).into_iter().find(|step| *step >= least).unwrap_or(least);
+    let step = power
+        * match least.div_ceil(power) {
+            1 => 1,
+            2 => 2,
+            3..=5 => 5,
+            _ => 10,
+        };
     ((share * largest as f64 / step as f64).round() as u64).saturating_mul(step).min(largest)
 }
 

@@ -7,6 +7,7 @@ pub mod budget_math;
 pub mod command;
 pub mod data;
 pub mod dialogs;
+pub mod focus;
 pub mod format;
 pub mod glossary;
 pub mod history;

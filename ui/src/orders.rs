@@ -56,24 +56,7 @@ impl AppState {
                 }
                 self.ask(Request::Cancel, For::Done);
             }
-            Command::Undo => match self.next_undo() {
-                Some(Step::Plan(_)) => {
-                    if let Some(plan) = self.history.undo_plan(&self.build.plan) {
-                        self.put_plan(plan);
-                    }
-                }
-                Some(Step::Edit(_)) => self.ask_curation(Request::Undo),
-                None => {}
-            },
-            Command::Redo => match self.next_redo() {
-                Some(Step::Plan(_)) => {
-                    if let Some(plan) = self.history.redo_plan(&self.build.plan) {
-                        self.put_plan(plan);
-                    }
-                }
-                Some(Step::Edit(_)) => self.ask_curation(Request::Redo),
-                None => {}
-            },
+            Command::Undo | Command::Redo => self.step_history(command == Command::Undo),
             Command::Pin | Command::Exclude | Command::Release => {
                 let rows = self.focus.inspected.into_iter().collect();
                 self.curate(edit_of(command, rows));
@@ -132,6 +115,21 @@ impl AppState {
             Command::Larger => scale(ctx, 1),
             Command::Smaller => scale(ctx, -1),
             Command::ActualSize => ctx.set_zoom_factor(1.0),
+        }
+    }
+
+    /// Takes the last step back, or brings back the one that was taken back last.
+    fn step_history(&mut self, back: bool) {
+        match if back { self.next_undo() } else { self.next_redo() } {
+            Some(Step::Plan(_)) => {
+                let plan = &self.build.plan;
+                let plan = if back { self.history.undo_plan(plan) } else { self.history.redo_plan(plan) };
+                if let Some(plan) = plan {
+                    self.put_plan(plan);
+                }
+            }
+            Some(Step::Edit(_)) => self.ask_curation(if back { Request::Undo } else { Request::Redo }),
+            None => {}
         }
     }
 
