@@ -13,7 +13,7 @@ use crate::{
     state::{AppState, Ask, For, Link, Screen},
     theme,
     transport::{Incoming, Transport},
-    views::{self, form::Form, map::MapView},
+    views::{self, compare::maps::SmallMaps, form::Form, map::MapView},
 };
 use paser_protocol::{DownloadView, Failure, Report, Request};
 
@@ -41,6 +41,7 @@ pub struct App {
     transport: Rc<dyn Transport>,
     inbox: Rc<RefCell<Vec<Message>>>,
     map: MapView,
+    small_maps: SmallMaps,
     welcome_map: MapView,
     host: Host,
     saved: Saved,
@@ -58,6 +59,7 @@ impl App {
             transport,
             inbox: Rc::default(),
             map: MapView::new(gl, host.clock),
+            small_maps: SmallMaps::default(),
             welcome_map: MapView::new(None, None),
             host,
             saved,
@@ -124,6 +126,9 @@ impl App {
             Screen::Welcome => views::welcome::show(ui, whole, &mut self.state, &mut self.welcome_map),
             Screen::NewProject => views::new_project::show(ui, whole, &mut self.state),
             Screen::Explore => views::explore::show(ui, whole, &mut self.state, &mut self.map),
+            Screen::Compare => {
+                views::compare::show(ui, whole, &mut self.state, &mut self.map, &mut self.small_maps);
+            }
         }
         views::show_dialog(&ctx, &mut self.state);
         self.save_downloads(&ctx);
@@ -131,6 +136,7 @@ impl App {
         // Above what can be pressed at the foot of each screen.
         let bottom = match self.state.screen {
             Screen::Explore => 126.0,
+            Screen::Compare => 80.0,
             Screen::NewProject => 84.0,
             Screen::Welcome => 34.0,
         };
@@ -140,6 +146,7 @@ impl App {
             ctx.request_repaint();
         }
         self.run_commands(&ctx);
+        self.state.ask_for_comparison();
         self.state.ask_for_data();
         self.send(&ctx);
     }
@@ -165,7 +172,7 @@ impl App {
 
     /// Starts where one left: the project that was open when the window closed.
     fn reopen(&mut self) {
-        if self.state.opening.is_some() || self.saved.screen != Screen::Explore {
+        if self.state.opening.is_some() || !self.saved.screen.is_work_place() {
             return;
         }
         // Another project was asked for, and what kept it from opening stands on the screen.
@@ -255,9 +262,11 @@ impl App {
     }
 
     fn save_downloads(&mut self, ctx: &egui::Context) {
-        if let Some(Dialog::Export(form)) = &mut self.state.dialog
-            && let Some(DownloadView { name, key }) = form.download.take()
-        {
+        let of_dialog = match &mut self.state.dialog {
+            Some(Dialog::Export(form)) => form.download.take(),
+            _ => None,
+        };
+        for DownloadView { name, key } in of_dialog.into_iter().chain(self.state.download.take()) {
             let (transport, inbox, repaint) = (self.transport.clone(), self.inbox.clone(), ctx.clone());
             self.transport.column(
                 &key,
@@ -338,6 +347,8 @@ impl App {
             "brushed_clusters": brushed,
             "inspected": state.focus.inspected,
             "hovered": state.focus.hovered,
+            "compared": state.compare.names,
+            "comparison": state.compare.view.as_deref(),
             "table_rows": state.table.count(),
             "camera": { "centre": camera.centre, "scale": camera.scale, "fitted": camera.fitted },
             "colour": state.colour,

@@ -45,6 +45,11 @@ pub enum Command {
     ToggleTable,
     ToggleInspector,
     ToggleLedger,
+    ShowExplore,
+    ShowCompare,
+    AddStrategy,
+    ExportDifference,
+    SaveDifferences,
     ShowDamage,
     ShowCurves,
     Theme,
@@ -81,7 +86,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 49] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -120,6 +125,11 @@ impl Command {
         Self::ToggleTable,
         Self::ToggleInspector,
         Self::ToggleLedger,
+        Self::ShowExplore,
+        Self::ShowCompare,
+        Self::AddStrategy,
+        Self::ExportDifference,
+        Self::SaveDifferences,
         Self::ShowDamage,
         Self::ShowCurves,
         Self::Theme,
@@ -137,6 +147,7 @@ impl Command {
             | Self::CloseProject
             | Self::Run
             | Self::CancelJob => Group::Project,
+            Self::AddStrategy | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
             Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
             Self::Pin
             | Self::Exclude
@@ -202,6 +213,11 @@ impl Command {
             Self::ToggleTable => "Fold the table",
             Self::ToggleInspector => "Fold the inspector",
             Self::ToggleLedger => "Fold the ledger",
+            Self::ShowExplore => "Explore",
+            Self::ShowCompare => "Compare",
+            Self::AddStrategy => "Add strategy...",
+            Self::ExportDifference => "Export the difference...",
+            Self::SaveDifferences => "Differences as a table",
             Self::ShowDamage => "Damage per cluster",
             Self::ShowCurves => "Number of clusters",
             Self::Theme => "Dark, light or system theme",
@@ -243,6 +259,11 @@ impl Command {
             Self::ColourCluster | Self::ColourDamage | Self::ColourTaken => "of the map",
             Self::ToggleContents => "or unfold it: pool, clusters, frozen selections, models",
             Self::ToggleDamage | Self::ToggleTable | Self::ToggleInspector | Self::ToggleLedger => "or unfold it",
+            Self::ShowExplore => "map, damage and budget",
+            Self::ShowCompare => "frozen selections side by side",
+            Self::AddStrategy => "computes another selection to compare with",
+            Self::ExportDifference => "what A alone holds, as training files",
+            Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
             Self::ShowDamage => "bars with intervals, worst first",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
             Self::Theme => "switches to the next of the three",
@@ -284,6 +305,8 @@ impl Command {
             Self::ToggleTable => plain(Key::Backslash),
             Self::ToggleInspector => plain(Key::CloseBracket),
             Self::ToggleLedger => plain(Key::L),
+            Self::ShowExplore => plain(Key::Num1),
+            Self::ShowCompare => plain(Key::Num2),
             Self::Larger => ctrl(Key::Plus),
             Self::Smaller => ctrl(Key::Minus),
             Self::ActualSize => ctrl(Key::Num0),
@@ -323,7 +346,7 @@ impl Command {
     /// Can it be had now? The error says why not.
     pub fn enabled(self, state: &AppState) -> Result<(), &'static str> {
         let need = |fine: bool, why: &'static str| if fine { Ok(()) } else { Err(why) };
-        let project = state.project.as_ref().filter(|_| state.screen == Screen::Explore);
+        let project = state.project.as_ref().filter(|_| state.screen.is_work_place());
         let brushed = *state.focus.brush() != crate::state::Brush::Nothing;
         let quiet = || need(project.is_none_or(|project| project.job.is_none()), "a job is running");
         let free = || {
@@ -352,6 +375,11 @@ impl Command {
                 need(state.focus.inspected.is_some(), "click a sample first")
             }
             Self::BrushPin | Self::BrushExclude | Self::BrushRelease => need(brushed, "brush a cluster or a box first"),
+            Self::AddStrategy => need(state.is_scored(), "nothing scored yet"),
+            Self::ExportDifference | Self::SaveDifferences => {
+                need(state.screen == Screen::Compare, "go to Compare first")?;
+                need(state.compare.names.len() > 1, "choose two selections first")
+            }
             Self::Freeze | Self::Export => {
                 let selection = state.build.selection.as_ref();
                 need(selection.is_some(), "nothing scored yet")?;

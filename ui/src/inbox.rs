@@ -152,7 +152,9 @@ impl AppState {
             (For::Open, Reply::Project(project)) => {
                 self.opening = None;
                 self.take_project(*project, true);
-                self.screen = Screen::Explore;
+                if !self.screen.is_work_place() {
+                    self.screen = Screen::Explore;
+                }
                 self.dialog = None;
             }
             (For::Open, Reply::Done) => self.ask(Request::Project, For::Open),
@@ -200,6 +202,22 @@ impl AppState {
                 );
                 self.ask_project();
             }
+            (For::FreezePlan(name), _) => {
+                self.dialog = None;
+                if self.compare.place(&name).is_none() {
+                    self.compare.toggle(&name);
+                }
+                self.ask_project();
+            }
+            (For::Rename(from, to), _) => {
+                self.dialog = None;
+                self.compare.renamed(&from, &to);
+                self.ask_project();
+            }
+            (For::Compare(number), Reply::Comparison(view)) => self.compare.arrived(number, Ok(*view)),
+            (For::BudgetCurve(name), Reply::BudgetCurve(curve)) => self.compare.curve_arrived(&name, Ok(curve)),
+            (For::Fates(row), Reply::Fates(fates)) => self.compare.fates_arrived(row, fates),
+            (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Discard(name), _) => {
                 let now = self.now;
                 self.dialog = None;
@@ -219,6 +237,18 @@ impl AppState {
         }
     }
 
+    fn differences_written(&mut self, exported: paser_protocol::ExportedView) {
+        let now = self.now;
+        let what = format!("{} samples differ", format::count(exported.samples));
+        match (exported.paths.first(), exported.download) {
+            (Some(path), _) => self.toasts.say(now, what, path),
+            (None, download) => {
+                self.download = download;
+                self.toasts.say(now, what, "The browser saves the table.");
+            }
+        }
+    }
+
     /// The project was let go: what is recent now, and what else can be opened.
     fn closed(&mut self) {
         self.closing = false;
@@ -234,6 +264,7 @@ impl AppState {
         if fresh {
             self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
+            self.compare = self.compare.of_another_project();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -280,6 +311,11 @@ impl AppState {
     fn named_columns(&self, project: &ProjectView) -> BTreeSet<String> {
         let mut keep: BTreeSet<String> = project.columns.iter().map(|column| column.key.clone()).collect();
         keep.extend(self.build.selection.as_ref().map(|selection| selection.reason_column.clone()));
+        let frozen = project
+            .selections
+            .iter()
+            .filter(|selection| selection.name.as_ref().is_some_and(|name| self.compare.place(name).is_some()));
+        keep.extend(frozen.map(|selection| selection.reason_column.clone()));
         keep.extend(self.table.key().map(str::to_owned));
         if let Some(demo) = self.hello.as_ref().and_then(|hello| hello.demo.as_ref()) {
             keep.extend([demo.positions.clone(), demo.damage.clone()]);
@@ -288,7 +324,7 @@ impl AppState {
     }
 
     /// A fingerprint of what decides the selection besides the plan.
-    fn selection_inputs(&self) -> u64 {
+    pub(crate) fn selection_inputs(&self) -> u64 {
         use std::hash::{Hash as _, Hasher as _};
         let mut hasher = std::hash::DefaultHasher::new();
         if let Some(project) = &self.project {
@@ -323,11 +359,24 @@ impl AppState {
         match what {
             For::Open => {
                 self.opening = None;
-                if self.project.is_none() && self.screen == Screen::Explore {
+                if self.project.is_none() && self.screen.is_work_place() {
                     self.screen = Screen::Welcome;
                 }
             }
             For::Close => self.closed(),
+            For::Compare(number) => {
+                self.compare.arrived(*number, Err(report.clone()));
+                return;
+            }
+            For::BudgetCurve(name) => {
+                self.compare.curve_arrived(name, Err(report.clone()));
+                return;
+            }
+            For::FreezePlan(_) => {
+                if let Some(Dialog::AddStrategy(form)) = &mut self.dialog {
+                    form.waiting = false;
+                }
+            }
             For::Curate => self.edits_waiting = self.edits_waiting.saturating_sub(1),
             For::Project => self.project_asked = false,
             For::Select(number) if *number == self.build.newest => {

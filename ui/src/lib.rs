@@ -5,6 +5,7 @@ pub mod a11y;
 pub mod app;
 pub mod budget_math;
 pub mod command;
+pub mod compare;
 pub mod data;
 pub mod dialogs;
 pub mod focus;

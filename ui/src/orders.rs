@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use paser_protocol::{Edit, Request, Stage};
+use paser_protocol::{Edit, Part, Request, SelectionPlan, Stage, Strategy};
 
 use crate::{
     command::Command,
-    dialogs::{Dialog, ExportForm},
+    dialogs::{AddStrategy, Dialog, ExportForm, safe},
     history::Step,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
     transport::PickKind,
@@ -68,8 +68,34 @@ impl AppState {
                 }
             }
             Command::Back => self.back(),
-            Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name() }),
+            Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name(&self.build.plan) }),
             Command::Export => self.dialog = Some(Dialog::Export(ExportForm::default())),
+            Command::ShowExplore => self.screen = Screen::Explore,
+            Command::ShowCompare => self.screen = Screen::Compare,
+            Command::AddStrategy => {
+                self.screen = Screen::Compare;
+                let plan = self.plan_to_add();
+                let (budget, name) = (plan.budget.to_string(), self.free_name(&plan));
+                self.dialog = Some(Dialog::AddStrategy(AddStrategy { plan, budget, name, waiting: false }));
+            }
+            Command::ExportDifference => {
+                let (Some(selection), others) = (self.compare.names.first().cloned(), &self.compare.names[1..]) else {
+                    return;
+                };
+                let part = Part { within: Vec::new(), without: others.to_vec() };
+                self.dialog =
+                    Some(Dialog::Export(ExportForm { selection: Some(selection), part, ..ExportForm::default() }));
+            }
+            Command::SaveDifferences => {
+                let names = self.compare.names.clone();
+                // A relative path starts in the project's exports; a browser without a path saves it itself.
+                let path = if self.has_dialogs {
+                    format!("differences {}.csv", safe(&names.join(" - ")))
+                } else {
+                    String::new()
+                };
+                self.ask(Request::Differences { names, path }, For::Differences);
+            }
             Command::Palette => {
                 self.dialog = match self.dialog {
                     Some(Dialog::Palette { .. }) => None,
@@ -142,22 +168,33 @@ impl AppState {
             Screen::NewProject => {
                 self.screen = if self.project.is_some() { Screen::Explore } else { Screen::Welcome };
             }
-            Screen::Explore if *self.focus.brush() != Brush::Nothing => self.focus.set_brush(Brush::Nothing),
-            Screen::Explore if self.focus.inspected.is_some() => self.focus.inspected = None,
+            Screen::Explore | Screen::Compare if *self.focus.brush() != Brush::Nothing => {
+                self.focus.set_brush(Brush::Nothing)
+            }
+            Screen::Explore | Screen::Compare if self.focus.inspected.is_some() => self.focus.inspected = None,
             Screen::Explore if !self.table.search.is_empty() => self.table.search.clear(),
             _ => {}
         }
     }
 
     /// `paser 1`, or the next number that is free.
-    fn free_name(&self) -> String {
-        let strategy = self.build.plan.strategy.name();
-        let taken = |name: &str| {
-            self.project.as_ref().is_some_and(|project| {
-                project.selections.iter().any(|selection| selection.name.as_deref() == Some(name))
-            })
-        };
-        (1..).map(|number| format!("{strategy} {number}")).find(|name| !taken(name)).unwrap_or_default()
+    pub(crate) fn free_name(&self, plan: &SelectionPlan) -> String {
+        let strategy = plan.strategy.name();
+        (1..).map(|number| format!("{strategy} {number}")).find(|name| !self.is_name_taken(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn is_name_taken(&self, name: &str) -> bool {
+        self.project
+            .as_ref()
+            .is_some_and(|project| project.selections.iter().any(|selection| selection.name.as_deref() == Some(name)))
+    }
+
+    /// What one would compare with next: the plan being built, or random at its budget where that is frozen already.
+    fn plan_to_add(&self) -> SelectionPlan {
+        let plan = self.build.plan.clone();
+        let frozen = self.project.iter().flat_map(|project| &project.selections);
+        let is_there = frozen.into_iter().any(|selection| selection.plan == plan);
+        if is_there { SelectionPlan { strategy: Strategy::Random, ..plan } } else { plan }
     }
 
     /// The next or previous row in the table's order.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    compare::{Lower, Measure},
     map::Camera,
     state::{AppState, Brush, ColourBy, Panels, Screen, Tool},
     theme::Mode,
@@ -26,6 +27,10 @@ pub struct Saved {
     pub inspected: Option<u32>,
     pub camera: Option<Camera>,
     pub sort: (String, bool),
+    /// Selections side by side, by letter.
+    pub compared: Vec<String>,
+    pub lower: Lower,
+    pub measure: Measure,
 }
 
 impl Saved {
@@ -45,6 +50,9 @@ impl Saved {
             inspected: state.focus.inspected,
             camera: (!camera.fitted).then_some(camera),
             sort: (state.table.sort.clone(), state.table.descending),
+            compared: state.compare.names.clone(),
+            lower: state.compare.lower,
+            measure: state.compare.measure,
         }
     }
 
@@ -54,6 +62,8 @@ impl Saved {
         state.panels = self.panels.clone();
         state.colour = self.colour.clone();
         state.tool = self.tool;
+        state.compare.lower = self.lower;
+        state.compare.measure = self.measure;
     }
 
     /// Back to where one was, if `path` is the project of last time.
@@ -66,6 +76,8 @@ impl Saved {
         }
         state.focus.inspected = self.inspected;
         (state.table.sort, state.table.descending) = self.sort.clone();
+        state.compare.names.clone_from(&self.compared);
+        state.screen = self.screen;
         self.camera
     }
 }

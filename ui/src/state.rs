@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use egui::Rect;
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, Edit, Hello, ProjectView, ReasonCode, Report, Request, SelectionPlan,
-    SelectionView,
+    ClusterView, ColumnInfo, ColumnKind, DownloadView, Edit, Hello, ProjectView, ReasonCode, Report, Request,
+    SelectionPlan, SelectionView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ pub use crate::focus::Brush;
 use crate::{
     budget_math::Provisional,
     command::Command,
+    compare::Compare,
     data::Data,
     dialogs::Dialog,
     focus::Focus,
@@ -29,6 +30,7 @@ pub enum Screen {
     Welcome,
     NewProject,
     Explore,
+    Compare,
 }
 
 impl Screen {
@@ -37,7 +39,13 @@ impl Screen {
             Self::Welcome => "welcome",
             Self::NewProject => "new-project",
             Self::Explore => "explore",
+            Self::Compare => "compare",
         }
+    }
+
+    /// A work place of the open project?
+    pub fn is_work_place(self) -> bool {
+        matches!(self, Self::Explore | Self::Compare)
     }
 }
 
@@ -168,6 +176,13 @@ pub enum For {
     Estimate(u64),
     Curate,
     Freeze(String),
+    FreezePlan(String),
+    Rename(String, String),
+    /// By the number of the request.
+    Compare(u64),
+    BudgetCurve(String),
+    Fates(u32),
+    Differences,
     Discard(String),
     Export(String),
     /// The project is let go.
@@ -250,6 +265,7 @@ pub struct AppState {
     pub fresh_project: bool,
     pub data: Data,
     pub focus: Focus,
+    pub compare: Compare,
     pub panels: Panels,
     pub colour: ColourBy,
     pub tool: Tool,
@@ -260,6 +276,8 @@ pub struct AppState {
     pub table: TableState,
     pub form: Form,
     pub dialog: Option<Dialog>,
+    /// A file to be fetched and handed to the person, beside one that a dialog waits for.
+    pub download: Option<DownloadView>,
     pub toasts: Toasts,
     /// How the last run ended, with its words.
     pub last_run: Option<(RunEnd, String)>,

@@ -2,6 +2,7 @@
 //! zip for a browser to save.
 
 use std::{
+    collections::HashSet,
     io::{Cursor, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use paser_data::{
     export::{ManifestInputs, write},
 };
 use paser_project::{FrozenSelection, Inputs};
-use paser_protocol::{ExportFormat, ExportedView};
+use paser_protocol::{ExportFormat, ExportedView, Part};
 use serde_json::{Map, Value, json};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
@@ -53,19 +54,21 @@ impl Drop for Passing {
 }
 
 impl Session {
-    /// Writes a frozen selection, or the one being built, to `path`; a relative path starts in `exports/`.
+    /// Writes a frozen selection, or the one being built, or a part of it, to `path`; a relative path starts in
+    /// `exports/`.
     ///
     /// # Errors
     /// An unknown selection, samples that are not in the pool any more, a place that cannot be written; `stop` was set.
     pub fn export(
         &self,
         selection: Option<&str>,
+        part: &Part,
         format: ExportFormat,
         path: &str,
         stop: &AtomicBool,
     ) -> Outcome<ExportedView> {
-        let chosen = self.chosen(selection, stop)?;
-        let destination = self.destination(path);
+        let chosen = self.chosen(selection, part, stop)?;
+        let destination = self.destination(Path::new(path));
         let exported = write(&chosen.pool, &chosen.rows, format, &destination, &chosen.manifest).map_err(Told::told)?;
         Ok(ExportedView {
             paths: exported.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
@@ -81,10 +84,11 @@ impl Session {
     pub fn export_archive(
         &self,
         selection: Option<&str>,
+        part: &Part,
         format: ExportFormat,
         stop: &AtomicBool,
     ) -> Outcome<Archived> {
-        let chosen = self.chosen(selection, stop)?;
+        let chosen = self.chosen(selection, part, stop)?;
         let place = Passing(self.folder.download_place());
         let exported = write(&chosen.pool, &chosen.rows, format, &place.0, &chosen.manifest).map_err(Told::told)?;
         Ok(Archived {
@@ -94,7 +98,7 @@ impl Session {
         })
     }
 
-    fn chosen(&self, selection: Option<&str>, stop: &AtomicBool) -> Outcome<Chosen> {
+    fn chosen(&self, selection: Option<&str>, part: &Part, stop: &AtomicBool) -> Outcome<Chosen> {
         let go_on = || if stop.load(Ordering::Relaxed) { Err(cancelled()) } else { Ok(()) };
         let samples = self.samples()?;
         let (name, rows, plan, inputs, provenance) = match selection {
@@ -119,15 +123,42 @@ impl Session {
                 Ok((name, selected.selection.rows.clone(), plan, selected.inputs.clone(), provenance))
             })?,
         };
+        let (name, rows) = self.part_of(name, rows, part, &samples)?;
         let mut decided_by = provenance;
         decided_by.insert("plan".to_owned(), json!(plan));
         decided_by.insert("inputs".to_owned(), json!(inputs));
+        if !part.is_whole() {
+            decided_by.insert("part".to_owned(), json!(part));
+        }
         // The file that the samples and the indices are of: today's, whatever pool the selection was made of.
         let pool_file = self.recipe().recipe.pool.path.clone();
         go_on()?;
         let pool = import::pool(self, &samples)?;
         go_on()?;
         Ok(Chosen { pool, rows, manifest: ManifestInputs { selection: name, pool: pool_file, decided_by } })
+    }
+
+    /// The rows that all of `within` and none of `without` hold too, and the name of what they are.
+    fn part_of(&self, name: String, rows: Vec<u32>, part: &Part, samples: &Samples) -> Outcome<(String, Vec<u32>)> {
+        let held = |name: &String| -> Outcome<HashSet<u32>> {
+            Ok(rows_of(&self.frozen_named(name)?, samples)?.into_iter().collect())
+        };
+        let within = part.within.iter().map(held).collect::<Outcome<Vec<_>>>()?;
+        let without = part.without.iter().map(held).collect::<Outcome<Vec<_>>>()?;
+        let is_meant =
+            |row: &u32| within.iter().all(|held| held.contains(row)) && !without.iter().any(|held| held.contains(row));
+        let all = rows.len();
+        let rows: Vec<u32> = rows.into_iter().filter(is_meant).collect();
+        let mut words = name.clone();
+        for (word, names) in [("and", &part.within), ("without", &part.without)] {
+            if !names.is_empty() {
+                words = format!("{words} {word} {}", names.join(" and "));
+            }
+        }
+        if rows.is_empty() && all > 0 {
+            return Err(usage(format!("{words} holds no sample."), "Choose another part."));
+        }
+        Ok((words, rows))
     }
 
     /// What stands beside a selection's inputs in a manifest: the inputs of the stages that made them, and, where it
@@ -174,8 +205,7 @@ impl Session {
         }
     }
 
-    fn destination(&self, path: &str) -> PathBuf {
-        let path = Path::new(path);
+    pub(crate) fn destination(&self, path: &Path) -> PathBuf {
         if path.is_absolute() { path.to_owned() } else { self.folder.exports().join(path) }
     }
 }

@@ -4,8 +4,10 @@
 mod archive;
 mod clusters;
 mod columns;
+mod compare;
 mod curate;
 pub mod demo;
+mod differences;
 mod estimate;
 mod export;
 mod inspector;
@@ -36,7 +38,6 @@ pub use progress::Sink;
 pub use reader::Reader;
 pub use recents::state_folder;
 pub use run::{ClusterSummary, RunOptions, RunSummary, SelectionSummary, StageSummary};
-pub use selection::{Compared, Overlap, SelectionComparison};
 pub use session::Session;
 pub use sources::{Kind as ModelKind, model_folder};
 pub use stages::prune::calibration_sequences;

@@ -11,6 +11,7 @@ use paser_select::Reason;
 
 use crate::{
     columns::sort_values,
+    selection::Selected,
     session::{Session, lock},
     trouble::{Outcome, Told, usage},
 };
@@ -114,7 +115,7 @@ impl Session {
     }
 
     /// The selection of the plan being built, where it is in memory.
-    pub(crate) fn current(&self) -> Option<Arc<crate::selection::Selected>> {
+    pub(crate) fn current(&self) -> Option<Arc<Selected>> {
         let plan = self.plan();
         let key = self.quick_selection_inputs(&plan).ok()?.key();
         let cache = lock(&self.selections);
@@ -189,7 +190,11 @@ impl Session {
 
     /// Status word, sentence and blocking pair of a row in the selection being built.
     fn fate(&self, row: u32) -> (String, String, Option<Blocking>) {
-        let Some(selected) = self.current() else { return Default::default() };
+        self.current().map(|selected| self.fate_in(&selected, row)).unwrap_or_default()
+    }
+
+    /// The same in any selection that is in memory.
+    pub(crate) fn fate_in(&self, selected: &Selected, row: u32) -> (String, String, Option<Blocking>) {
         let Some(pool) = self.pool_in_memory() else { return Default::default() };
         let Some(reason) = selected.selection.reasons.get(row as usize) else { return Default::default() };
         let blocking = match *reason {

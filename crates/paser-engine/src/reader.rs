@@ -4,10 +4,9 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Folder, Lock, Owner, ProjectError};
-use paser_protocol::{ExportFormat, ExportedView, ProjectView};
+use paser_protocol::{ComparisonView, ExportFormat, ExportedView, Part, ProjectView};
 
 use crate::{
-    selection::SelectionComparison,
     session::Session,
     trouble::{Outcome, Told},
 };
@@ -47,21 +46,28 @@ impl Reader {
 
     /// # Errors
     /// As [`Session::compare`].
-    pub fn compare(&self, names: &[String]) -> Outcome<SelectionComparison> {
-        self.session.compare(names)
+    pub fn compare(&self, names: &[String], stop: &AtomicBool) -> Outcome<ComparisonView> {
+        self.session.compare(names, stop)
     }
 
-    /// Writes a frozen selection to `path`.
+    /// # Errors
+    /// As [`Session::write_differences`].
+    pub fn write_differences(&self, names: &[String], path: &Path) -> Outcome<ExportedView> {
+        self.session.write_differences(names, path)
+    }
+
+    /// Writes a frozen selection, or a part of it, to `path`.
     ///
     /// # Errors
     /// As [`Session::export`].
     pub fn export(
         &self,
         selection: &str,
+        part: &Part,
         format: ExportFormat,
         path: &str,
         stop: &AtomicBool,
     ) -> Outcome<ExportedView> {
-        self.session.export(Some(selection), format, path, stop)
+        self.session.export(Some(selection), part, format, path, stop)
     }
 }

@@ -2,7 +2,7 @@
 //! request and replayed to the byte (method.md 2 to 4).
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, atomic::AtomicBool},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -10,7 +10,6 @@ use std::{
 use paser_project::{FrozenSelection, Inputs, SelectionHead};
 use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy};
 use paser_select::{PoolColumns, SelectParams, Selection, select};
-use serde::Serialize;
 
 use crate::{
     loaded::Samples,
@@ -72,39 +71,6 @@ struct AtHand {
     columns: Arc<PoolColumns>,
     inputs: Inputs,
     samples: Arc<Samples>,
-}
-
-/// How two selections of one pool compare.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Overlap {
-    pub first: String,
-    pub second: String,
-    pub shared: u64,
-    /// Shared over all that either holds.
-    pub jaccard: f64,
-}
-
-/// One selection's account in a comparison.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Compared {
-    pub selection: String,
-    pub strategy: String,
-    pub selected: u64,
-    pub tokens: u64,
-    pub mean_response_tokens: f64,
-    /// Mean JSD of what was taken, nats.
-    pub mean_damage: Option<f64>,
-    pub above_fence: f64,
-    pub noise: Option<u64>,
-    /// Cluster name and samples taken there.
-    pub clusters: Vec<(String, u64)>,
-}
-
-/// `paser compare`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SelectionComparison {
-    pub selections: Vec<Compared>,
-    pub overlaps: Vec<Overlap>,
 }
 
 impl Session {
@@ -196,18 +162,19 @@ impl Session {
             return Ok(known);
         }
         let lost = marks.lost;
-        let curation = paser_select::Curation { pinned: marks.pinned, excluded: marks.excluded };
-        let params = SelectParams::new(plan, concepts::rule(&bench.recipe.recipe.concepts));
-        let selection = bench
-            .work(&format!("selecting by {}", plan.strategy), "samples", |monitor| {
-                select(&pool.columns, &curation, &params, monitor)
-            })
-            .map_err(Told::told)?;
+        let selection = compute(plan, &pool.columns, marks, bench)?;
         let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
         let view = self.selection_view(plan, &selection, &key, lost);
         let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
+    }
+
+    /// The selection of a plan, kept nowhere: for looking at many of them.
+    pub(crate) fn select_in_passing(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Selection> {
+        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let marks = self.marks(&pool.samples);
+        compute(plan, &pool.columns, marks, bench)
     }
 
     /// The selection of a plan, which becomes the plan being built.
@@ -254,6 +221,26 @@ impl Session {
             ));
         }
         Ok(name.to_owned())
+    }
+
+    /// Gives a frozen selection another name.
+    ///
+    /// # Errors
+    /// There is none of that name; the new name is empty or taken; one that the recipe makes.
+    pub fn rename_selection(&self, from: &str, to: &str) -> Outcome<()> {
+        let frozen = self.frozen_named(from)?;
+        if frozen.by_recipe {
+            return Err(usage(
+                format!("{from} is made by the recipe, which would make it again under its name."),
+                "Change its name in recipe.toml.",
+            ));
+        }
+        let to = self.free_name(to)?;
+        let view = SelectionView { name: Some(to.clone()), ..stored_view(from, &frozen.view)? };
+        let view = serde_json::to_string(&view).map_err(|error| failed(error.to_string(), ""))?;
+        lock(&self.catalogue).rename_selection(from, &to, &view).map_err(Told::told)?;
+        self.touch();
+        Ok(())
     }
 
     /// Removes a frozen selection.
@@ -340,69 +327,6 @@ impl Session {
         Ok(selected.selection.rows == frozen.rows && *selected.reasons == *frozen.reasons)
     }
 
-    /// Selections side by side: what they share, where they take, what they cost.
-    ///
-    /// # Errors
-    /// Fewer than two names, unknown names, selections of different pools.
-    pub fn compare(&self, names: &[String]) -> Outcome<SelectionComparison> {
-        if names.len() < 2 {
-            return Err(usage("A comparison needs at least two selections.", "Name them: paser compare A B."));
-        }
-        let loaded = self.loaded();
-        let samples = self.samples()?;
-        let mut frozen = Vec::new();
-        for name in names {
-            let selection = self.frozen_named(name)?;
-            if !is_of(&selection.inputs, &samples) {
-                return Err(another_pool(name));
-            }
-            frozen.push(selection);
-        }
-        let jsd = loaded.scores.as_ref().and_then(|scores| scores.column("jsd").map(<[f32]>::to_vec));
-        let mut selections = Vec::new();
-        for selection in &frozen {
-            let view = stored_view(&selection.name, &selection.view)?;
-            let damages: Vec<f64> = match &jsd {
-                Some(jsd) => {
-                    selection.rows.iter().map(|row| f64::from(jsd[*row as usize])).filter(|d| !d.is_nan()).collect()
-                }
-                None => Vec::new(),
-            };
-            let mut taken = vec![0_u64; loaded.manifold.as_ref().map_or(0, |manifold| manifold.facts.count)];
-            if let Some(manifold) = &loaded.manifold {
-                for row in &selection.rows {
-                    taken[manifold.clusters[*row as usize] as usize] += 1;
-                }
-            }
-            let names = loaded.names.clone().unwrap_or_default();
-            selections.push(Compared {
-                selection: selection.name.clone(),
-                strategy: view.plan.strategy.name().to_owned(),
-                selected: selection.rows.len() as u64,
-                tokens: view.tokens,
-                mean_response_tokens: view.mean_response_tokens,
-                mean_damage: (!damages.is_empty()).then(|| damages.iter().sum::<f64>() / damages.len() as f64),
-                above_fence: view.above_fence,
-                noise: view.noise,
-                clusters: names.iter().cloned().zip(taken).collect(),
-            });
-        }
-        let mut overlaps = Vec::new();
-        for (at, first) in frozen.iter().enumerate() {
-            for second in &frozen[at + 1..] {
-                let shared = shared_rows(&first.rows, &second.rows);
-                let either = first.rows.len() as u64 + second.rows.len() as u64 - shared;
-                overlaps.push(Overlap {
-                    first: first.name.clone(),
-                    second: second.name.clone(),
-                    shared,
-                    jaccard: if either == 0 { 1.0 } else { shared as f64 / either as f64 },
-                });
-            }
-        }
-        Ok(SelectionComparison { selections, overlaps })
-    }
-
     fn selection_view(&self, plan: &SelectionPlan, selection: &Selection, key: &str, lost: usize) -> SelectionView {
         let mut counts = [0_u64; ReasonCode::ALL.len()];
         for reason in &selection.reasons {
@@ -433,6 +357,17 @@ impl Session {
             notes: notes(plan, selection, lost),
         }
     }
+}
+
+/// The selection of a plan, whatever is in memory.
+fn compute(plan: &SelectionPlan, pool: &PoolColumns, marks: Marks, bench: &Bench<'_>) -> Outcome<Selection> {
+    let curation = paser_select::Curation { pinned: marks.pinned, excluded: marks.excluded };
+    let params = SelectParams::new(plan, concepts::rule(&bench.recipe.recipe.concepts));
+    bench
+        .work(&format!("selecting by {}", plan.strategy), "samples", |monitor| {
+            select(pool, &curation, &params, monitor)
+        })
+        .map_err(Told::told)
 }
 
 /// Sentences that must stand beside the numbers.
@@ -497,9 +432,4 @@ fn no_selection(name: &str, all: &[SelectionHead]) -> paser_protocol::Report {
         format!("There are {}.", names.join(", "))
     };
     usage(format!("There is no selection named {name}."), advice)
-}
-
-fn shared_rows(first: &[u32], second: &[u32]) -> u64 {
-    let second: HashSet<u32> = second.iter().copied().collect();
-    first.iter().filter(|row| second.contains(row)).count() as u64
 }

@@ -179,18 +179,36 @@ impl Studio {
             Request::Freeze { name } => {
                 self.changing(|session| session.freeze(&name, &closed).map(|view| Reply::Selection(Box::new(view))))
             }
+            Request::FreezePlan { plan, name } => self.changing(|session| {
+                session.select_as(&plan, &name, &closed).map(|view| Reply::Selection(Box::new(view)))
+            }),
+            Request::Rename { from, to } => {
+                self.changing(|session| session.rename_selection(&from, &to).map(|()| Reply::Done))
+            }
+            Request::Compare { names } => {
+                self.session()?.compare(&names, &closed).map(|view| Reply::Comparison(Box::new(view)))
+            }
+            Request::BudgetCurve { name } => self.session()?.budget_curve(&name, &closed).map(Reply::BudgetCurve),
+            Request::Fates { row, names } => self.session()?.fates(row, &names, &closed).map(Reply::Fates),
+            Request::Differences { names, path } if path.is_empty() => {
+                let archive = self.session()?.differences(&names)?;
+                Ok(Reply::Exported(self.offer(archive)))
+            }
+            Request::Differences { names, path } => {
+                self.session()?.write_differences(&names, Path::new(&path)).map(Reply::Exported)
+            }
             Request::Discard { name } => self.changing(|session| session.discard(&name).map(|()| Reply::Done)),
             Request::Curate { edit } => {
                 self.changing(|session| session.curate(&edit).map(|_| Reply::Curation(session.curation_view())))
             }
             Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
-            Request::Export { selection, format, path } if path.is_empty() => {
-                let archive = self.session()?.export_archive(selection.as_deref(), format, &closed)?;
+            Request::Export { selection, part, format, path } if path.is_empty() => {
+                let archive = self.session()?.export_archive(selection.as_deref(), &part, format, &closed)?;
                 Ok(Reply::Exported(self.offer(archive)))
             }
-            Request::Export { selection, format, path } => {
-                self.session()?.export(selection.as_deref(), format, &path, &closed).map(Reply::Exported)
+            Request::Export { selection, part, format, path } => {
+                self.session()?.export(selection.as_deref(), &part, format, &path, &closed).map(Reply::Exported)
             }
         }
     }

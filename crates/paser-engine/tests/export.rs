@@ -10,7 +10,7 @@ use std::{
 
 use common::{World, run};
 use paser_engine::{Studio, StudioOptions};
-use paser_protocol::{ExportFormat, ExportedView, Reply, Request, SelectionPlan, Stage};
+use paser_protocol::{ExportFormat, ExportedView, Part, Reply, Request, SelectionPlan, Stage};
 
 fn names(folder: &std::path::Path) -> Vec<String> {
     let entries = fs_err::read_dir(folder).unwrap().flatten();
@@ -26,7 +26,7 @@ fn a_download_holds_what_a_folder_would_and_leaves_nothing_behind() {
     run(&session, Stage::Select).unwrap();
     let never = AtomicBool::new(false);
     session.select_as(&SelectionPlan::default(), "my run", &never).unwrap();
-    let written = session.export(Some("my run"), ExportFormat::AlpacaJson, "there", &never).unwrap();
+    let written = session.export(Some("my run"), &Part::default(), ExportFormat::AlpacaJson, "there", &never).unwrap();
     drop(session);
     let exports = world.path("p").join("exports");
     // What a process that died in a download has left.
@@ -36,7 +36,8 @@ fn a_download_holds_what_a_folder_would_and_leaves_nothing_behind() {
     studio.handle(Request::OpenProject { path: world.path("p").to_string_lossy().into_owned() }).unwrap();
     let export = || {
         let selection = Some("my run".to_owned());
-        let request = Request::Export { selection, format: ExportFormat::AlpacaJson, path: String::new() };
+        let request =
+            Request::Export { selection, part: Part::default(), format: ExportFormat::AlpacaJson, path: String::new() };
         match studio.handle(request).unwrap() {
             Reply::Exported(ExportedView { paths, samples, download }) => {
                 assert!(paths.is_empty() && samples == written.samples);

@@ -6,7 +6,7 @@ mod common;
 
 use common::{NEVER, World, run, write_pool};
 use paser_engine::{RunOptions, Session, demo};
-use paser_protocol::{Budget, Edit, ExportFormat, Failure, SelectionPlan, Stage};
+use paser_protocol::{Budget, Edit, ExportFormat, Failure, Part, SelectionPlan, Stage};
 use serde_json::Value;
 
 /// Rows of a pool without ids: each one's id is the number of its line.
@@ -30,7 +30,7 @@ fn plan(seed: u64) -> SelectionPlan {
 
 /// The samples of the data file without their ids, and the manifest's `decided_by`.
 fn exported(session: &Session, name: &str, file: &str) -> (Vec<Value>, Value) {
-    let paths = session.export(Some(name), ExportFormat::AlpacaJsonl, file, &NEVER).unwrap().paths;
+    let paths = session.export(Some(name), &Part::default(), ExportFormat::AlpacaJsonl, file, &NEVER).unwrap().paths;
     let manifest: Value = serde_json::from_slice(&fs_err::read(&paths[1]).unwrap()).unwrap();
     let data = fs_err::read_to_string(&paths[0]).unwrap();
     let mut samples: Vec<Value> = data.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -51,7 +51,7 @@ fn a_selection_keeps_its_samples_when_lines_move_and_names_what_is_gone() {
     session.select_as(&plan(0), "mine", &NEVER).unwrap();
     session.select_as(&plan(1), "other", &NEVER).unwrap();
     let names = ["mine".to_owned(), "other".to_owned()];
-    session.compare(&names).unwrap();
+    session.compare(&names, &NEVER).unwrap();
     let frozen = session.frozen_named("mine").unwrap();
     let column =
         session.view().selections.into_iter().find(|s| s.name.as_deref() == Some("mine")).unwrap().reason_column;
@@ -69,7 +69,7 @@ fn a_selection_keeps_its_samples_when_lines_move_and_names_what_is_gone() {
     run(&session, Stage::Import).unwrap();
     assert_eq!(session.view().pool.samples, 300);
     assert!(exported(&session, "mine", "after.jsonl") == before, "other samples, or others decided them");
-    let report = session.compare(&names).unwrap_err();
+    let report = session.compare(&names, &NEVER).unwrap_err();
     assert!(report.failure == Failure::Usage && report.what.contains("another pool"), "{report}");
     let report = session.column(&column).unwrap_err();
     assert!(report.what.contains("another pool"), "{report}");
@@ -78,7 +78,8 @@ fn a_selection_keeps_its_samples_when_lines_move_and_names_what_is_gone() {
     rows.remove(if place < left_out { place + 1 } else { place });
     write_pool(&pool, &rows);
     run(&session, Stage::Import).unwrap();
-    let report = session.export(Some("mine"), ExportFormat::AlpacaJsonl, "gone.jsonl", &NEVER).unwrap_err();
+    let report =
+        session.export(Some("mine"), &Part::default(), ExportFormat::AlpacaJsonl, "gone.jsonl", &NEVER).unwrap_err();
     assert!(report.what.contains("1 of the 40") && report.what.contains(&frozen.ids[3]), "{report}");
 }
 
@@ -122,7 +123,7 @@ fn selections_that_ship_with_the_demo_export_their_samples() {
     for frozen in session.frozen().unwrap() {
         let name = &frozen.name;
         assert!(!frozen.hashes.is_empty() && frozen.hashes.len() == frozen.rows.len(), "{name}");
-        let paths = session.export(Some(name), ExportFormat::AlpacaJson, name, &NEVER).unwrap().paths;
+        let paths = session.export(Some(name), &Part::default(), ExportFormat::AlpacaJson, name, &NEVER).unwrap().paths;
         let samples: Vec<Value> = serde_json::from_slice(&fs_err::read(&paths[0]).unwrap()).unwrap();
         let id = |id: &Value| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
         let ids: Vec<String> = samples.iter().map(|sample| id(&sample["id"])).collect();

@@ -16,7 +16,7 @@ use common::{NEVER, World, computed, run, write_model, write_pool};
 use paser_engine::{RunOptions, Session};
 use paser_project::{Array, Arrays, Job, ShardPlan};
 use paser_protocol::{
-    Budget, Event, ExportFormat, Failure, ProjectDraft, PruneDraft, SelectionPlan, Stage, StageState, Strategy,
+    Budget, Event, ExportFormat, Failure, Part, ProjectDraft, PruneDraft, SelectionPlan, Stage, StageState, Strategy,
 };
 
 /// Everything that decides and describes the frozen selections.
@@ -217,7 +217,8 @@ fn selections_and_exports_stop_when_they_are_told_to() {
         session.select(&plan, &NEVER).unwrap();
     }
     assert_eq!(session.frozen().unwrap().len(), 3, "nothing was frozen");
-    let export = |stop| session.export(Some("paser-20"), ExportFormat::AlpacaJson, "train.json", stop);
+    let export =
+        |stop| session.export(Some("paser-20"), &Part::default(), ExportFormat::AlpacaJson, "train.json", stop);
     assert_eq!(export(&stop).unwrap_err().failure, Failure::Cancelled);
     assert!(!world.path("p").join("exports").join("train.json").exists());
     export(&NEVER).unwrap();
@@ -248,7 +249,8 @@ fn a_selection_that_cannot_be_read_is_told_of_and_never_replaced() {
             assert!(session.frozen().is_err());
         }
         session.select_as(&SelectionPlan { seed: 3, ..SelectionPlan::default() }, "mine", &NEVER).unwrap_err();
-        let export = |name: &str| session.export(Some(name), ExportFormat::AlpacaJson, "train.json", &NEVER);
+        let export =
+            |name: &str| session.export(Some(name), &Part::default(), ExportFormat::AlpacaJson, "train.json", &NEVER);
         let report = export("mine").unwrap_err();
         assert!(report.what.contains("selection mine"), "{column}: {report}");
         export("paser-20").unwrap();

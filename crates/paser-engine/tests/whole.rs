@@ -5,7 +5,9 @@ mod common;
 
 use common::{NEVER, World, computed, run, run_with};
 use paser_engine::{RunOptions, Session};
-use paser_protocol::{Budget, ExportFormat, Failure, ReasonCode, RowQuery, SelectionPlan, Stage, StageState, Strategy};
+use paser_protocol::{
+    Budget, ExportFormat, Failure, Part, ReasonCode, RowQuery, SelectionPlan, Stage, StageState, Strategy,
+};
 
 fn is_taken(byte: u8) -> bool {
     ReasonCode::from_byte(byte).unwrap().is_taken()
@@ -270,16 +272,17 @@ fn edits_selections_and_exports_hold_together() {
     session.redo().unwrap();
     session.freeze("after", &NEVER).unwrap();
     assert!(session.freeze("after", &NEVER).unwrap_err().what.contains("already"));
-    let comparison = session.compare(&["before".to_owned(), "after".to_owned()]).unwrap();
+    let comparison = session.compare(&["before".to_owned(), "after".to_owned()], &NEVER).unwrap();
     assert!(comparison.overlaps[0].shared >= 30 && comparison.overlaps[0].shared < 40);
 
-    let exported = session.export(Some("after"), ExportFormat::AlpacaJsonl, "after.jsonl", &NEVER).unwrap();
+    let exported =
+        session.export(Some("after"), &Part::default(), ExportFormat::AlpacaJsonl, "after.jsonl", &NEVER).unwrap();
     assert_eq!(exported.samples, 40);
     let text = fs_err::read_to_string(&exported.paths[0]).unwrap();
     assert_eq!(text.lines().count(), 40);
     let manifest = fs_err::read_to_string(&exported.paths[1]).unwrap();
     assert!(manifest.contains("pruned model"), "{manifest}");
-    let exported = session.export(None, ExportFormat::AlpacaJson, "now.json", &NEVER).unwrap();
+    let exported = session.export(None, &Part::default(), ExportFormat::AlpacaJson, "now.json", &NEVER).unwrap();
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&fs_err::read(&exported.paths[0]).unwrap()).unwrap();
     assert_eq!(rows.len(), 40);
     let plan_after = session.view().plan;

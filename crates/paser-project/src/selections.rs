@@ -145,6 +145,19 @@ impl Catalogue {
             .collect()
     }
 
+    /// Gives a selection another name; `view` is its view under it.
+    ///
+    /// # Errors
+    /// `Edit` where the name is taken.
+    pub fn rename_selection(&mut self, from: &str, to: &str, view: &str) -> Result<(), ProjectError> {
+        if self.selection(to)?.is_some() {
+            return Err(ProjectError::Edit(format!("there is a selection named {to} already")));
+        }
+        let command = "UPDATE selections SET name = ?2, view = ?3 WHERE name = ?1";
+        self.told(self.connection.execute(command, [from, to, view]))?;
+        Ok(())
+    }
+
     /// False where there was none of that name.
     pub fn remove_selection(&mut self, name: &str) -> Result<bool, ProjectError> {
         Ok(self.told(self.connection.execute("DELETE FROM selections WHERE name = ?1", [name]))? > 0)
@@ -243,6 +256,12 @@ mod tests {
         assert_eq!(catalogue.selections().unwrap(), [frozen("a", false)]);
         let head = &catalogue.selection_heads().unwrap()[0];
         assert_eq!((head.name.as_str(), head.key.as_str(), head.by_recipe), ("a", "s", false));
+        catalogue.put_selection(&frozen("b", false)).unwrap();
+        assert!(catalogue.rename_selection("a", "b", "{}").is_err());
+        catalogue.rename_selection("a", "c", "{\"name\": \"c\"}").unwrap();
+        assert!(catalogue.selection("a").unwrap().is_none());
+        assert_eq!(catalogue.selection("c").unwrap().unwrap().view, "{\"name\": \"c\"}");
+        catalogue.rename_selection("c", "a", "{}").unwrap();
         assert!(catalogue.remove_selection("a").unwrap());
         assert!(!catalogue.remove_selection("a").unwrap());
     }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CurationView, ProjectView, Report, SelectionPlan, SelectionView, Stage};
+use crate::{
+    BudgetCurve, ComparisonView, CurationView, FateView, Part, ProjectView, Report, SelectionPlan, SelectionView, Stage,
+};
 
 /// What a path or hub id is meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,8 +158,35 @@ pub enum Request {
     Freeze {
         name: String,
     },
+    /// Computes the selection of a plan and freezes it; the plan being built stays as it is.
+    FreezePlan {
+        plan: SelectionPlan,
+        name: String,
+    },
     Discard {
         name: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    /// Two to four frozen selections side by side.
+    Compare {
+        names: Vec<String>,
+    },
+    /// A frozen selection's plan at budgets from 1 to 50 %.
+    BudgetCurve {
+        name: String,
+    },
+    /// Why a sample is, or is not, in each of these frozen selections.
+    Fates {
+        row: u32,
+        names: Vec<String>,
+    },
+    /// Writes a table of the samples that some of these frozen selections hold and others do not.
+    Differences {
+        names: Vec<String>,
+        path: String,
     },
     Curate {
         edit: Edit,
@@ -166,6 +195,8 @@ pub enum Request {
     Redo,
     Export {
         selection: Option<String>,
+        /// Which of its samples.
+        part: Part,
         format: ExportFormat,
         path: String,
     },
@@ -317,6 +348,9 @@ pub enum Reply {
     Sample(Box<SampleView>),
     Tokens(TokensView),
     Selection(Box<SelectionView>),
+    Comparison(Box<ComparisonView>),
+    BudgetCurve(BudgetCurve),
+    Fates(Vec<FateView>),
     Curation(CurationView),
     Exported(ExportedView),
 }

@@ -61,6 +61,9 @@ struct Interact {
 struct Mark {
     a: Hex,
     a_fill: Hex,
+    b: Hex,
+    b_fill: Hex,
+    both: Hex,
     neither: Hex,
     muted: Hex,
     pinned: Hex,
@@ -68,6 +71,7 @@ struct Mark {
     ok: Hex,
     warn: Hex,
     error: Hex,
+    random: Hex,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +162,11 @@ pub struct Look {
     pub accent_press: Color32,
     pub a: Color32,
     pub a_fill: Color32,
+    /// Selection B, as text and as mark.
+    pub b: Color32,
+    pub b_fill: Color32,
+    /// In A and in B.
+    pub both: Color32,
     pub neither: Color32,
     pub muted: Color32,
     pub pinned: Color32,
@@ -165,6 +174,8 @@ pub struct Look {
     pub ok: Color32,
     pub warn: Color32,
     pub error: Color32,
+    /// What is neither A nor B.
+    pub random: Color32,
     clusters: [Color32; 12],
     damage: [Color32; 9],
     sequential: [Color32; 9],
@@ -199,6 +210,9 @@ impl Look {
             accent_press: i.accent_press.0,
             a: m.a.0,
             a_fill: m.a_fill.0,
+            b: m.b.0,
+            b_fill: m.b_fill.0,
+            both: m.both.0,
             neither: m.neither.0,
             muted: m.muted.0,
             pinned: m.pinned.0,
@@ -206,6 +220,7 @@ impl Look {
             ok: m.ok.0,
             warn: m.warn.0,
             error: m.error.0,
+            random: m.random.0,
             clusters,
             damage: half.ramp.damage.map(|hex| hex.0),
             sequential: half.ramp.sequential.map(|hex| hex.0),

@@ -3,12 +3,14 @@
 use egui::{Align2, Popup, Rect, Response, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 use paser_protocol::{ClusterView, PoolView, ProjectView, SelectionView};
 
+use super::compare::menu;
 use crate::{
-    dialogs::{Dialog, ExportForm},
+    command::Command,
+    dialogs::Dialog,
     format,
     state::{AppState, Brush, ColourBy},
     theme::{self, icons},
-    widgets::{Words, button::icon_button_sized, column, field::menu_entry, look, pane::pane, row},
+    widgets::{Words, button::icon_button_sized, column, look, pane::pane, row},
 };
 
 const ROW: f32 = 24.0;
@@ -112,35 +114,21 @@ fn selections(ui: &mut Ui, state: &mut AppState, frozen: &[SelectionView]) {
         line.margin = 20.0;
         let response = leaf(ui, line);
         state.note(format!("frozen:{name}"), response.rect);
+        let response = response.on_hover_text("Show it beside others, in Compare");
         if response.clicked() {
-            export(state, name);
+            if state.compare.place(name).is_none() {
+                state.compare.toggle(name);
+            }
+            state.run(Command::ShowCompare);
         }
         let more = Rect::from_center_size(response.rect.right_center() - Vec2::new(14.0, 0.0), Vec2::splat(20.0));
         let more = row(ui, more, 0.0, |ui| {
             icon_button_sized(ui, icons::DOTS_THREE, &format!("What to do with {name}"), false, None, Vec2::splat(20.0))
         });
         state.note(format!("more:{name}"), more.rect);
-        Popup::menu(&more).accessible_name("Frozen selection").show(|ui| menu(ui, state, name));
-        Popup::context_menu(&response).accessible_name("Frozen selection").show(|ui| menu(ui, state, name));
+        Popup::menu(&more).accessible_name("Frozen selection").show(|ui| menu(ui, state, selection, name));
+        Popup::context_menu(&response).accessible_name("Frozen selection").show(|ui| menu(ui, state, selection, name));
     }
-}
-
-fn menu(ui: &mut Ui, state: &mut AppState, name: &str) {
-    ui.set_width(160.0);
-    if menu_entry(ui, "Export...", "", false, Some(icons::DOWNLOAD_SIMPLE), true).clicked() {
-        export(state, name);
-        ui.close();
-    }
-    let discard = menu_entry(ui, "Discard...", "", false, Some(icons::TRASH), true);
-    state.note("discard", discard.rect);
-    if discard.clicked() {
-        state.dialog = Some(Dialog::Discard { name: name.to_owned() });
-        ui.close();
-    }
-}
-
-fn export(state: &mut AppState, name: &str) {
-    state.dialog = Some(Dialog::Export(ExportForm { selection: Some(name.to_owned()), ..ExportForm::default() }));
 }
 
 /// What the project was made from: to read, with nothing behind it.

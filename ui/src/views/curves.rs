@@ -115,7 +115,13 @@ fn choice(ui: &mut Ui, state: &mut AppState, manifold: &ManifoldView) {
 }
 
 /// A small plot with our own ticks and no legend; `draw` adds its lines.
-fn plot<'a>(ui: &mut Ui, name: &str, height: f32, x_word: &str, draw: impl FnOnce(&mut egui_plot::PlotUi<'a>) + 'a) {
+pub(super) fn plot<'a>(
+    ui: &mut Ui,
+    name: &str,
+    height: f32,
+    x_word: &str,
+    draw: impl FnOnce(&mut egui_plot::PlotUi<'a>) + 'a,
+) {
     let look = look(ui);
     let width = ui.available_width();
     ui.scope(|ui| {

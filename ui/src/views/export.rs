@@ -1,7 +1,7 @@
 //! The small forms over the screen: freeze, discard, export, open by path, rows that were not read, and the recipe.
 
 use egui::{Align2, Context, Id, Rect, Sense, Ui, Vec2, pos2};
-use paser_protocol::{ExportFormat, Request};
+use paser_protocol::{ExportFormat, Part, Request};
 
 use super::{modal, padded};
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-fn title(ui: &mut Ui, text: &str) {
+pub(super) fn title(ui: &mut Ui, text: &str) {
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 46.0), Sense::hover());
     let look = look(ui);
     Words::of(look).part(text, crate::theme::title(15.0), look.text).at(
@@ -32,7 +32,7 @@ fn title(ui: &mut Ui, text: &str) {
 }
 
 /// Text over the whole width.
-fn paragraph(ui: &mut Ui, text: &str) {
+pub(super) fn paragraph(ui: &mut Ui, text: &str) {
     egui::Frame::new().inner_margin(egui::Margin { left: 16, right: 16, top: 2, bottom: 6 }).show(ui, |ui| {
         ui.set_width(ui.available_width());
         Words::new(ui).t2(text).wrapped(ui);
@@ -40,7 +40,7 @@ fn paragraph(ui: &mut Ui, text: &str) {
 }
 
 /// A label and room for its control.
-fn line<R>(ui: &mut Ui, label: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
+pub(super) fn line<R>(ui: &mut Ui, label: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
     padded(ui, 36.0, |ui, rect| {
         Words::new(ui).t2(label).paint(ui, rect.left_center(), Align2::LEFT_CENTER, 100.0);
         let place = Rect::from_min_max(pos2(rect.left() + 104.0, rect.top()), rect.max);
@@ -49,7 +49,13 @@ fn line<R>(ui: &mut Ui, label: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
 }
 
 /// What is known now at the left; cancel and the primary button at the right: (primary, cancel).
-fn foot(ui: &mut Ui, state: &mut AppState, known: &str, primary: &str, enabled: Result<(), &str>) -> (bool, bool) {
+pub(super) fn foot(
+    ui: &mut Ui,
+    state: &mut AppState,
+    known: &str,
+    primary: &str,
+    enabled: Result<(), &str>,
+) -> (bool, bool) {
     ui.add_space(8.0);
     padded(ui, 46.0, |ui, rect| {
         let (go, cancel, left) = row_right(ui, rect, 8.0, |ui| {
@@ -108,6 +114,37 @@ pub fn freeze(ctx: &Context, state: &mut AppState, mut name: String) -> Option<D
     (!cancel && !veil).then_some(Dialog::Freeze { name })
 }
 
+/// A frozen selection under another name.
+pub fn rename(ctx: &Context, state: &mut AppState, from: String, mut to: String) -> Option<Dialog> {
+    let ((go, cancel), veil) = modal(ctx, "Rename selection", 480.0, None, |ui| {
+        title(ui, &format!("Rename {from}"));
+        let entered = line(ui, "Name", |ui| {
+            let width = ui.available_width();
+            let id = Id::unique("rename");
+            let field = Field::new("New name of the selection", width).id(id).show(ui, &mut to);
+            if ui.memory(|memory| memory.focused().is_none()) && !field.entered {
+                ui.memory_mut(|memory| memory.request_focus(id));
+            }
+            state.note("rename", field.response.rect);
+            field.entered
+        });
+        let fine = match to.trim() {
+            "" => Err("give it a name"),
+            name if name == from => Err("it has this name"),
+            name if state.is_name_taken(name) => Err("another selection has this name"),
+            _ => Ok(()),
+        };
+        let (go, cancel) = foot(ui, state, "", "Rename", fine);
+        (go || entered && fine.is_ok(), cancel)
+    });
+    if go {
+        let to = to.trim().to_owned();
+        state.ask(Request::Rename { from: from.clone(), to: to.clone() }, For::Rename(from.clone(), to.clone()));
+        return Some(Dialog::Rename { from, to });
+    }
+    (!cancel && !veil).then_some(Dialog::Rename { from, to })
+}
+
 /// Nothing brings a discarded selection back: it is asked once more.
 pub fn discard(ctx: &Context, state: &mut AppState, name: String) -> Option<Dialog> {
     let samples = state.project.as_ref().and_then(|project| {
@@ -148,6 +185,7 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
                 form.selection = (place > 0).then(|| names[place].clone());
             }
         });
+        part_line(ui, state, &mut form);
         line(ui, "Format", |ui| {
             let faces = [
                 (Face::Text("Alpaca JSON"), "Alpaca JSON"),
@@ -205,13 +243,58 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
         form.done = None;
         let path = form.path.trim().to_owned();
         let shown = if path.is_empty() { form.file_name() } else { path.clone() };
-        state.ask(Request::Export { selection: form.selection.clone(), format: form.format, path }, For::Export(shown));
+        let (selection, part) = (form.selection.clone(), form.part.clone());
+        state.ask(Request::Export { selection, part, format: form.format, path }, For::Export(shown));
     }
     (!cancel && !veil).then_some(Dialog::Export(form))
 }
 
+/// Which samples of a selection that is being compared: all, or those of one part of the comparison.
+fn part_line(ui: &mut Ui, state: &mut AppState, form: &mut ExportForm) {
+    let Some(name) = form.selection.clone().filter(|name| state.compare.place(name).is_some()) else {
+        form.part = Part::default();
+        return;
+    };
+    let others: Vec<String> = state.compare.names.iter().filter(|other| **other != name).cloned().collect();
+    let mut parts = vec![("all of it".to_owned(), Part::default())];
+    if others.len() > 1 {
+        let part = Part { without: others.clone(), ..Part::default() };
+        parts.push((format!("what it alone holds: without {}", others.join(" and ")), part));
+    }
+    for other in &others {
+        let one = vec![other.clone()];
+        parts.push((format!("without {other}"), Part { without: one.clone(), ..Part::default() }));
+        parts.push((format!("shared with {other}"), Part { within: one, ..Part::default() }));
+    }
+    line(ui, "Samples", |ui| {
+        let entries: Vec<_> = parts.iter().map(|(words, _)| (words.as_str(), "")).collect();
+        let chosen = parts.iter().position(|(_, part)| *part == form.part);
+        let width = ui.available_width();
+        let shown = chosen.map_or("", |place| parts[place].0.as_str());
+        let (response, picked) = dropdown(ui, "Samples to export", shown, 26.0, Some(width), &entries, chosen);
+        state.note("export part", response.rect);
+        if let Some(place) = picked {
+            form.part = parts[place].1.clone();
+        }
+    });
+}
+
+/// Samples of a part, from the comparison on screen.
+fn samples_of_part(state: &AppState, name: &str, part: &Part) -> Option<u64> {
+    let view = state.compare.view.as_ref()?;
+    let place = |name: &String| view.selections.iter().position(|side| side.selection == *name);
+    let own = place(&name.to_owned())?;
+    let within = part.within.iter().map(place).collect::<Option<Vec<_>>>()?;
+    let without = part.without.iter().map(place).collect::<Option<Vec<_>>>()?;
+    let meant = view.parts.iter().filter(|part| {
+        part.held[own] && within.iter().all(|at| part.held[*at]) && !without.iter().any(|at| part.held[*at])
+    });
+    Some(meant.map(|part| part.samples).sum())
+}
+
 fn samples_of(state: &AppState, form: &ExportForm) -> Option<u64> {
     match &form.selection {
+        Some(name) if !form.part.is_whole() => samples_of_part(state, name, &form.part),
         None => state.build.selection.as_ref().map(|selection| selection.selected),
         Some(name) => {
             let frozen = &state.project.as_ref()?.selections;

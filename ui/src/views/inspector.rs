@@ -3,12 +3,12 @@
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{Blocking, ReasonCode, SampleView};
 
-use super::{cluster::pairs, tokens};
+use super::{cluster::pairs, compare, tokens};
 use crate::{
     command::Command,
     format,
     glossary::Place,
-    state::{AppState, MapOrder},
+    state::{AppState, MapOrder, Screen},
     theme::icons,
     widgets::{
         self, Button, Words, chip, column, icon_button, look,
@@ -54,7 +54,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 section(ui, |ui| text(ui, "Input", &sample.input, None));
             }
             section(ui, |ui| tokens::response(ui, state, &sample));
-            section(ui, |ui| why(ui, state, &sample));
+            if state.screen == Screen::Compare {
+                section(ui, |ui| compare::fates::show(ui, state, row));
+            } else {
+                section(ui, |ui| why(ui, state, &sample));
+            }
             section(ui, |ui| values(ui, &sample));
         });
     });
@@ -178,7 +182,7 @@ fn why(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
 }
 
 /// The two concepts that kept it out, and the accepted samples that set them; a click goes there.
-fn pair(ui: &mut Ui, state: &mut AppState, blocking: &Blocking) {
+pub(super) fn pair(ui: &mut Ui, state: &mut AppState, blocking: &Blocking) {
     for (concept, row, id) in [
         (&blocking.first, blocking.first_row, &blocking.first_id),
         (&blocking.second, blocking.second_row, &blocking.second_id),

@@ -37,7 +37,8 @@ pub struct MapView {
     gl: Option<Gl>,
     clock: Option<fn() -> f64>,
     flight: Option<Flight>,
-    box_from: Option<Pos2>,
+    /// Where a box began, and on which map.
+    box_from: Option<(Id, Pos2)>,
     hover: (Option<u32>, f64),
     next_id: u64,
 }
@@ -180,6 +181,40 @@ impl MapView {
         }
         if response.has_focus() {
             ui.painter().rect_stroke(body.shrink(1.0), 0.0, Stroke::new(2.0, look(ui).accent), StrokeKind::Inside);
+        }
+    }
+
+    /// Turns the camera, once a frame, for maps of the same size that share it.
+    pub(super) fn aim(&mut self, ui: &Ui, body: Rect, state: &mut AppState, points: &Points) {
+        let now = state.now;
+        self.follow(ui, body, state, points, now);
+    }
+
+    /// Pointer and keys on one of several maps; the sample whose card is due.
+    pub(super) fn touch(
+        &mut self,
+        ui: &Ui,
+        body: Rect,
+        name: &str,
+        state: &mut AppState,
+        points: &Points,
+    ) -> (Response, Option<u32>) {
+        let now = state.now;
+        let response = ui.interact(body, Id::unique(("map", name)), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, name));
+        self.navigate(ui, body, &response, state);
+        let mut due = None;
+        if response.contains_pointer() || response.has_focus() {
+            let hovered = self.pick(ui, body, &response, state, points, now);
+            due = hovered.filter(|_| now - self.hover.1 >= CARD_AFTER);
+        }
+        (response, due)
+    }
+
+    /// The pointer is on none of several maps.
+    pub(super) fn leave(&mut self, now: f64) {
+        if self.hover.0.is_some() {
+            self.hover = (None, now);
         }
     }
 
@@ -347,13 +382,20 @@ impl MapView {
         self.raster.show(ui, scene, now);
     }
 
-    fn box_select(&mut self, ui: &Ui, body: Rect, response: &Response, state: &mut AppState, points: &Points) {
+    pub(super) fn box_select(
+        &mut self,
+        ui: &Ui,
+        body: Rect,
+        response: &Response,
+        state: &mut AppState,
+        points: &Points,
+    ) {
         let shift = ui.input(|input| input.modifiers.shift);
         let wants = state.tool == Tool::Box || (state.tool == Tool::Point && shift);
         if response.drag_started_by(PointerButton::Primary) && wants {
-            self.box_from = ui.input(|input| input.pointer.press_origin());
+            self.box_from = ui.input(|input| input.pointer.press_origin()).map(|at| (response.id, at));
         }
-        let Some(from) = self.box_from else { return };
+        let Some((_, from)) = self.box_from.filter(|(map, _)| *map == response.id) else { return };
         let Some(to) = ui.input(|input| input.pointer.latest_pos()) else { return };
         let area = Rect::from_two_pos(from, to).intersect(body);
         let look = look(ui);

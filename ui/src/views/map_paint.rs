@@ -113,7 +113,7 @@ fn column(state: &mut AppState, name: &str) -> Option<Values> {
 }
 
 /// Diamonds of pins and crosses of exclusions.
-fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
+pub(super) fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
     let places = |rows: &[u32]| {
         let place = |row: &u32| points.places.get(*row as usize).copied().filter(|place| place.is_finite());
         rows.iter().filter_map(place).collect()

@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod budget_settings;
 pub mod cluster;
+pub mod compare;
 pub mod contents;
 pub mod curves;
 pub mod damage;
@@ -36,6 +37,8 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
         Dialog::Shortcuts => shortcuts::sheet(ctx),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
+        Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
+        Dialog::Rename { from, to } => export::rename(ctx, state, from, to),
         Dialog::Discard { name } => export::discard(ctx, state, name),
         Dialog::Export(form) => export::export(ctx, state, form),
         Dialog::OpenProject { path } => export::open_project(ctx, state, path),

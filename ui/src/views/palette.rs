@@ -19,6 +19,7 @@ const ROW: f32 = 32.0;
 enum Act {
     Command(Command),
     Cluster(u32),
+    Compare(String),
     Discard(String),
     Find(String),
 }
@@ -75,6 +76,11 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
     }
     let frozen = state.project.iter().flat_map(|project| &project.selections);
     for (name, selection) in frozen.filter_map(|selection| selection.name.as_ref().map(|name| (name, selection))) {
+        let command = format!("Compare {name}");
+        if let Some(score) = score(typed, &command).filter(|_| !typed.is_empty()) {
+            let more = format!("a frozen selection of {} samples", format::count(selection.selected));
+            found.push((score * 2 + 1, Entry { act: Act::Compare(name.clone()), name: command, more, why: None }));
+        }
         let command = format!("Discard {name}...");
         if let Some(score) = score(typed, &command).filter(|_| !typed.is_empty()) {
             let more = format!("a frozen selection of {} samples", format::count(selection.selected));
@@ -126,6 +132,12 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: 
             Act::Cluster(cluster) => {
                 state.focus.set_brush(Brush::Clusters([cluster].into()));
                 state.panels.table = true;
+            }
+            Act::Compare(name) => {
+                if state.compare.place(&name).is_none() {
+                    state.compare.toggle(&name);
+                }
+                state.run(Command::ShowCompare);
             }
             Act::Discard(name) => state.dialog = Some(Dialog::Discard { name }),
             Act::Find(text) => {

@@ -6,7 +6,7 @@ use super::modal;
 use crate::{
     command::{Command, Group},
     dialogs::Dialog,
-    state::{AppState, Screen},
+    state::AppState,
     theme::icons,
     widgets::{Words, icon_button, key_cap, look, row_right},
 };
@@ -37,7 +37,7 @@ pub fn read(state: &mut AppState, ctx: &Context) {
                 continue;
             }
         }
-        if plain && state.screen != Screen::Explore && !matches!(command, Command::Back | Command::Shortcuts) {
+        if plain && !state.screen.is_work_place() && !matches!(command, Command::Back | Command::Shortcuts) {
             continue;
         }
         if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {

@@ -28,7 +28,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         project_menu(&button, state);
         separator(ui);
         ui.add_space(-2.0);
-        tab(ui, "Explore");
+        ui.spacing_mut().item_spacing.x = 0.0;
+        for (command, screen) in [(Command::ShowExplore, Screen::Explore), (Command::ShowCompare, Screen::Compare)] {
+            tab(ui, state, command, screen);
+        }
         ui.min_rect().right()
     });
     let right = Rect::from_min_max(pos2(left_end + 12.0, inside.top()), inside.max);
@@ -40,6 +43,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             (Command::ToggleTable, panels.table, [2.0, 9.0, 11.0, 3.0]),
             (Command::ToggleDamage, state.damage_shown(), [2.0, 3.0, 4.0, 9.0]),
         ] {
+            // The other panels are Explore's.
+            if state.screen != Screen::Explore && command != Command::ToggleInspector {
+                continue;
+            }
             let hint = command.hint();
             let response = drawn_button(ui, &hint, on, None, Vec2::splat(26.0), |ui, rect, ink| {
                 panel_icon(ui, rect.center(), part, on, ink);
@@ -49,11 +56,13 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 state.run(command);
             }
         }
-        let contents =
-            icon_button(ui, icons::LIST_BULLETS, &Command::ToggleContents.hint(), state.contents_open(), None);
-        state.note("ToggleContents", contents.rect);
-        if contents.clicked() {
-            state.run(Command::ToggleContents);
+        if state.screen == Screen::Explore {
+            let contents =
+                icon_button(ui, icons::LIST_BULLETS, &Command::ToggleContents.hint(), state.contents_open(), None);
+            state.note("ToggleContents", contents.rect);
+            if contents.clicked() {
+                state.run(Command::ToggleContents);
+            }
         }
         ui.add_space(6.0);
         separator(ui);
@@ -152,13 +161,24 @@ fn search(ui: &mut Ui, state: &mut AppState) {
     }
 }
 
-fn tab(ui: &mut Ui, name: &str) {
+/// A work place: its name, underlined where one is in it.
+fn tab(ui: &mut Ui, state: &mut AppState, command: Command, screen: Screen) {
     let look = look(ui);
-    let galley = ui.painter().layout_no_wrap(name.to_owned(), crate::theme::read_strong(), look.text);
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(galley.size().x + 24.0, 39.0), egui::Sense::hover());
-    response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Tab, true, true, name));
-    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, look.text);
-    ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(2.0, look.accent));
+    let on = state.screen == screen;
+    let galley =
+        ui.painter().layout_no_wrap(command.name().to_owned(), crate::theme::read_strong(), Color32::PLACEHOLDER);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(galley.size().x + 24.0, 39.0), egui::Sense::click());
+    response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Tab, true, on, command.name()));
+    let ink = if on || response.hovered() { look.text } else { look.text_2 };
+    ui.painter().galley_with_override_text_color(rect.center() - galley.size() / 2.0, galley, ink);
+    if on {
+        ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(2.0, look.accent));
+    }
+    widgets::focus_ring(ui, &response, rect.shrink(3.0));
+    state.note(format!("{command:?}"), rect);
+    if response.on_hover_text(command.hint()).clicked() {
+        state.run(command);
+    }
 }
 
 /// Six points, three of them taken.
@@ -181,8 +201,7 @@ fn logo_menu(ui: &mut Ui, state: &mut AppState) {
     state.note("Menu", response.rect);
     Popup::menu(&response).accessible_name("Menu").gap(4.0).show(|ui| {
         ui.set_width(280.0);
-        let groups: &[Group] =
-            if state.screen == Screen::Explore { &Group::ALL } else { &[Group::Project, Group::View] };
+        let groups: &[Group] = if state.screen.is_work_place() { &Group::ALL } else { &[Group::Project, Group::View] };
         let height = ui.ctx().content_rect().height() - 80.0;
         egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             for group in groups {

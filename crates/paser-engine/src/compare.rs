@@ -1,0 +1,353 @@
+//! Frozen selections side by side: what each holds, what they share, how far chance strays, how they grow with the
+//! budget, and why a sample is in one and not in another (method.md 4).
+
+use std::sync::atomic::AtomicBool;
+
+use paser_project::FrozenSelection;
+use paser_protocol::{
+    Budget, BudgetCurve, BudgetPoint, ChanceView, ClusterShare, ComparedView, ComparisonView, FateView, OverlapView,
+    PartView, ReasonCode, SelectionPlan, SelectionView, Strategy,
+};
+
+use crate::{
+    loaded::{ManifoldData, Samples, Scores},
+    selection::{another_pool, is_of, stored_view},
+    session::{Loaded, Session},
+    stages::Bench,
+    trouble::{Outcome, usage},
+};
+
+/// Selections that can stand side by side.
+const MOST: usize = 4;
+/// Budgets of a curve, percent of the selectable samples.
+const PERCENTS: [f64; 12] = [1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0];
+/// Draws of `random` behind its band, and the pool size beyond which a few have to do.
+const SEEDS: u32 = 20;
+const SEEDS_OF_LARGE: u32 = 5;
+const LARGE: usize = 200_000;
+
+/// Counts and means over the rows of a set.
+#[derive(Clone, Default)]
+struct Sums {
+    samples: u64,
+    tokens: u64,
+    scored: u64,
+    response_tokens: u64,
+    damage: f64,
+}
+
+impl Sums {
+    fn add(&mut self, row: usize, scores: Option<&Scores>) {
+        self.samples += 1;
+        let Some(scores) = scores else { return };
+        self.tokens += u64::from(scores.trained_tokens[row]);
+        if let Some(score) = &scores.rows[row] {
+            self.scored += 1;
+            self.response_tokens += u64::from(score.response_tokens);
+            self.damage += score.jsd;
+        }
+    }
+
+    fn of(rows: &[u32], scores: Option<&Scores>) -> Self {
+        let mut sums = Self::default();
+        for &row in rows {
+            sums.add(row as usize, scores);
+        }
+        sums
+    }
+
+    fn mean(&self, sum: f64) -> Option<f64> {
+        (self.scored > 0).then(|| sum / self.scored as f64)
+    }
+
+    fn mean_damage(&self) -> Option<f64> {
+        self.mean(self.damage)
+    }
+
+    fn mean_response_tokens(&self) -> Option<f64> {
+        self.mean(self.response_tokens as f64)
+    }
+}
+
+/// A frozen selection of the pool that is there.
+struct Side {
+    frozen: FrozenSelection,
+    view: SelectionView,
+}
+
+impl Session {
+    /// Two to four selections side by side.
+    ///
+    /// # Errors
+    /// Fewer or more names, one twice, unknown names, selections of different pools; `stop` was set.
+    pub fn compare(&self, names: &[String], stop: &AtomicBool) -> Outcome<ComparisonView> {
+        if !(2..=MOST).contains(&names.len()) {
+            return Err(usage(
+                format!("A comparison takes two to four selections, not {}.", names.len()),
+                "Name them: paser compare A B.",
+            ));
+        }
+        if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+            return Err(usage(format!("{} is named twice.", twice.1), "Name two different selections."));
+        }
+        let samples = self.samples()?;
+        let sides = names.iter().map(|name| self.side(name, &samples)).collect::<Outcome<Vec<_>>>()?;
+        let loaded = self.loaded();
+        let scores = loaded.scores.as_deref();
+        let selectable = samples.held_out.iter().filter(|held| !**held).count() as u64;
+        let held = held_by(&sides, samples.len());
+        let (parts, neither) = parts(&held, sides.len(), &samples, scores);
+        Ok(ComparisonView {
+            selections: sides.iter().map(|side| compared(side, &loaded)).collect(),
+            overlaps: overlaps(&sides, &held, selectable),
+            parts,
+            neither,
+            selectable,
+            chance: self.chance(&sides[0].view.plan, &loaded, stop)?,
+        })
+    }
+
+    fn side(&self, name: &str, samples: &Samples) -> Outcome<Side> {
+        let frozen = self.frozen_named(name)?;
+        if !is_of(&frozen.inputs, samples) {
+            return Err(another_pool(name));
+        }
+        let view = stored_view(name, &frozen.view)?;
+        Ok(Side { frozen, view })
+    }
+
+    /// Where `random` lands at this plan's budget, seed by seed; none before the pool is clustered and scored.
+    fn chance(&self, plan: &SelectionPlan, loaded: &Loaded, stop: &AtomicBool) -> Outcome<Option<ChanceView>> {
+        let (Some(manifold), Some(scores), Some(_)) = (&loaded.manifold, &loaded.scores, &loaded.concepts) else {
+            return Ok(None);
+        };
+        let seeds = if manifold.clusters.len() > LARGE { SEEDS_OF_LARGE } else { SEEDS };
+        self.quietly(stop, |bench| {
+            let mut taken = vec![(u64::MAX, 0); manifold.facts.count];
+            let mut damage: Option<(f64, f64)> = None;
+            for seed in 0..seeds {
+                let plan = SelectionPlan { strategy: Strategy::Random, seed: u64::from(seed), ..plan.clone() };
+                let selection = self.select_in_passing(&plan, bench)?;
+                for (band, count) in taken.iter_mut().zip(per_cluster(&selection.rows, manifold)) {
+                    *band = (band.0.min(count), band.1.max(count));
+                }
+                if let Some(mean) = Sums::of(&selection.rows, Some(scores)).mean_damage() {
+                    damage = Some(damage.map_or((mean, mean), |(low, high)| (low.min(mean), high.max(mean))));
+                }
+            }
+            Ok(Some(ChanceView { seeds, taken, mean_damage: damage }))
+        })
+    }
+
+    /// What a frozen selection's plan takes at budgets from 1 to 50 %, with the marks of now.
+    ///
+    /// # Errors
+    /// There is none of that name; whatever keeps a selection from being computed; `stop` was set.
+    pub fn budget_curve(&self, name: &str, stop: &AtomicBool) -> Outcome<BudgetCurve> {
+        let samples = self.samples()?;
+        let plan = self.side(name, &samples)?.view.plan;
+        let loaded = self.loaded();
+        let scores = loaded.scores.as_deref();
+        let points = self.quietly(stop, |bench| {
+            PERCENTS
+                .iter()
+                .map(|&percent| {
+                    let plan = SelectionPlan { budget: Budget::Percent(percent), ..plan.clone() };
+                    let selection = self.select_in_passing(&plan, bench)?;
+                    let taken = loaded.manifold.as_ref().map(|manifold| per_cluster(&selection.rows, manifold));
+                    Ok(BudgetPoint {
+                        percent,
+                        selected: selection.rows.len() as u64,
+                        tokens: selection.tokens,
+                        mean_damage: Sums::of(&selection.rows, scores).mean_damage(),
+                        taken: taken.unwrap_or_default(),
+                    })
+                })
+                .collect::<Outcome<Vec<_>>>()
+        })?;
+        Ok(BudgetCurve { selection: name.to_owned(), points })
+    }
+
+    /// What became of a sample in each of these selections.
+    ///
+    /// # Errors
+    /// Unknown names, selections of another pool, a row beyond the pool; `stop` was set.
+    pub fn fates(&self, row: u32, names: &[String], stop: &AtomicBool) -> Outcome<Vec<FateView>> {
+        let samples = self.samples()?;
+        self.quietly(stop, |bench| names.iter().map(|name| self.fate_of(row, name, &samples, bench)).collect())
+    }
+
+    fn fate_of(&self, row: u32, name: &str, samples: &Samples, bench: &Bench<'_>) -> Outcome<FateView> {
+        let side = self.side(name, samples)?;
+        let code = side.frozen.reasons.get(row as usize).copied().and_then(ReasonCode::from_byte);
+        let code = code.ok_or_else(|| usage(format!("The pool has no row {row}."), ""))?;
+        // The catalogue keeps the word; the figures behind it come from making the selection again, where that gives
+        // the same one.
+        let again = self.select_with(&side.view.plan, bench).ok();
+        let same =
+            again.filter(|again| again.selection.rows == side.frozen.rows && *again.reasons == *side.frozen.reasons);
+        let (_, why, blocking) = same.map(|selected| self.fate_in(&selected, row)).unwrap_or_default();
+        let why = if why.is_empty() {
+            format!("{}; what decided it has changed since it was frozen.", sentence_case(code.word()))
+        } else {
+            why
+        };
+        Ok(FateView {
+            selection: name.to_owned(),
+            taken: code.is_taken(),
+            status: code.word().to_owned(),
+            why,
+            blocking,
+        })
+    }
+}
+
+fn sentence_case(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn per_cluster(rows: &[u32], manifold: &ManifoldData) -> Vec<u64> {
+    let mut taken = vec![0; manifold.facts.count];
+    for &row in rows {
+        taken[manifold.clusters[row as usize] as usize] += 1;
+    }
+    taken
+}
+
+/// Per row of the pool, one bit for each selection that holds it.
+fn held_by(sides: &[Side], rows: usize) -> Vec<u8> {
+    let mut held = vec![0; rows];
+    for (place, side) in sides.iter().enumerate() {
+        for &row in &side.frozen.rows {
+            if let Some(held) = held.get_mut(row as usize) {
+                *held |= 1 << place;
+            }
+        }
+    }
+    held
+}
+
+fn compared(side: &Side, loaded: &Loaded) -> ComparedView {
+    let (frozen, view) = (&side.frozen, &side.view);
+    let scores = loaded.scores.as_deref();
+    let whole = Sums::of(&frozen.rows, scores);
+    let mut lengths: Vec<u32> = frozen
+        .rows
+        .iter()
+        .filter_map(|row| scores.and_then(|scores| scores.rows[*row as usize].as_ref()))
+        .map(|score| score.response_tokens)
+        .collect();
+    let is_conflict = |row: usize| frozen.reasons.get(row).copied() == Some(ReasonCode::Conflict as u8);
+    let mut clusters = Vec::new();
+    if let (Some(manifold), Some(names)) = (&loaded.manifold, &loaded.names) {
+        let mut sums = vec![Sums::default(); manifold.facts.count];
+        let mut conflicts = vec![0; manifold.facts.count];
+        for &row in &frozen.rows {
+            sums[manifold.clusters[row as usize] as usize].add(row as usize, scores);
+        }
+        for (row, &cluster) in manifold.clusters.iter().enumerate() {
+            conflicts[cluster as usize] += u64::from(is_conflict(row));
+        }
+        clusters = (0_u32..)
+            .zip(names.iter())
+            .zip(sums.iter().zip(conflicts))
+            .map(|((cluster, name), (sums, conflicts))| ClusterShare {
+                cluster,
+                name: name.clone(),
+                taken: sums.samples,
+                tokens: sums.tokens,
+                mean_response_tokens: sums.mean_response_tokens(),
+                mean_damage: sums.mean_damage(),
+                conflicts,
+            })
+            .collect();
+    }
+    ComparedView {
+        selection: frozen.name.clone(),
+        strategy: view.plan.strategy.name().to_owned(),
+        plan: view.plan.clone(),
+        frozen: frozen.created,
+        selected: whole.samples,
+        tokens: view.tokens,
+        mean_response_tokens: view.mean_response_tokens,
+        median_response_tokens: median(&mut lengths),
+        mean_damage: whole.mean_damage(),
+        scored: whole.scored,
+        above_fence: view.above_fence,
+        noise: view.noise,
+        conflicts: (0..frozen.reasons.len()).filter(|row| is_conflict(*row)).count() as u64,
+        clusters,
+    }
+}
+
+/// The middle value, or the mean of the two in the middle.
+fn median(values: &mut [u32]) -> Option<f64> {
+    values.sort_unstable();
+    let half = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(f64::from(values[half])),
+        _ => Some((f64::from(values[half - 1]) + f64::from(values[half])) / 2.0),
+    }
+}
+
+fn overlaps(sides: &[Side], held: &[u8], selectable: u64) -> Vec<OverlapView> {
+    let mut overlaps = Vec::new();
+    for (first, a) in sides.iter().enumerate() {
+        for (second, b) in sides.iter().enumerate().skip(first + 1) {
+            let both = (1_u8 << first) | (1 << second);
+            let shared = held.iter().filter(|held| **held & both == both).count() as u64;
+            let (of_a, of_b) = (a.frozen.rows.len() as u64, b.frozen.rows.len() as u64);
+            let either = of_a + of_b - shared;
+            overlaps.push(OverlapView {
+                first: a.frozen.name.clone(),
+                second: b.frozen.name.clone(),
+                shared,
+                chance: if selectable == 0 { 0.0 } else { of_a as f64 * of_b as f64 / selectable as f64 },
+                jaccard: if either == 0 { 1.0 } else { shared as f64 / either as f64 },
+            });
+        }
+    }
+    overlaps
+}
+
+/// Every part that holds a sample, the largest first, and how many selectable samples are in none.
+fn parts(held: &[u8], sides: usize, samples: &Samples, scores: Option<&Scores>) -> (Vec<PartView>, u64) {
+    let mut sums = vec![Sums::default(); 1 << sides];
+    for (row, held) in held.iter().enumerate() {
+        if *held > 0 || !samples.held_out[row] {
+            sums[*held as usize].add(row, scores);
+        }
+    }
+    let mut parts: Vec<PartView> = (1..sums.len())
+        .filter(|held| sums[*held].samples > 0)
+        .map(|held| PartView {
+            held: (0..sides).map(|place| held & (1 << place) != 0).collect(),
+            samples: sums[held].samples,
+            tokens: sums[held].tokens,
+            mean_damage: sums[held].mean_damage(),
+        })
+        .collect();
+    // Stable: parts of equal size stay in the order of the selections.
+    parts.sort_by(|a, b| b.samples.cmp(&a.samples));
+    (parts, sums[0].samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two() {
+        assert_eq!(median(&mut []), None);
+        assert_eq!(median(&mut [5, 1, 3]), Some(3.0));
+        assert_eq!(median(&mut [4, 1, 2, 9]), Some(3.0));
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital() {
+        assert_eq!(sentence_case("quota full"), "Quota full");
+        assert_eq!(sentence_case(""), "");
+    }
+}
