@@ -18,6 +18,20 @@ pub enum Lower {
     Overlap,
     /// Damage against the budget.
     Budgets,
+    /// Why samples are in and why they are not.
+    Reasons,
+}
+
+impl Lower {
+    pub const ALL: [Self; 3] = [Self::Overlap, Self::Reasons, Self::Budgets];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overlap => "overlap",
+            Self::Budgets => "budgets",
+            Self::Reasons => "reasons",
+        }
+    }
 }
 
 /// What the table of clusters counts.

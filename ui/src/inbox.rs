@@ -202,8 +202,12 @@ impl AppState {
                 );
                 self.ask_project();
             }
-            (For::FreezePlan(name), _) => {
+            (For::FreezePlan(name), Reply::Selection(frozen)) => {
                 self.dialog = None;
+                // It stands there at once; the project that is asked for holds it, too.
+                if let Some(project) = &mut self.project {
+                    Rc::make_mut(project).selections.push(*frozen);
+                }
                 if self.compare.place(&name).is_none() {
                     self.compare.toggle(&name);
                 }
@@ -212,6 +216,12 @@ impl AppState {
             (For::Rename(from, to), _) => {
                 self.dialog = None;
                 self.compare.renamed(&from, &to);
+                if let Some(project) = &mut self.project {
+                    let selections = &mut Rc::make_mut(project).selections;
+                    for selection in selections.iter_mut().filter(|selection| selection.name.as_ref() == Some(&from)) {
+                        selection.name = Some(to.clone());
+                    }
+                }
                 self.ask_project();
             }
             (For::Compare(number), Reply::Comparison(view)) => self.compare.arrived(number, Ok(*view)),

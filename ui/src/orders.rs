@@ -189,12 +189,17 @@ impl AppState {
             .is_some_and(|project| project.selections.iter().any(|selection| selection.name.as_deref() == Some(name)))
     }
 
-    /// What one would compare with next: the plan being built, or random at its budget where that is frozen already.
+    /// What one would compare with next: the plan being built, or, where that is frozen already, random at its budget
+    /// with the next seed.
     fn plan_to_add(&self) -> SelectionPlan {
         let plan = self.build.plan.clone();
         let frozen = self.project.iter().flat_map(|project| &project.selections);
-        let is_there = frozen.into_iter().any(|selection| selection.plan == plan);
-        if is_there { SelectionPlan { strategy: Strategy::Random, ..plan } } else { plan }
+        let frozen: Vec<&SelectionPlan> = frozen.map(|selection| &selection.plan).collect();
+        if !frozen.contains(&&plan) {
+            return plan;
+        }
+        let random = |seed| SelectionPlan { strategy: Strategy::Random, seed, ..plan.clone() };
+        (0..).map(random).find(|plan| !frozen.contains(&plan)).unwrap_or(plan)
     }
 
     /// The next or previous row in the table's order.

@@ -185,7 +185,7 @@ fn a_frozen_selection_is_discarded_from_its_row_after_a_question() {
     bench.click("Freeze");
     bench.click("dialog:Freeze");
     bench.click("more:paser 1");
-    bench.click("discard");
+    bench.click("menu:Discard...");
     assert_eq!(bench.state().dialog, Some(Dialog::Discard { name: "paser 1".into() }));
     let asked = |bench: &Bench| bench.count(|request| matches!(request, Request::Discard { .. }));
     bench.harness.key_press(Key::Escape);

@@ -216,7 +216,7 @@ fn discarding(bench: Bench) -> Bench {
     let mut bench = clicked(bench, "Freeze");
     bench.click("dialog:Freeze");
     bench.click("more:paser 1");
-    bench.click("discard");
+    bench.click("menu:Discard...");
     bench
 }
 
@@ -253,4 +253,41 @@ pictures!(
     "explore-1920",
     |bench: Bench| brushed(bench.demo()),
     Start { size: [1920.0, 1080.0], ..Start::default() }
+);
+
+pictures!(compared, "compare", side_by_side, Start::default());
+
+/// paser against random, frozen by the form that adds them.
+fn side_by_side(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.key(egui::Modifiers::NONE, egui::Key::Num2);
+    for _ in 0..2 {
+        bench.click("AddStrategy");
+        bench.click("dialog:Add");
+    }
+    bench
+}
+
+pictures!(compared_by_four, "compare-four", four, Start { size: [1440.0, 900.0], ..Start::default() });
+
+fn four(bench: Bench) -> Bench {
+    let mut bench = side_by_side(bench);
+    for _ in 0..2 {
+        bench.click("AddStrategy");
+        bench.click("dialog:Add");
+    }
+    bench.click("lower:budgets");
+    bench.click("measure:damage");
+    bench
+}
+
+pictures!(
+    nothing_compared,
+    "compare-empty",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.key(egui::Modifiers::NONE, egui::Key::Num2);
+        bench
+    },
+    Start::default()
 );

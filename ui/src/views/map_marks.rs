@@ -23,7 +23,18 @@ pub fn rings(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, points: &Po
 }
 
 pub fn names(camera: &Camera, ui: &Ui, body: Rect, state: &AppState) {
+    names_in(camera, ui, body, state, look(ui).text);
+}
+
+/// The same, quieter: on a small map the points matter more.
+pub fn quiet_names(camera: &Camera, ui: &Ui, body: Rect, state: &AppState) {
+    names_in(camera, ui, body, state, look(ui).text_2);
+}
+
+/// `usual`: the colour of names while nothing is brushed.
+fn names_in(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, usual: Color32) {
     let look = look(ui);
+    let is_quiet = usual != look.text;
     let brush = state.focus.brush();
     let mut names: Vec<labels::Label> = state
         .clusters()
@@ -34,12 +45,17 @@ pub fn names(camera: &Camera, ui: &Ui, body: Rect, state: &AppState) {
                 Brush::Nothing => true,
                 Brush::Rows(_) => false,
             } || state.focus.hovered_cluster == Some(cluster.cluster);
-            let font = if loud { crate::theme::title(11.0) } else { crate::theme::small() };
+            let named = *brush != Brush::Nothing || state.focus.hovered_cluster == Some(cluster.cluster);
+            let font = if loud && (named || !is_quiet) { crate::theme::title(11.0) } else { crate::theme::small() };
             labels::Label {
                 galley: ui.painter().layout_no_wrap(cluster.name.clone(), font, Color32::PLACEHOLDER),
                 place: Vec2::new(cluster.centre[0], cluster.centre[1]),
                 weight: cluster.samples,
-                colour: if loud { look.text } else { look.text_3 },
+                colour: match (loud, named) {
+                    (true, true) => look.text,
+                    (true, false) => usual,
+                    (false, _) => look.text_3,
+                },
                 first: loud && *brush != Brush::Nothing,
             }
         })

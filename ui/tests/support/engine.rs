@@ -4,9 +4,9 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    Blocking, CurationView, DemoCard, DownloadView, Edit, EditView, EstimateView, ExportedView, Failure, Hello,
-    LedgerRow, ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan,
-    SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
+    Blocking, BudgetCurve, BudgetPoint, CurationView, DemoCard, DownloadView, Edit, EditView, EstimateView,
+    ExportedView, Failure, FateView, Hello, LedgerRow, ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request,
+    RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -28,6 +28,8 @@ struct Inner {
     queries: u64,
     selects: u64,
     fresh: BTreeMap<String, Vec<u8>>,
+    /// Reason bytes of every selection made so far, by column key.
+    reasons: BTreeMap<String, Vec<u8>>,
     /// Fails the next request of any kind with this.
     fails: Option<Report>,
     /// Fails every request of this kind.
@@ -69,6 +71,7 @@ impl Engine {
             queries: 0,
             selects: 0,
             fresh: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             fails: None,
             refuses: None,
             open: false,
@@ -187,6 +190,58 @@ impl Inner {
                 self.project.selections.push(frozen.clone());
                 Reply::Selection(Box::new(frozen))
             }
+            Request::FreezePlan { plan, name } => {
+                let building = self.project.plan.clone();
+                let mut frozen = self.select(plan);
+                self.project.plan = building;
+                frozen.name = Some(name.clone());
+                self.project.selections.push(frozen.clone());
+                self.project.revision += 1;
+                Reply::Selection(Box::new(frozen))
+            }
+            Request::Rename { from, to } => {
+                for selection in self.project.selections.iter_mut().filter(|s| s.name.as_ref() == Some(from)) {
+                    selection.name = Some(to.clone());
+                }
+                self.project.revision += 1;
+                Reply::Done
+            }
+            Request::Compare { names } => {
+                let find = |name: &String| self.project.selections.iter().find(|s| s.name.as_ref() == Some(name));
+                let sides: Vec<super::compare::Side<'_>> = names
+                    .iter()
+                    .filter_map(find)
+                    .map(|frozen| (frozen, self.reasons[&frozen.reason_column].as_slice()))
+                    .collect();
+                Reply::Comparison(Box::new(super::compare::compare(&self.pool, &sides)))
+            }
+            Request::BudgetCurve { name } => Reply::BudgetCurve(BudgetCurve {
+                selection: name.clone(),
+                points: [1.0, 5.0, 10.0, 20.0, 50.0]
+                    .map(|percent: f64| BudgetPoint {
+                        percent,
+                        selected: (percent * 30.0) as u64,
+                        tokens: 0,
+                        mean_damage: Some(0.4 / (1.0 + percent / 8.0) + name.len() as f64 * 0.004),
+                        taken: vec![1; 12],
+                    })
+                    .to_vec(),
+            }),
+            Request::Fates { row, names } => {
+                let fate = |name: &String| FateView {
+                    selection: name.clone(),
+                    taken: row.is_multiple_of(2),
+                    status: "taken".to_owned(),
+                    why: format!("Taken: row {row} of {name}."),
+                    blocking: None,
+                };
+                Reply::Fates(names.iter().map(fate).collect())
+            }
+            Request::Differences { .. } => Reply::Exported(ExportedView {
+                paths: vec![],
+                samples: 328,
+                download: Some(DownloadView { name: "differences.csv".into(), key: "download-0".into() }),
+            }),
             Request::Discard { name } => {
                 self.project.selections.retain(|selection| selection.name.as_ref() != Some(name));
                 Reply::Done
@@ -291,6 +346,7 @@ impl Inner {
         counts.retain(|(_, count)| *count > 0);
         self.selects += 1;
         let key = format!("reason-{}", self.selects);
+        self.reasons.insert(key.clone(), reasons.clone());
         self.fresh.insert(key.clone(), reasons);
         self.project.plan = plan.clone();
         SelectionView {

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod compare;
 pub mod engine;
 pub mod fixture;
 pub mod raster;

@@ -50,6 +50,13 @@ impl SmallMaps {
         if let Some(points) = &points {
             map.aim(ui, bodies[0], state, points);
         }
+        // Where the last line is not full.
+        ui.painter().rect_filled(rect, 0.0, look.line);
+        if places.last().is_some_and(|last| last.right() + 2.0 < rect.right()) {
+            let last = places[places.len() - 1];
+            let rest = Rect::from_min_max(pos2(last.right() + 1.0, last.top()), rect.max);
+            ui.painter().rect_filled(rest, 0.0, look.canvas);
+        }
         let mut touched = false;
         for (at, place) in places.iter().enumerate() {
             let overlay = at == sides;
@@ -76,7 +83,7 @@ impl SmallMaps {
             };
             self.rasters[at].show(ui, &scene, state.now);
             map_marks::rings(&map.camera(), ui, body, state, points);
-            map_marks::names(&map.camera(), ui, body, state);
+            map_marks::quiet_names(&map.camera(), ui, body, state);
             if at == 0 {
                 map_card::brush_bar(ui, body, state);
             }

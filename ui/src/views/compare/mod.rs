@@ -7,6 +7,7 @@ mod clusters;
 pub mod fates;
 pub mod maps;
 mod overlap;
+mod reasons;
 
 use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 
@@ -122,23 +123,25 @@ fn lower_panes(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let (icon, title) = match state.compare.lower {
         Lower::Overlap => (icons::CIRCLE_HALF, "Overlap"),
         Lower::Budgets => (icons::CHART_LINE, "Budgets"),
+        Lower::Reasons => (icons::LIST_BULLETS, "Reasons"),
     };
     let (body, free) = pane(ui, left, icon, title, look.panel);
-    let faces = [(Face::Text("overlap"), "overlap"), (Face::Text("budgets"), "budgets")];
+    let faces = Lower::ALL.map(|lower| (Face::Text(lower.name()), lower.name()));
     row_right(ui, free, 6.0, |ui| {
-        let chosen = usize::from(state.compare.lower == Lower::Budgets);
+        let chosen = Lower::ALL.iter().position(|lower| *lower == state.compare.lower).unwrap_or(0);
         let mut cells = Vec::new();
         let picked = segmented(ui, "Lower pane", &faces, chosen, 22.0, |place, cell| cells.push((place, cell)));
         for (place, cell) in cells {
             state.note(format!("lower:{}", faces[place].1), cell);
         }
         if let Some(place) = picked {
-            state.compare.lower = if place == 0 { Lower::Overlap } else { Lower::Budgets };
+            state.compare.lower = Lower::ALL[place];
         }
     });
     match state.compare.lower {
         Lower::Overlap => overlap::show(ui, body, state),
         Lower::Budgets => budgets::show(ui, body, state),
+        Lower::Reasons => reasons::show(ui, body, state),
     }
     clusters::show(ui, right, state);
     state.note("pane:overlap", left);

@@ -46,7 +46,7 @@ fn between<'a>(view: &'a ComparisonView, a: usize, b: usize) -> Option<&'a Overl
 
 fn matrix(ui: &mut Ui, state: &mut AppState, view: &ComparisonView) {
     let look = look(ui);
-    section_head(ui, "Samples in both", Some(Words::new(ui).small("by chance below, in grey")));
+    section_head(ui, "Samples in both", Some(Words::new(ui).small("below: by chance")));
     let sides = view.selections.len();
     let names = 92.0_f32.min(ui.available_width() * 0.3);
     let wide = ((ui.available_width() - names) / sides as f32).min(92.0);
@@ -128,7 +128,7 @@ fn parts(ui: &mut Ui, state: &mut AppState, view: &ComparisonView) {
     let sides = view.selections.len();
     let top = view.parts.iter().map(|part| part.samples).max().unwrap_or(1).max(1);
     let all = (1_u8 << sides) - 1;
-    for (at, part) in view.parts.iter().enumerate() {
+    for part in &view.parts {
         let held = part.held.iter().enumerate().fold(0_u8, |held, (place, is)| held | (u8::from(*is) << place));
         let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::click());
         let spoken = format!("{}: {} samples", part_words(view, part), format::count(part.samples));
@@ -163,7 +163,6 @@ fn parts(ui: &mut Ui, state: &mut AppState, view: &ComparisonView) {
         if response.on_hover_text(part_words(view, part)).clicked() {
             brush(state, held, all);
         }
-        let _ = at;
     }
     let words = format!("neither: {} of {}", format::count(view.neither), format::count(view.selectable));
     ui.add_space(4.0);

@@ -1,0 +1,135 @@
+//! Frozen selections side by side, as a person would: added by a form, lettered by clicks, brushed by their parts,
+//! exported by their difference.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use egui::{Key, Modifiers};
+use paser_protocol::{Part, Request, Strategy};
+use support::{Bench, Start};
+use ui::{
+    dialogs::Dialog,
+    state::{Brush, Screen},
+};
+
+/// Two selections frozen by the form: the plan being built, then random at its budget.
+fn compared() -> Bench {
+    let mut bench = Start::default().open().demo();
+    bench.key(Modifiers::NONE, Key::Num2);
+    for _ in 0..2 {
+        bench.click("AddStrategy");
+        bench.click("dialog:Add");
+    }
+    bench
+}
+
+#[test]
+fn what_is_added_is_frozen_lettered_and_compared() {
+    let bench = compared();
+    assert_eq!(bench.state().screen, Screen::Compare);
+    assert_eq!(bench.state().compare.names, ["paser 1", "random 1"]);
+    let plans: Vec<_> = bench
+        .requests()
+        .into_iter()
+        .filter_map(|request| match request {
+            Request::FreezePlan { plan, .. } => Some(plan),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(plans.iter().map(|plan| plan.strategy).collect::<Vec<_>>(), [Strategy::Paser, Strategy::Random]);
+    assert_eq!(plans[0].budget, plans[1].budget);
+    assert_eq!(bench.state().build.plan.strategy, Strategy::Paser, "what is built stays as it was");
+    let view = bench.state().compare.view.clone().unwrap();
+    assert_eq!(view.selections.len(), 2);
+    for name in ["map:A", "map:B", "map:both"] {
+        bench.rect(name);
+    }
+}
+
+#[test]
+fn a_part_is_brushed_and_seen_in_every_view() {
+    let mut bench = compared();
+    let view = bench.state().compare.view.clone().unwrap();
+    let a_only = view.parts.iter().find(|part| part.held == [true, false]);
+    let both = view.parts.iter().find(|part| part.held == [true, true]);
+    // The engine of the tests takes the same rows whatever the strategy: all of them are in both.
+    let (name, part) = if a_only.is_some() { ("part:1", a_only.unwrap()) } else { ("part:3", both.unwrap()) };
+    bench.click(name);
+    let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("no rows are brushed") };
+    assert_eq!(rows.len() as u64, part.samples);
+    bench.key(Modifiers::NONE, Key::Num1);
+    assert_eq!(bench.state().screen, Screen::Explore);
+    assert_ne!(*bench.state().focus.brush(), Brush::Nothing, "the brush goes along");
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(*bench.state().focus.brush(), Brush::Nothing);
+}
+
+#[test]
+fn cards_take_letters_by_clicks_and_two_are_needed() {
+    let mut bench = compared();
+    bench.click("card:paser 1");
+    assert_eq!(bench.state().compare.names, ["random 1"]);
+    assert!(bench.state().compare.view.is_none());
+    let reason = ui::command::Command::ExportDifference.enabled(bench.state());
+    assert_eq!(reason, Err("choose two selections first"));
+    bench.click("card:paser 1");
+    assert_eq!(bench.state().compare.names, ["random 1", "paser 1"]);
+    assert_eq!(bench.state().compare.view.as_ref().unwrap().selections[0].selection, "random 1");
+    bench.click("card more:paser 1");
+    bench.click("menu:Compare as A");
+    assert_eq!(bench.state().compare.names, ["paser 1", "random 1"]);
+}
+
+#[test]
+fn the_difference_is_exported_and_saved_as_a_table() {
+    let mut bench = compared();
+    bench.click("ExportDifference");
+    let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("no form") };
+    assert_eq!(form.part, Part { within: vec![], without: vec!["random 1".into()] });
+    bench.click("dialog:Download");
+    let asked = bench.requests().into_iter().rev().find_map(|request| match request {
+        Request::Export { selection, part, .. } => Some((selection, part.without)),
+        _ => None,
+    });
+    assert_eq!(asked, Some((Some("paser 1".into()), vec!["random 1".into()])));
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.click("SaveDifferences");
+    assert_eq!(bench.count(|request| matches!(request, Request::Differences { names, .. } if names.len() == 2)), 1);
+}
+
+#[test]
+fn an_inspected_sample_tells_its_fate_in_each() {
+    let mut bench = compared();
+    let middle = bench.rect("map:A").center();
+    // Arrow keys go from point to point.
+    bench.click_at(middle);
+    bench.key(Modifiers::NONE, Key::ArrowRight);
+    let row = bench.state().focus.inspected.expect("a sample is inspected");
+    let fates = bench.state().compare.fates(row).expect("its fates have arrived");
+    assert_eq!(fates.len(), 2);
+    bench.rect("pane:inspector");
+}
+
+#[test]
+fn a_selection_is_renamed_and_keeps_its_letter() {
+    let mut bench = compared();
+    bench.click("card more:random 1");
+    bench.click("menu:Rename...");
+    bench.key(Modifiers::COMMAND, Key::A);
+    bench.harness.event(egui::Event::Text("by lot".to_owned()));
+    bench.harness.run();
+    bench.click("dialog:Rename");
+    assert_eq!(bench.state().compare.names, ["paser 1", "by lot"]);
+    assert!(bench.state().dialog.is_none());
+}
+
+#[test]
+fn a_frozen_selection_in_the_contents_leads_here() {
+    let mut bench = compared();
+    bench.click("card:random 1");
+    bench.key(Modifiers::NONE, Key::Num1);
+    bench.key(Modifiers::NONE, Key::N);
+    bench.click("frozen:random 1");
+    assert_eq!(bench.state().screen, Screen::Compare);
+    assert_eq!(bench.state().compare.names, ["paser 1", "random 1"]);
+}
