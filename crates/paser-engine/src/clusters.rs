@@ -8,7 +8,7 @@ use paser_select::{cluster_damage, cluster_names};
 
 use crate::{
     columns,
-    session::{Loaded, Marks, Session, lock},
+    session::{Loaded, Session, lock},
 };
 
 /// Bins of a cluster's histogram.
@@ -127,8 +127,9 @@ fn cluster_views(loaded: &Loaded) -> Vec<ClusterView> {
 }
 
 /// The same clusters with a person's marks: what is pinned, and what is left to be chosen.
-pub(crate) fn marked(clusters: &[ClusterView], loaded: &Loaded, marks: &Marks) -> Vec<ClusterView> {
+pub(crate) fn marked(clusters: &[ClusterView], loaded: &Loaded) -> Vec<ClusterView> {
     let mut views = clusters.to_vec();
+    let marks = &loaded.curated.marks;
     let (Some(samples), Some(manifold)) = (&loaded.samples, &loaded.manifold) else { return views };
     let tokens = |row: usize| loaded.scores.as_ref().map_or(0, |scores| u64::from(scores.trained_tokens[row]));
     let scored = |row: usize| loaded.scores.as_ref().is_some_and(|scores| scores.rows[row].is_some());

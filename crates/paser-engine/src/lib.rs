@@ -5,6 +5,7 @@ mod archive;
 mod clusters;
 mod columns;
 mod curate;
+mod curated;
 pub mod demo;
 mod estimate;
 mod export;

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Folder, Lock, Owner, ProjectError};
-use paser_protocol::{ExportFormat, ExportedView, ProjectView};
+use paser_protocol::{ExportFormat, ExportedView, JournalEntryView, ProjectView};
 
 use crate::{
     selection::SelectionComparison,
@@ -43,6 +43,11 @@ impl Reader {
 
     pub fn view(&self) -> ProjectView {
         self.session.view()
+    }
+
+    /// Every line of the journal, oldest first.
+    pub fn journal(&self) -> Vec<JournalEntryView> {
+        self.session.journal()
     }
 
     /// # Errors

@@ -13,9 +13,10 @@ use paser_select::{PoolColumns, SelectParams, Selection, select};
 use serde::Serialize;
 
 use crate::{
+    curated::Curated,
     loaded::Samples,
     progress::Reporter,
-    session::{Marks, RecipeText, Session, lock},
+    session::{RecipeText, Session, lock},
     stages::{Bench, concepts, kmeans},
     trouble::{Outcome, Told, failed, usage},
 };
@@ -67,11 +68,11 @@ impl SelectionCache {
     }
 }
 
-/// The pool as the strategies read it, everything it was made of, and the samples that are its rows.
+/// The pool as the strategies read it, everything it was made of, and what a person decided about its rows.
 struct AtHand {
     columns: Arc<PoolColumns>,
     inputs: Inputs,
-    samples: Arc<Samples>,
+    curated: Arc<Curated>,
 }
 
 /// How two selections of one pool compare.
@@ -145,7 +146,7 @@ impl Session {
         if let Some((known, pool)) = lock(&self.selections).pools.get(&alternative)
             && *known == key
         {
-            return Ok(AtHand { columns: pool.clone(), inputs, samples });
+            return Ok(AtHand { columns: pool.clone(), inputs, curated: loaded.curated });
         }
         let pool = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
@@ -160,7 +161,7 @@ impl Session {
             alternative_clusters: labels,
         });
         lock(&self.selections).pools.insert(alternative, (key, pool.clone()));
-        Ok(AtHand { columns: pool, inputs, samples })
+        Ok(AtHand { columns: pool, inputs, curated: loaded.curated })
     }
 
     /// The same as far as it is known without computing or reading k-means labels.
@@ -169,7 +170,7 @@ impl Session {
         match (&loaded.samples, &loaded.manifold, &loaded.scores, &loaded.concepts) {
             (Some(samples), Some(manifold), Some(scores), Some(concepts)) => {
                 let pool = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
-                decided_by(plan, pool, &self.marks(samples), samples)
+                decided_by(plan, pool, &loaded.curated)
             }
             _ => Err(usage("The project has not been run yet.", "Run it first.")),
         }
@@ -183,20 +184,20 @@ impl Session {
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        decided_by(plan, pool.inputs, &self.marks(&pool.samples), &pool.samples)
+        decided_by(plan, pool.inputs, &pool.curated)
     }
 
     /// The selection of a plan, from memory or computed.
     pub(crate) fn select_with(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Arc<Selected>> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        let marks = self.marks(&pool.samples);
-        let inputs = decided_by(plan, pool.inputs, &marks, &pool.samples)?;
+        let marks = &pool.curated.marks;
+        let inputs = decided_by(plan, pool.inputs, &pool.curated)?;
         let key = inputs.key();
         if let Some(known) = lock(&self.selections).find(&key) {
             return Ok(known);
         }
         let lost = marks.lost;
-        let curation = paser_select::Curation { pinned: marks.pinned, excluded: marks.excluded };
+        let curation = paser_select::Curation { pinned: marks.pinned.clone(), excluded: marks.excluded.clone() };
         let params = SelectParams::new(plan, concepts::rule(&bench.recipe.recipe.concepts));
         let selection = bench
             .work(&format!("selecting by {}", plan.strategy), "samples", |monitor| {
@@ -464,9 +465,9 @@ fn pool_inputs(samples: &str, manifold: &str, scores: &str, concepts: &str) -> I
     Inputs::new().with("samples", samples).with("manifold", manifold).with("scores", scores).with("concepts", concepts)
 }
 
-fn decided_by(plan: &SelectionPlan, pool: Inputs, marks: &Marks, samples: &Samples) -> Outcome<Inputs> {
+fn decided_by(plan: &SelectionPlan, pool: Inputs, curated: &Curated) -> Outcome<Inputs> {
     let plan = serde_json::to_string(plan).map_err(|error| failed(error.to_string(), ""))?;
-    Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", marks.fingerprint(samples)))
+    Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", &curated.marks.fingerprint))
 }
 
 /// Whether a selection that `inputs` decided was made of these samples: only then its rows are theirs.

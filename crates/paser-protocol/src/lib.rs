@@ -2,6 +2,7 @@
 //! WebAssembly. The window knows this crate and `paser-select`, and nothing else of the engine.
 
 mod columns;
+mod edit;
 mod event;
 mod monitor;
 mod order;
@@ -11,6 +12,7 @@ mod request;
 mod selection;
 
 pub use columns::*;
+pub use edit::*;
 pub use event::*;
 pub use monitor::{Monitor, Silent};
 pub use order::{compare_ids, id_number, order_by_hash};

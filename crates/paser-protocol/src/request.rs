@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CurationView, ProjectView, Report, SelectionPlan, SelectionView, Stage};
+use crate::{CurationView, Edit, JournalEntryView, ProjectView, Report, SelectionPlan, SelectionView, Stage};
 
 /// What a path or hub id is meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,25 +60,6 @@ impl ExportFormat {
             Self::MessagesJsonl => "messages-jsonl",
         }
     }
-}
-
-/// One edit of the pool by a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "edit")]
-pub enum Edit {
-    Pin {
-        rows: Vec<u32>,
-        reason: String,
-    },
-    Exclude {
-        rows: Vec<u32>,
-        reason: String,
-    },
-    /// Neither pinned nor excluded any more.
-    Release {
-        rows: Vec<u32>,
-        reason: String,
-    },
 }
 
 /// How many clusters the manifold is cut into.
@@ -164,6 +145,12 @@ pub enum Request {
     },
     Undo,
     Redo,
+    /// Takes back one edit, wherever it stands in the journal.
+    Revert {
+        entry: u64,
+    },
+    /// Every line of the journal.
+    Journal,
     Export {
         selection: Option<String>,
         format: ExportFormat,
@@ -318,5 +305,7 @@ pub enum Reply {
     Tokens(TokensView),
     Selection(Box<SelectionView>),
     Curation(CurationView),
+    /// Oldest first.
+    Journal(Vec<JournalEntryView>),
     Exported(ExportedView),
 }
