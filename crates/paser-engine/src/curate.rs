@@ -1,32 +1,38 @@
 //! A person's edits: one journal line each, on disk before they count; and the journal as a face shows it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
-use paser_project::{Entry, Journal, JournalEdit, Marked, ProjectError};
-use paser_protocol::{Edit, EditKind, EditSource, EntryState, JournalEntryView, tag_name};
+use paser_project::{Entry, Journal, JournalEdit, Marked, NamedCluster, ProjectError};
+use paser_protocol::{Edit, EditKind, EditSource, EntryState, JournalEntryView, cluster_name, tag_name};
 
 use crate::{
     loaded::Samples,
-    session::{Session, lock},
+    session::{Loaded, Session, lock},
     trouble::{Outcome, Told, usage},
 };
+
+/// Parts into which a cluster may be split.
+const PARTS: RangeInclusive<u32> = 2..=12;
 
 impl Session {
     /// Makes an edit.
     ///
     /// # Errors
-    /// Rows beyond the pool, or none; pins of samples that are held out for evaluation; a tag that is none; a journal
-    /// that cannot be written.
+    /// Rows beyond the pool, or none; pins of samples that are held out for evaluation; a tag or name that is none;
+    /// clusters that are not there, or cannot be edited so; a journal that cannot be written.
     pub fn curate(&self, edit: &Edit) -> Outcome<Entry> {
-        let samples = self.samples()?;
-        let entry = self.journal_edit(&edit.what, &samples)?;
+        let entry = self.journal_edit(&edit.what)?;
         self.journal_line(|journal| journal.append(entry, edit.reason.trim(), edit.source.clone()))
     }
 
     /// An edit in the words of the journal.
-    fn journal_edit(&self, what: &EditKind, samples: &Samples) -> Outcome<JournalEdit> {
+    fn journal_edit(&self, what: &EditKind) -> Outcome<JournalEdit> {
+        let loaded = self.loaded();
+        let samples = self.samples()?;
+        let samples = &*samples;
+        let named = |cluster: u32| named(&loaded, cluster);
         let tagged = |tag: &str| tag_name(tag).map_err(|why| usage(why, "Name another one."));
-        Ok(match what {
+        let edit = match what {
             EditKind::Pin { rows } => {
                 if let Some(row) = rows.iter().find(|row| samples.held_out.get(**row as usize) == Some(&true)) {
                     return Err(usage(
@@ -42,7 +48,35 @@ impl Session {
             EditKind::Untag { rows, tag } => JournalEdit::Untag { samples: marked(samples, rows)?, tag: tagged(tag)? },
             EditKind::Hide { rows } => JournalEdit::Hide { samples: marked(samples, rows)? },
             EditKind::Show { rows } => JournalEdit::Show { samples: marked(samples, rows)? },
-        })
+            EditKind::RenameCluster { cluster, name } => {
+                let to = cluster_name(name).map_err(|why| usage(why, "Give another one."))?;
+                let others = loaded.names().unwrap_or_default().iter().enumerate();
+                if others.into_iter().any(|(at, other)| *other == to && at != *cluster as usize) {
+                    return Err(usage(format!("Another cluster is called {to} already."), "Give another name."));
+                }
+                JournalEdit::RenameCluster { cluster: named(*cluster)?, to }
+            }
+            EditKind::MergeClusters { clusters } => {
+                let clusters: BTreeSet<u32> = clusters.iter().copied().collect();
+                if clusters.len() < 2 {
+                    return Err(usage("A merge needs two clusters or more.", "Name another one."));
+                }
+                JournalEdit::MergeClusters { clusters: clusters.into_iter().map(named).collect::<Outcome<_>>()? }
+            }
+            EditKind::SplitCluster { cluster, parts } => {
+                if !PARTS.contains(parts) {
+                    let (least, most) = (PARTS.start(), PARTS.end());
+                    return Err(usage(format!("A cluster is split into {least} to {most} parts."), ""));
+                }
+                JournalEdit::SplitCluster { cluster: named(*cluster)?, parts: *parts }
+            }
+        };
+        if !edit.clusters().is_empty()
+            && let Some(why) = self.trial(&loaded, &edit)
+        {
+            return Err(usage(format!("The {} is not possible: {why}.", edit.words()), ""));
+        }
+        Ok(edit)
     }
 
     /// Takes back the newest edit in force.
@@ -79,8 +113,7 @@ impl Session {
     pub fn journal(&self) -> Vec<JournalEntryView> {
         let loaded = self.loaded();
         let journal = lock(&self.journal);
-        let samples = loaded.samples.as_deref();
-        journal.entries().iter().map(|entry| entry_view(entry, journal.state_of(entry), samples)).collect()
+        journal.entries().iter().map(|entry| entry_view(entry, journal.state_of(entry), &loaded)).collect()
     }
 
     /// Rows of these ids.
@@ -115,14 +148,29 @@ fn marked(samples: &Samples, rows: &[u32]) -> Outcome<Vec<Marked>> {
         .collect()
 }
 
-fn entry_view(entry: &Entry, state: EntryState, samples: Option<&Samples>) -> JournalEntryView {
+/// A cluster as the journal names it.
+fn named(loaded: &Loaded, cluster: u32) -> Outcome<NamedCluster> {
+    let (Some(samples), Some(manifold), Some(clusters)) = (&loaded.samples, &loaded.manifold, loaded.clusters()) else {
+        return Err(usage("The pool has to be clustered first.", "Run the project."));
+    };
+    clusters.named(cluster, manifold, samples).ok_or_else(|| {
+        usage(format!("There is no cluster {cluster}."), format!("Clusters go from 0 to {}.", clusters.count() - 1))
+    })
+}
+
+fn entry_view(entry: &Entry, state: EntryState, loaded: &Loaded) -> JournalEntryView {
     let named = entry.edit.samples();
+    let samples = loaded.samples.as_deref();
     let row = |sample: &Marked| samples.and_then(|samples| samples.row_of(&sample.id, &sample.hash));
     let rows: Vec<u32> = named.iter().filter_map(row).collect();
-    let lost = (named.len() - rows.len()) as u64;
     // Before an import nothing is known of any sample.
     let gone = samples.is_some() && !named.is_empty() && rows.is_empty();
-    let trouble = (gone && state == EntryState::InForce).then(|| "none of its samples is in the pool now".to_owned());
+    let outcome = loaded.clusters().and_then(|clusters| clusters.outcomes.get(&entry.entry)).cloned();
+    let (clusters, unfit) = match outcome.unwrap_or_else(|| Ok(Vec::new())) {
+        Ok(clusters) => (clusters, None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    let trouble = if gone { Some("none of its samples is in the pool now".to_owned()) } else { unfit };
     JournalEntryView {
         entry: entry.entry,
         time: entry.time,
@@ -133,8 +181,9 @@ fn entry_view(entry: &Entry, state: EntryState, samples: Option<&Samples>) -> Jo
         state,
         of: entry.edit.of(),
         samples: named.len() as u64,
-        lost,
-        trouble,
+        lost: (named.len() - rows.len()) as u64,
+        trouble: trouble.filter(|_| state == EntryState::InForce),
         rows,
+        clusters,
     }
 }

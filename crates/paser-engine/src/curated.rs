@@ -1,5 +1,5 @@
-//! What the journal means for the samples in memory: marks, tags and what is hidden, as rows. Kept until the journal or
-//! the samples change, because every view and every selection asks.
+//! What the journal means for what is in memory: marks, tags and what is hidden, as rows, and the clusters in force. Kept
+//! until the journal, the samples or their clusters change, because every view and every selection asks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,6 +10,7 @@ use paser_project::{Entry, Journal, JournalEdit, Marked, sha256_hex};
 use paser_protocol::{CurationView, EditView, TagView};
 
 use crate::{
+    cluster_edits::{Clusters, clusters_of},
     loaded::Samples,
     session::{Loaded, Session, lock},
 };
@@ -32,12 +33,14 @@ pub(crate) struct Marks {
     pub fingerprint: String,
 }
 
-/// The journal's edits in force, as rows of the samples in memory.
+/// The journal's edits in force, applied to what is in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Curated {
     pub marks: Marks,
     pub tags: Vec<TagView>,
     pub hidden: Vec<u32>,
+    /// None before the pool is clustered.
+    pub clusters: Option<Arc<Clusters>>,
     undo: Option<EditView>,
     redo: Option<EditView>,
     entries: u64,
@@ -49,6 +52,16 @@ struct Sources {
     /// Lines of the journal, which only grows.
     entries: usize,
     samples: Option<String>,
+    clusters: ClusterSources,
+}
+
+/// What the clusters in force follow from, beside the samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ClusterSources {
+    /// Numbers of the edits of clusters in force.
+    edits: Vec<u64>,
+    manifold: Option<String>,
+    concepts: Option<String>,
 }
 
 /// The newest, with what it follows from.
@@ -56,22 +69,49 @@ struct Sources {
 pub(crate) struct CuratedCache(Option<(Sources, Arc<Curated>)>);
 
 impl Session {
-    /// What the journal means for these samples.
+    /// What the journal means for these artefacts.
     pub(crate) fn curated(&self, loaded: &Loaded) -> Arc<Curated> {
         let journal = lock(&self.journal);
+        let about_clusters = |entry: &&Entry| !entry.edit.clusters().is_empty();
         let sources = Sources {
             entries: journal.entries().len(),
             samples: loaded.samples.as_ref().map(|samples| samples.key.clone()),
+            clusters: ClusterSources {
+                edits: journal.in_force().filter(about_clusters).map(|entry| entry.entry).collect(),
+                manifold: loaded.manifold.as_ref().map(|manifold| manifold.key.clone()),
+                concepts: loaded.concepts.as_ref().map(|concepts| concepts.key.clone()),
+            },
         };
-        if let Some((known, curated)) = &lock(&self.curated).0
+        let known = lock(&self.curated).0.clone();
+        if let Some((known, curated)) = &known
             && *known == sources
         {
             return curated.clone();
         }
-        let curated = Arc::new(Curated::of(&journal, loaded.samples.as_deref()));
+        let mut curated = Curated::of(&journal, loaded.samples.as_deref());
+        let edits: Vec<Entry> = journal.in_force().filter(about_clusters).cloned().collect();
+        // No lock is held from here on: a split computes on threads that may come back here for other work.
         drop(journal);
+        let same = |known: &Sources| known.samples == sources.samples && known.clusters == sources.clusters;
+        curated.clusters = match known {
+            Some((known, curated)) if same(&known) => curated.clusters.clone(),
+            _ => clusters_of(loaded, &edits, &self.splits).map(Arc::new),
+        };
+        let curated = Arc::new(curated);
         lock(&self.curated).0 = Some((sources, curated.clone()));
         curated
+    }
+
+    /// Why an edit of clusters would not apply now.
+    pub(crate) fn trial(&self, loaded: &Loaded, edit: &JournalEdit) -> Option<String> {
+        let journal = lock(&self.journal);
+        let mut edits: Vec<Entry> =
+            journal.in_force().filter(|entry| !entry.edit.clusters().is_empty()).cloned().collect();
+        let number = journal.next_number();
+        drop(journal);
+        edits.push(Entry { entry: number, time: 0, edit: edit.clone(), reason: String::new(), source: None });
+        let mut clusters = clusters_of(loaded, &edits, &self.splits)?;
+        clusters.outcomes.remove(&number)?.err()
     }
 }
 

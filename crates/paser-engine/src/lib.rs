@@ -2,6 +2,7 @@
 //! cancel, estimates, and the protocol's requests. Every face holds a [`Studio`] or a [`Session`] and nothing else.
 
 mod archive;
+mod cluster_edits;
 mod clusters;
 mod columns;
 mod curate;

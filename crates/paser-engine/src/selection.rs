@@ -13,16 +13,19 @@ use paser_select::{PoolColumns, SelectParams, Selection, select};
 use serde::Serialize;
 
 use crate::{
+    cluster_edits::Clusters,
     curated::Curated,
     loaded::Samples,
     progress::Reporter,
-    session::{RecipeText, Session, lock},
+    session::{Loaded, RecipeText, Session, lock},
     stages::{Bench, concepts, kmeans},
     trouble::{Outcome, Told, failed, usage},
 };
 
 /// Rises when the same inputs would give another selection.
 const VERSION: u32 = 1;
+/// The input that names a person's edits of the clusters; missing where there are none.
+pub(crate) const CLUSTER_EDITS: &str = "cluster edits";
 /// Selections kept in memory: enough for going back and forth with a slider.
 const KEPT: usize = 24;
 
@@ -127,14 +130,15 @@ impl Session {
         let loaded = self.loaded();
         let missing =
             |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
-        let samples = loaded.samples.ok_or_else(|| missing("The pool has to be imported"))?;
-        let manifold = loaded.manifold.ok_or_else(|| missing("The pool has to be clustered"))?;
-        let scores = loaded.scores.ok_or_else(|| {
+        let samples = loaded.samples.as_ref().ok_or_else(|| missing("The pool has to be imported"))?;
+        loaded.manifold.as_ref().ok_or_else(|| missing("The pool has to be clustered"))?;
+        let scores = loaded.scores.as_ref().ok_or_else(|| {
             missing("A selection needs the damage of a dense and a pruned model: the pool has to be scored")
         })?;
-        let concepts = loaded.concepts.ok_or_else(|| missing("The concepts have to be found"))?;
-        let names = loaded.names.ok_or_else(|| missing("The pool has to be clustered"))?;
-        let mut inputs = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
+        let concepts = loaded.concepts.as_ref().ok_or_else(|| missing("The concepts have to be found"))?;
+        let clusters = loaded.clusters().ok_or_else(|| missing("The pool has to be clustered"))?;
+        let names = loaded.names().ok_or_else(|| missing("The pool has to be clustered"))?;
+        let mut inputs = pool_inputs(&loaded).ok_or_else(not_run)?;
         let labels = if alternative {
             let (labels, key) = kmeans::labels(bench)?;
             inputs = inputs.with("k-means", key);
@@ -146,12 +150,12 @@ impl Session {
         if let Some((known, pool)) = lock(&self.selections).pools.get(&alternative)
             && *known == key
         {
-            return Ok(AtHand { columns: pool.clone(), inputs, curated: loaded.curated });
+            return Ok(AtHand { columns: pool.clone(), inputs, curated: loaded.curated.clone() });
         }
         let pool = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
             hashes: samples.hashes.clone(),
-            clusters: manifold.clusters.clone(),
+            clusters: clusters.labels.clone(),
             cluster_names: names.to_vec(),
             held_out: samples.held_out.clone(),
             scores: scores.rows.clone(),
@@ -161,19 +165,13 @@ impl Session {
             alternative_clusters: labels,
         });
         lock(&self.selections).pools.insert(alternative, (key, pool.clone()));
-        Ok(AtHand { columns: pool, inputs, curated: loaded.curated })
+        Ok(AtHand { columns: pool, inputs, curated: loaded.curated.clone() })
     }
 
     /// The same as far as it is known without computing or reading k-means labels.
     pub(crate) fn quick_selection_inputs(&self, plan: &SelectionPlan) -> Outcome<Inputs> {
         let loaded = self.loaded();
-        match (&loaded.samples, &loaded.manifold, &loaded.scores, &loaded.concepts) {
-            (Some(samples), Some(manifold), Some(scores), Some(concepts)) => {
-                let pool = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
-                decided_by(plan, pool, &loaded.curated)
-            }
-            _ => Err(usage("The project has not been run yet.", "Run it first.")),
-        }
+        decided_by(plan, pool_inputs(&loaded).ok_or_else(not_run)?, &loaded.curated)
     }
 
     /// The pool's columns, where a selection was computed from them.
@@ -369,13 +367,13 @@ impl Session {
                 }
                 None => Vec::new(),
             };
-            let mut taken = vec![0_u64; loaded.manifold.as_ref().map_or(0, |manifold| manifold.facts.count)];
-            if let Some(manifold) = &loaded.manifold {
+            let mut taken = vec![0_u64; loaded.clusters().map_or(0, Clusters::count)];
+            if let Some(clusters) = loaded.clusters() {
                 for row in &selection.rows {
-                    taken[manifold.clusters[*row as usize] as usize] += 1;
+                    taken[clusters.labels[*row as usize] as usize] += 1;
                 }
             }
-            let names = loaded.names.clone().unwrap_or_default();
+            let names = loaded.names().unwrap_or_default();
             selections.push(Compared {
                 selection: selection.name.clone(),
                 strategy: view.plan.strategy.name().to_owned(),
@@ -461,8 +459,20 @@ fn notes(plan: &SelectionPlan, selection: &Selection, lost: usize) -> Vec<String
     notes
 }
 
-fn pool_inputs(samples: &str, manifold: &str, scores: &str, concepts: &str) -> Inputs {
-    Inputs::new().with("samples", samples).with("manifold", manifold).with("scores", scores).with("concepts", concepts)
+/// What the pool's columns are made of; none where one of them is missing.
+fn pool_inputs(loaded: &Loaded) -> Option<Inputs> {
+    let inputs = Inputs::new()
+        .with("samples", &loaded.samples.as_ref()?.key)
+        .with("manifold", &loaded.manifold.as_ref()?.key)
+        .with("scores", &loaded.scores.as_ref()?.key)
+        .with("concepts", &loaded.concepts.as_ref()?.key);
+    // Named only where there are any, so that selections made before there could be some keep their names.
+    let edits = &loaded.clusters()?.edits;
+    Some(if edits.is_empty() { inputs } else { inputs.with(CLUSTER_EDITS, edits) })
+}
+
+fn not_run() -> paser_protocol::Report {
+    usage("The project has not been run yet.", "Run it first.")
 }
 
 fn decided_by(plan: &SelectionPlan, pool: Inputs, curated: &Curated) -> Outcome<Inputs> {

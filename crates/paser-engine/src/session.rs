@@ -15,6 +15,7 @@ use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, S
 use paser_select::Score;
 
 use crate::{
+    cluster_edits::{Clusters, SplitCache},
     clusters::{self, Parts},
     columns::ColumnCache,
     curated::{Curated, CuratedCache},
@@ -44,13 +45,23 @@ pub(crate) struct Loaded {
     /// Of a scoring that is not whole; none where whole scores are there.
     pub partial: Option<Arc<Partial>>,
     pub concepts: Option<Arc<Concepts>>,
-    /// One name per cluster and its most distinctive concepts.
-    pub names: Option<Arc<Vec<String>>>,
-    /// What the journal means for the samples.
+    /// One name per cluster of the manifold: its most distinctive concepts.
+    pub base_names: Option<Arc<Vec<String>>>,
+    /// What the journal means for all of it.
     pub curated: Arc<Curated>,
 }
 
 impl Loaded {
+    /// The clusters in force: the manifold's, as a person edited them.
+    pub(crate) fn clusters(&self) -> Option<&Clusters> {
+        self.curated.clusters.as_deref()
+    }
+
+    /// The names of the clusters in force.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        self.clusters()?.names.as_deref()
+    }
+
     /// Names everything that is in memory.
     pub(crate) fn key(&self) -> String {
         let keys = [
@@ -60,7 +71,8 @@ impl Loaded {
             self.concepts.as_ref().map(|concepts| &concepts.key),
         ];
         let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
-        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default()
+        let edits = self.clusters().map_or("", |clusters| clusters.edits.as_str());
+        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + edits
     }
 
     /// The scores that are known, whole or not.
@@ -79,6 +91,7 @@ pub struct Session {
     pub(crate) store: Store,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) curated: Mutex<CuratedCache>,
+    pub(crate) splits: Mutex<SplitCache>,
     pub(crate) recipe: RwLock<Arc<RecipeText>>,
     pub(crate) loaded: RwLock<Loaded>,
     pub(crate) selections: Mutex<SelectionCache>,
@@ -175,6 +188,7 @@ impl Session {
             catalogue: Mutex::new(catalogue),
             journal: Mutex::new(journal),
             curated: Mutex::new(CuratedCache::default()),
+            splits: Mutex::new(SplitCache::default()),
             recipe: RwLock::new(Arc::new(recipe)),
             loaded: RwLock::new(Loaded::default()),
             selections: Mutex::new(SelectionCache::default()),

@@ -333,7 +333,7 @@ fn manifold_view(loaded: &Loaded) -> Option<ManifoldView> {
     let count = |value: usize| value as u32;
     let name = |cluster: u32| {
         let into = facts.cluster_of_label.get(cluster as usize).copied().unwrap_or(cluster);
-        loaded.names.as_ref().and_then(|names| names.get(into as usize).cloned()).unwrap_or_default()
+        loaded.base_names.as_ref().and_then(|names| names.get(into as usize).cloned()).unwrap_or_default()
     };
     Some(ManifoldView {
         vectors: facts.vectors.clone(),

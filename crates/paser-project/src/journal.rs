@@ -13,7 +13,7 @@ use std::{
 use paser_protocol::{EditSource, EntryState};
 use serde::{Deserialize, Serialize};
 
-pub use edit::{JournalEdit, Marked};
+pub use edit::{JournalEdit, Marked, NamedCluster};
 
 use crate::{ProjectError, durable::sync_folder};
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Most characters of a tag.
-const LONGEST_TAG: usize = 64;
+/// Most characters of a tag, and of a cluster's name.
+const LONGEST_NAME: usize = 64;
 
 /// One edit of the pool by a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,20 @@ pub enum EditKind {
     Show {
         rows: Vec<u32>,
     },
+    /// Clusters go by the number that the person saw: [`crate::ClusterView::cluster`].
+    RenameCluster {
+        cluster: u32,
+        name: String,
+    },
+    /// Two or more become one; the largest keeps its place and colour.
+    MergeClusters {
+        clusters: Vec<u32>,
+    },
+    /// Into 2 to 12 parts, by k-means on the coordinates of its samples; the largest keeps place and colour.
+    SplitCluster {
+        cluster: u32,
+        parts: u32,
+    },
 }
 
 /// How the samples of an edit were found.
@@ -102,13 +116,28 @@ pub fn tag_name(typed: &str) -> Result<String, String> {
     if tag.is_empty() {
         return Err("A tag needs at least one letter.".to_owned());
     }
-    if tag.chars().count() > LONGEST_TAG {
-        return Err(format!("A tag has at most {LONGEST_TAG} characters."));
+    if tag.chars().count() > LONGEST_NAME {
+        return Err(format!("A tag has at most {LONGEST_NAME} characters."));
     }
     if tag.chars().any(|letter| letter == ',' || letter.is_control()) {
         return Err("A tag holds no comma and no control character.".to_owned());
     }
     Ok(tag.to_owned())
+}
+
+/// A cluster's name as it is kept: trimmed.
+///
+/// # Errors
+/// In words: an empty one, one of more than 64 characters, one with a control character.
+pub fn cluster_name(typed: &str) -> Result<String, String> {
+    let name = typed.trim();
+    if name.is_empty() {
+        return Err("A cluster's name needs at least one letter.".to_owned());
+    }
+    if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(format!("A cluster's name is one line of at most {LONGEST_NAME} characters."));
+    }
+    Ok(name.to_owned())
 }
 
 /// The samples that have a tag.
@@ -170,6 +199,8 @@ pub struct JournalEntryView {
     pub trouble: Option<String>,
     /// Rows of its samples in the pool of now, in the order in which it names them.
     pub rows: Vec<u32>,
+    /// The clusters that it is about, by their numbers of now; empty where it is about samples, or does not apply.
+    pub clusters: Vec<u32>,
 }
 
 #[cfg(test)]

@@ -96,7 +96,8 @@ pub struct PoolView {
 pub struct ClusterView {
     pub cluster: u32,
     pub name: String,
-    /// Place in the palette, by size; 12 and more are drawn grey.
+    /// Place in the palette: the number that the manifold gave it, by size; parts of a split have the next free ones. 12
+    /// and more are drawn grey.
     pub colour: u32,
     pub samples: u64,
     /// Response tokens.

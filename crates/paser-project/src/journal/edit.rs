@@ -10,6 +10,19 @@ pub struct Marked {
     pub hash: String,
 }
 
+/// A cluster as the journal knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedCluster {
+    /// What it was called then.
+    pub name: String,
+    /// Key of the manifold in which it has its id.
+    pub manifold: String,
+    /// The manifold's own number, or `ENTRY.PART` for a part that a split made.
+    pub id: String,
+    /// A few of its samples, by which it is found in another manifold.
+    pub anchors: Vec<Marked>,
+}
+
 /// One line's edit. What it names is named so that it is found again after an import or another clustering.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "edit")]
@@ -38,6 +51,18 @@ pub enum JournalEdit {
     Show {
         samples: Vec<Marked>,
     },
+    RenameCluster {
+        cluster: NamedCluster,
+        /// What it is called from now on.
+        to: String,
+    },
+    MergeClusters {
+        clusters: Vec<NamedCluster>,
+    },
+    SplitCluster {
+        cluster: NamedCluster,
+        parts: u32,
+    },
     /// Takes back the entry with this number.
     Undo {
         of: u64,
@@ -59,7 +84,20 @@ impl JournalEdit {
             | Self::Untag { samples, .. }
             | Self::Hide { samples }
             | Self::Show { samples } => samples,
-            Self::Undo { .. } | Self::Redo { .. } => &[],
+            Self::RenameCluster { .. }
+            | Self::MergeClusters { .. }
+            | Self::SplitCluster { .. }
+            | Self::Undo { .. }
+            | Self::Redo { .. } => &[],
+        }
+    }
+
+    /// The clusters that it is about.
+    pub fn clusters(&self) -> &[NamedCluster] {
+        match self {
+            Self::RenameCluster { cluster, .. } | Self::SplitCluster { cluster, .. } => std::slice::from_ref(cluster),
+            Self::MergeClusters { clusters } => clusters,
+            _ => &[],
         }
     }
 
@@ -85,6 +123,14 @@ impl JournalEdit {
             Self::Untag { tag, .. } => format!("tag {tag} off {}", samples()),
             Self::Hide { .. } => format!("hiding of {}", samples()),
             Self::Show { .. } => format!("showing of {}", samples()),
+            Self::RenameCluster { cluster, to } => format!("renaming of \"{}\" to \"{to}\"", cluster.name),
+            Self::MergeClusters { clusters } => {
+                let names: Vec<String> = clusters.iter().map(|cluster| format!("\"{}\"", cluster.name)).collect();
+                format!("merging of {}", names.join(" and "))
+            }
+            Self::SplitCluster { cluster, parts } => {
+                format!("split of \"{}\" into {parts} parts", cluster.name)
+            }
             Self::Undo { of } => format!("undo of entry {of}"),
             Self::Redo { of } => format!("redo of entry {of}"),
         }
