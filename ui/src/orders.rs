@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use paser_protocol::{Edit, Part, Request, SelectionPlan, Stage, Strategy};
+use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strategy};
 
 use crate::{
     command::Command,
@@ -218,12 +218,12 @@ impl AppState {
 }
 
 fn edit_of(command: Command, rows: Vec<u32>) -> Edit {
-    let reason = String::new();
-    match command {
-        Command::Pin | Command::BrushPin => Edit::Pin { rows, reason },
-        Command::Exclude | Command::BrushExclude => Edit::Exclude { rows, reason },
-        _ => Edit::Release { rows, reason },
-    }
+    let what = match command {
+        Command::Pin | Command::BrushPin => EditKind::Pin { rows },
+        Command::Exclude | Command::BrushExclude => EditKind::Exclude { rows },
+        _ => EditKind::Release { rows },
+    };
+    Edit::new(what, "")
 }
 
 /// To the next of the scales.

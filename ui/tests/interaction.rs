@@ -5,7 +5,7 @@
 mod support;
 
 use egui::{Key, Modifiers};
-use paser_protocol::{Budget, Edit, Failure, Report, Request, Strategy};
+use paser_protocol::{Budget, Edit, EditKind, Failure, Report, Request, Strategy};
 use support::{Start, engine::Engine};
 use ui::{
     command::Command,
@@ -224,10 +224,9 @@ fn pin_undo_redo() {
     bench.harness.run();
     assert_eq!(bench.state().project.as_ref().unwrap().curation.pinned, vec![row]);
     assert!(
-        bench
-            .requests()
-            .iter()
-            .any(|r| matches!(r, Request::Curate { edit: Edit::Pin { rows, .. } } if *rows == [row]))
+        bench.requests().iter().any(
+            |r| matches!(r, Request::Curate { edit: Edit { what: EditKind::Pin { rows }, .. } } if *rows == [row])
+        )
     );
     assert_eq!(bench.state().build.selection.as_ref().unwrap().ledger[6].pinned, 1, "the selection was made again");
     bench.harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);

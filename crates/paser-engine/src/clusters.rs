@@ -7,8 +7,9 @@ use paser_protocol::{ClusterView, ColumnInfo};
 use paser_select::{cluster_damage, cluster_names};
 
 use crate::{
+    cluster_edits::Clusters,
     columns,
-    session::{Loaded, Marks, Session, lock},
+    session::{Loaded, Session, lock},
 };
 
 /// Bins of a cluster's histogram.
@@ -38,9 +39,9 @@ impl Session {
     }
 }
 
-/// Names the clusters by their concepts, where both are there.
+/// Names the manifold's clusters by their concepts, where both are there.
 pub(crate) fn name_clusters(loaded: &mut Loaded) {
-    loaded.names = match (&loaded.samples, &loaded.manifold, &loaded.concepts) {
+    loaded.base_names = match (&loaded.samples, &loaded.manifold, &loaded.concepts) {
         (Some(samples), Some(manifold), Some(concepts)) => {
             let table = &concepts.table;
             let count = manifold.facts.count;
@@ -66,45 +67,46 @@ fn damage_scale(clusters: &[ClusterView]) -> f64 {
 
 /// Damage of every cluster, from the columns that a selection would see.
 fn damages(loaded: &Loaded) -> Vec<Option<paser_select::Cds>> {
-    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, loaded.scored_rows())
+    let (Some(samples), Some(clusters), Some(scores)) = (&loaded.samples, loaded.clusters(), loaded.scored_rows())
     else {
-        return vec![None; loaded.manifold.as_ref().map_or(0, |manifold| manifold.facts.count)];
+        return vec![None; loaded.clusters().map_or(0, Clusters::count)];
     };
-    cluster_damage(&samples.order, &manifold.clusters, manifold.facts.count, scores, &samples.held_out)
+    cluster_damage(&samples.order, &clusters.labels, clusters.count(), scores, &samples.held_out)
 }
 
 /// The clusters as no pin and no exclusion changes them.
 fn cluster_views(loaded: &Loaded) -> Vec<ClusterView> {
-    let (Some(samples), Some(manifold)) = (&loaded.samples, &loaded.manifold) else { return Vec::new() };
-    let mut places: Vec<(Vec<f32>, Vec<f32>)> = vec![Default::default(); manifold.facts.count];
+    let (Some(samples), Some(manifold), Some(clusters)) = (&loaded.samples, &loaded.manifold, loaded.clusters()) else {
+        return Vec::new();
+    };
+    let name_of = |names: &Option<Vec<String>>, cluster: usize| {
+        names.as_ref().map(|names| names[cluster].clone()).unwrap_or_default()
+    };
+    let mut places: Vec<(Vec<f32>, Vec<f32>)> = vec![Default::default(); clusters.count()];
     let mut views: Vec<ClusterView> = damages(loaded)
         .into_iter()
         .enumerate()
-        .map(|(cluster, cds)| {
-            let name = loaded.names.as_ref().map(|names| names[cluster].clone()).unwrap_or_default();
-            ClusterView {
-                cluster: cluster as u32,
-                // Clusters are numbered by size when they are made.
-                colour: cluster as u32,
-                concepts: name.split(", ").map(str::to_owned).collect(),
-                name,
-                samples: 0,
-                tokens: 0,
-                cds: cds.map(|cds| cds.mean),
-                cds_low: cds.and_then(|cds| cds.low),
-                cds_high: cds.and_then(|cds| cds.high),
-                cds_rest: cds.and_then(|cds| cds.rest),
-                scored: cds.map_or(0, |cds| cds.n),
-                eligible: 0,
-                eligible_tokens: 0,
-                pinned: 0,
-                pinned_tokens: 0,
-                centre: [0.0; 2],
-                histogram: Vec::new(),
-            }
+        .map(|(cluster, cds)| ClusterView {
+            cluster: cluster as u32,
+            colour: clusters.colours[cluster],
+            concepts: name_of(&clusters.made_names, cluster).split(", ").map(str::to_owned).collect(),
+            name: name_of(&clusters.names, cluster),
+            samples: 0,
+            tokens: 0,
+            cds: cds.map(|cds| cds.mean),
+            cds_low: cds.and_then(|cds| cds.low),
+            cds_high: cds.and_then(|cds| cds.high),
+            cds_rest: cds.and_then(|cds| cds.rest),
+            scored: cds.map_or(0, |cds| cds.n),
+            eligible: 0,
+            eligible_tokens: 0,
+            pinned: 0,
+            pinned_tokens: 0,
+            centre: [0.0; 2],
+            histogram: Vec::new(),
         })
         .collect();
-    for (row, &cluster) in manifold.clusters.iter().enumerate() {
+    for (row, &cluster) in clusters.labels.iter().enumerate() {
         let view = &mut views[cluster as usize];
         let place = &mut places[cluster as usize];
         place.0.extend(manifold.map.get(2 * row));
@@ -127,20 +129,21 @@ fn cluster_views(loaded: &Loaded) -> Vec<ClusterView> {
 }
 
 /// The same clusters with a person's marks: what is pinned, and what is left to be chosen.
-pub(crate) fn marked(clusters: &[ClusterView], loaded: &Loaded, marks: &Marks) -> Vec<ClusterView> {
+pub(crate) fn marked(clusters: &[ClusterView], loaded: &Loaded) -> Vec<ClusterView> {
     let mut views = clusters.to_vec();
-    let (Some(samples), Some(manifold)) = (&loaded.samples, &loaded.manifold) else { return views };
+    let marks = &loaded.curated.marks;
+    let (Some(samples), Some(edited)) = (&loaded.samples, loaded.clusters()) else { return views };
     let tokens = |row: usize| loaded.scores.as_ref().map_or(0, |scores| u64::from(scores.trained_tokens[row]));
     let scored = |row: usize| loaded.scores.as_ref().is_some_and(|scores| scores.rows[row].is_some());
     for row in marks.excluded.iter().map(|row| *row as usize) {
         if scored(row) && !samples.held_out[row] {
-            let view = &mut views[manifold.clusters[row] as usize];
+            let view = &mut views[edited.labels[row] as usize];
             view.eligible -= 1;
             view.eligible_tokens -= tokens(row);
         }
     }
     for row in marks.pinned.iter().map(|row| *row as usize) {
-        let view = &mut views[manifold.clusters[row] as usize];
+        let view = &mut views[edited.labels[row] as usize];
         view.pinned += 1;
         view.pinned_tokens += tokens(row);
     }
@@ -156,8 +159,7 @@ fn median(values: &mut [f32]) -> f32 {
 }
 
 fn fill_histograms(clusters: &mut [ClusterView], loaded: &Loaded, scale: f64) {
-    let (Some(samples), Some(manifold), Some(scores)) = (&loaded.samples, &loaded.manifold, loaded.scored_rows())
-    else {
+    let (Some(samples), Some(edited), Some(scores)) = (&loaded.samples, loaded.clusters(), loaded.scored_rows()) else {
         return;
     };
     for cluster in clusters.iter_mut() {
@@ -166,7 +168,7 @@ fn fill_histograms(clusters: &mut [ClusterView], loaded: &Loaded, scale: f64) {
     for (row, score) in scores.iter().enumerate() {
         if let Some(score) = score.filter(|_| !samples.held_out[row]) {
             let bin = ((score.jsd / scale * BINS as f64) as usize).min(BINS - 1);
-            clusters[manifold.clusters[row] as usize].histogram[bin] += 1;
+            clusters[edited.labels[row] as usize].histogram[bin] += 1;
         }
     }
 }

@@ -82,8 +82,13 @@ fn number<'a>(
 /// Every column there is, in the order of menus.
 fn all(loaded: &Loaded) -> Vec<Column<'_>> {
     let mut columns = Vec::new();
-    if let (Some(manifold), Some(names)) = (&loaded.manifold, &loaded.names) {
+    if let (Some(manifold), Some(clusters), Some(names)) = (&loaded.manifold, loaded.clusters(), loaded.names()) {
         let key = short(&manifold.key);
+        // What stands where does not change by edits of clusters; what belongs to what does.
+        let edited = match short(&clusters.edits) {
+            "" => key.to_owned(),
+            edits => format!("{key}-{edits}"),
+        };
         columns.push(Column {
             info: ColumnInfo {
                 key: format!("map-{key}"),
@@ -96,13 +101,13 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
         });
         columns.push(Column {
             info: ColumnInfo {
-                key: format!("cluster-{key}"),
+                key: format!("cluster-{edited}"),
                 name: "cluster".to_owned(),
                 label: "cluster".to_owned(),
                 unit: String::new(),
                 kind: ColumnKind::Category { labels: names.to_vec() },
             },
-            cells: Cells::Counts(&manifold.clusters),
+            cells: Cells::Counts(&clusters.labels),
         });
         let certainty = manifold.certainty.as_slice();
         columns.push(number("certainty", "share in its cluster", "", &format!("certainty-{key}"), certainty));

@@ -10,7 +10,8 @@ use paser_protocol::{
 };
 
 use crate::{
-    loaded::{ManifoldData, Samples, Scores},
+    cluster_edits::Clusters,
+    loaded::{Samples, Scores},
     selection::{another_pool, is_of, stored_view},
     session::{Loaded, Session},
     stages::Bench,
@@ -118,17 +119,17 @@ impl Session {
 
     /// Where `random` lands at this plan's budget, seed by seed; none before the pool is clustered and scored.
     fn chance(&self, plan: &SelectionPlan, loaded: &Loaded, stop: &AtomicBool) -> Outcome<Option<ChanceView>> {
-        let (Some(manifold), Some(scores), Some(_)) = (&loaded.manifold, &loaded.scores, &loaded.concepts) else {
+        let (Some(clusters), Some(scores), Some(_)) = (loaded.clusters(), &loaded.scores, &loaded.concepts) else {
             return Ok(None);
         };
-        let seeds = if manifold.clusters.len() > LARGE { SEEDS_OF_LARGE } else { SEEDS };
+        let seeds = if clusters.labels.len() > LARGE { SEEDS_OF_LARGE } else { SEEDS };
         self.quietly(stop, |bench| {
-            let mut taken = vec![(u64::MAX, 0); manifold.facts.count];
+            let mut taken = vec![(u64::MAX, 0); clusters.count()];
             let mut damage: Option<(f64, f64)> = None;
             for seed in 0..seeds {
                 let plan = SelectionPlan { strategy: Strategy::Random, seed: u64::from(seed), ..plan.clone() };
                 let selection = self.select_in_passing(&plan, bench)?;
-                for (band, count) in taken.iter_mut().zip(per_cluster(&selection.rows, manifold)) {
+                for (band, count) in taken.iter_mut().zip(per_cluster(&selection.rows, clusters)) {
                     *band = (band.0.min(count), band.1.max(count));
                 }
                 if let Some(mean) = Sums::of(&selection.rows, Some(scores)).mean_damage() {
@@ -154,7 +155,7 @@ impl Session {
                 .map(|&percent| {
                     let plan = SelectionPlan { budget: Budget::Percent(percent), ..plan.clone() };
                     let selection = self.select_in_passing(&plan, bench)?;
-                    let taken = loaded.manifold.as_ref().map(|manifold| per_cluster(&selection.rows, manifold));
+                    let taken = loaded.clusters().map(|clusters| per_cluster(&selection.rows, clusters));
                     Ok(BudgetPoint {
                         percent,
                         selected: selection.rows.len() as u64,
@@ -207,10 +208,10 @@ fn sentence_case(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn per_cluster(rows: &[u32], manifold: &ManifoldData) -> Vec<u64> {
-    let mut taken = vec![0; manifold.facts.count];
+fn per_cluster(rows: &[u32], clusters: &Clusters) -> Vec<u64> {
+    let mut taken = vec![0; clusters.count()];
     for &row in rows {
-        taken[manifold.clusters[row as usize] as usize] += 1;
+        taken[clusters.labels[row as usize] as usize] += 1;
     }
     taken
 }
@@ -239,17 +240,17 @@ fn compared(side: &Side, loaded: &Loaded) -> ComparedView {
         .map(|score| score.response_tokens)
         .collect();
     let is_conflict = |row: usize| frozen.reasons.get(row).copied() == Some(ReasonCode::Conflict as u8);
-    let mut clusters = Vec::new();
-    if let (Some(manifold), Some(names)) = (&loaded.manifold, &loaded.names) {
-        let mut sums = vec![Sums::default(); manifold.facts.count];
-        let mut conflicts = vec![0; manifold.facts.count];
+    let mut shares = Vec::new();
+    if let (Some(clusters), Some(names)) = (loaded.clusters(), loaded.names()) {
+        let mut sums = vec![Sums::default(); clusters.count()];
+        let mut conflicts = vec![0; clusters.count()];
         for &row in &frozen.rows {
-            sums[manifold.clusters[row as usize] as usize].add(row as usize, scores);
+            sums[clusters.labels[row as usize] as usize].add(row as usize, scores);
         }
-        for (row, &cluster) in manifold.clusters.iter().enumerate() {
+        for (row, &cluster) in clusters.labels.iter().enumerate() {
             conflicts[cluster as usize] += u64::from(is_conflict(row));
         }
-        clusters = (0_u32..)
+        shares = (0_u32..)
             .zip(names.iter())
             .zip(sums.iter().zip(conflicts))
             .map(|((cluster, name), (sums, conflicts))| ClusterShare {
@@ -277,7 +278,7 @@ fn compared(side: &Side, loaded: &Loaded) -> ComparedView {
         above_fence: view.above_fence,
         noise: view.noise,
         conflicts: (0..frozen.reasons.len()).filter(|row| is_conflict(*row)).count() as u64,
-        clusters,
+        clusters: shares,
     }
 }
 

@@ -52,7 +52,7 @@ impl Session {
             reasons.push(frozen.reasons);
         }
         let code = |place: usize, row: usize| reasons[place].get(row).copied().and_then(ReasonCode::from_byte);
-        let cluster_names: HashMap<u32, &str> = match &loaded.names {
+        let cluster_names: HashMap<u32, &str> = match loaded.names() {
             Some(names) => (0_u32..).zip(names.iter().map(String::as_str)).collect(),
             None => HashMap::new(),
         };
@@ -69,7 +69,7 @@ impl Session {
                 continue;
             }
             count += 1;
-            let cluster = loaded.manifold.as_ref().map(|manifold| manifold.clusters[row]);
+            let cluster = loaded.clusters().map(|clusters| clusters.labels[row]);
             let cluster = cluster.and_then(|cluster| cluster_names.get(&cluster)).copied().unwrap_or_default();
             let score = loaded.scores.as_ref().and_then(|scores| scores.rows[row].as_ref());
             let damage = score.map(|score| format!("{:.6}", score.jsd)).unwrap_or_default();

@@ -2,10 +2,12 @@
 //! cancel, estimates, and the protocol's requests. Every face holds a [`Studio`] or a [`Session`] and nothing else.
 
 mod archive;
+mod cluster_edits;
 mod clusters;
 mod columns;
 mod compare;
 mod curate;
+mod curated;
 pub mod demo;
 mod differences;
 mod estimate;

@@ -213,12 +213,16 @@ pub(crate) struct ManifoldFacts {
 #[derive(Debug)]
 pub(crate) struct ManifoldData {
     pub key: String,
-    /// `[n]` after merging, 0 the largest.
+    /// `[n]` after merging, 0 the largest; what a person made of them is [`Loaded::clusters`].
+    ///
+    /// [`Loaded::clusters`]: crate::session::Loaded::clusters
     pub clusters: Vec<u32>,
     /// `[n, 2]`
     pub map: Vec<f32>,
     /// Largest share of a sample in any cluster, 0 to 1.
     pub certainty: Vec<f32>,
+    /// `[n, dimensions]` diffusion coordinates.
+    pub coordinates: Vec<f32>,
     pub facts: ManifoldFacts,
 }
 
@@ -235,8 +239,14 @@ impl ManifoldData {
             clusters: u32s(artefact, "clusters")?,
             map: f32s(artefact, "map")?,
             certainty,
+            coordinates: f32s(artefact, "coordinates")?,
             facts,
         })
+    }
+
+    /// Diffusion coordinates of a sample.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.coordinates.len() / self.clusters.len().max(1)
     }
 }
 

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use paser_project::sha256_hex;
 use paser_protocol::{
-    Blocking, ReasonCode, Reply, RowQuery, SampleView, SelectionView, Strategy, TextRow, compare_ids, decode_u32,
-    encode_u32,
+    Blocking, ReasonCode, Reply, RowQuery, SampleView, Strategy, TextRow, compare_ids, decode_u32, encode_u32,
 };
 use paser_select::Reason;
 
 use crate::{
     columns::sort_values,
-    selection::Selected,
+    selection::{CLUSTER_EDITS, Selected},
     session::{Session, lock},
     trouble::{Outcome, Told, usage},
 };
@@ -53,9 +52,9 @@ impl Session {
             rows.retain(|row| inside[*row as usize]);
         }
         if !query.clusters.is_empty()
-            && let Some(manifold) = &loaded.manifold
+            && let Some(clusters) = loaded.clusters()
         {
-            rows.retain(|row| query.clusters.contains(&manifold.clusters[*row as usize]));
+            rows.retain(|row| query.clusters.contains(&clusters.labels[*row as usize]));
         }
         match query.sort.as_str() {
             "" | "row" => {
@@ -179,7 +178,7 @@ impl Session {
             output: record.output,
             multiplicity: record.multiplicity,
             line: record.line,
-            cluster: loaded.manifold.as_ref().map(|manifold| manifold.clusters[at]),
+            cluster: loaded.clusters().map(|clusters| clusters.labels[at]),
             values,
             concepts,
             status,
@@ -214,7 +213,7 @@ impl Session {
         };
         let mut why = reason.explain(&pool);
         if let ReasonCode::Taken | ReasonCode::Refilled | ReasonCode::QuotaFull | ReasonCode::Conflict = reason.code()
-            && let Some(quota) = self.quota_of(row, &selected.view)
+            && let Some(quota) = self.quota_of(row, &selected)
         {
             why = format!("{why} {quota}");
         }
@@ -223,11 +222,15 @@ impl Session {
 
     /// What the row's cluster may give, and for what damage; none for strategies whose quotas are not for the project's
     /// clusters.
-    fn quota_of(&self, row: u32, view: &SelectionView) -> Option<String> {
-        if view.plan.strategy == Strategy::PaserNoS2ric {
+    fn quota_of(&self, row: u32, selected: &Selected) -> Option<String> {
+        let view = &selected.view;
+        let loaded = self.loaded();
+        let clusters = loaded.clusters()?;
+        let of_these = selected.inputs.get(CLUSTER_EDITS).unwrap_or_default() == clusters.edits;
+        if view.plan.strategy == Strategy::PaserNoS2ric || !of_these {
             return None;
         }
-        let cluster = *self.loaded().manifold.as_ref()?.clusters.get(row as usize)?;
+        let cluster = *clusters.labels.get(row as usize)?;
         let account = view.ledger.iter().find(|account| account.cluster == cluster)?;
         account.quota_raw?;
         let damage = account.cds.map(|cds| format!(", damaged by {cds:.3} nats")).unwrap_or_default();

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Folder, Lock, Owner, ProjectError};
-use paser_protocol::{ComparisonView, ExportFormat, ExportedView, Part, ProjectView};
+use paser_protocol::{ComparisonView, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView};
 
 use crate::{
     session::Session,
@@ -42,6 +42,11 @@ impl Reader {
 
     pub fn view(&self) -> ProjectView {
         self.session.view()
+    }
+
+    /// Every line of the journal, oldest first.
+    pub fn journal(&self) -> Vec<JournalEntryView> {
+        self.session.journal()
     }
 
     /// # Errors

@@ -12,15 +12,18 @@ use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy};
 use paser_select::{PoolColumns, SelectParams, Selection, select};
 
 use crate::{
+    curated::{Curated, Marks},
     loaded::Samples,
     progress::Reporter,
-    session::{Marks, RecipeText, Session, lock},
+    session::{Loaded, RecipeText, Session, lock},
     stages::{Bench, concepts, kmeans},
     trouble::{Outcome, Told, failed, usage},
 };
 
 /// Rises when the same inputs would give another selection.
 const VERSION: u32 = 1;
+/// The input that names a person's edits of the clusters; missing where there are none.
+pub(crate) const CLUSTER_EDITS: &str = "cluster edits";
 /// Selections kept in memory: enough for going back and forth with a slider.
 const KEPT: usize = 24;
 
@@ -66,11 +69,11 @@ impl SelectionCache {
     }
 }
 
-/// The pool as the strategies read it, everything it was made of, and the samples that are its rows.
+/// The pool as the strategies read it, everything it was made of, and what a person decided about its rows.
 struct AtHand {
     columns: Arc<PoolColumns>,
     inputs: Inputs,
-    samples: Arc<Samples>,
+    curated: Arc<Curated>,
 }
 
 impl Session {
@@ -92,14 +95,15 @@ impl Session {
         let loaded = self.loaded();
         let missing =
             |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
-        let samples = loaded.samples.ok_or_else(|| missing("The pool has to be imported"))?;
-        let manifold = loaded.manifold.ok_or_else(|| missing("The pool has to be clustered"))?;
-        let scores = loaded.scores.ok_or_else(|| {
+        let samples = loaded.samples.as_ref().ok_or_else(|| missing("The pool has to be imported"))?;
+        loaded.manifold.as_ref().ok_or_else(|| missing("The pool has to be clustered"))?;
+        let scores = loaded.scores.as_ref().ok_or_else(|| {
             missing("A selection needs the damage of a dense and a pruned model: the pool has to be scored")
         })?;
-        let concepts = loaded.concepts.ok_or_else(|| missing("The concepts have to be found"))?;
-        let names = loaded.names.ok_or_else(|| missing("The pool has to be clustered"))?;
-        let mut inputs = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
+        let concepts = loaded.concepts.as_ref().ok_or_else(|| missing("The concepts have to be found"))?;
+        let clusters = loaded.clusters().ok_or_else(|| missing("The pool has to be clustered"))?;
+        let names = loaded.names().ok_or_else(|| missing("The pool has to be clustered"))?;
+        let mut inputs = pool_inputs(&loaded).ok_or_else(not_run)?;
         let labels = if alternative {
             let (labels, key) = kmeans::labels(bench)?;
             inputs = inputs.with("k-means", key);
@@ -111,12 +115,12 @@ impl Session {
         if let Some((known, pool)) = lock(&self.selections).pools.get(&alternative)
             && *known == key
         {
-            return Ok(AtHand { columns: pool.clone(), inputs, samples });
+            return Ok(AtHand { columns: pool.clone(), inputs, curated: loaded.curated.clone() });
         }
         let pool = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
             hashes: samples.hashes.clone(),
-            clusters: manifold.clusters.clone(),
+            clusters: clusters.labels.clone(),
             cluster_names: names.to_vec(),
             held_out: samples.held_out.clone(),
             scores: scores.rows.clone(),
@@ -126,19 +130,13 @@ impl Session {
             alternative_clusters: labels,
         });
         lock(&self.selections).pools.insert(alternative, (key, pool.clone()));
-        Ok(AtHand { columns: pool, inputs, samples })
+        Ok(AtHand { columns: pool, inputs, curated: loaded.curated.clone() })
     }
 
     /// The same as far as it is known without computing or reading k-means labels.
     pub(crate) fn quick_selection_inputs(&self, plan: &SelectionPlan) -> Outcome<Inputs> {
         let loaded = self.loaded();
-        match (&loaded.samples, &loaded.manifold, &loaded.scores, &loaded.concepts) {
-            (Some(samples), Some(manifold), Some(scores), Some(concepts)) => {
-                let pool = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
-                decided_by(plan, pool, &self.marks(samples), samples)
-            }
-            _ => Err(usage("The project has not been run yet.", "Run it first.")),
-        }
+        decided_by(plan, pool_inputs(&loaded).ok_or_else(not_run)?, &loaded.curated)
     }
 
     /// The pool's columns, where a selection was computed from them.
@@ -149,14 +147,14 @@ impl Session {
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        decided_by(plan, pool.inputs, &self.marks(&pool.samples), &pool.samples)
+        decided_by(plan, pool.inputs, &pool.curated)
     }
 
     /// The selection of a plan, from memory or computed.
     pub(crate) fn select_with(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Arc<Selected>> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        let marks = self.marks(&pool.samples);
-        let inputs = decided_by(plan, pool.inputs, &marks, &pool.samples)?;
+        let marks = &pool.curated.marks;
+        let inputs = decided_by(plan, pool.inputs, &pool.curated)?;
         let key = inputs.key();
         if let Some(known) = lock(&self.selections).find(&key) {
             return Ok(known);
@@ -173,8 +171,7 @@ impl Session {
     /// The selection of a plan, kept nowhere: for looking at many of them.
     pub(crate) fn select_in_passing(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Selection> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        let marks = self.marks(&pool.samples);
-        compute(plan, &pool.columns, marks, bench)
+        compute(plan, &pool.columns, &pool.curated.marks, bench)
     }
 
     /// The selection of a plan, which becomes the plan being built.
@@ -360,8 +357,8 @@ impl Session {
 }
 
 /// The selection of a plan, whatever is in memory.
-fn compute(plan: &SelectionPlan, pool: &PoolColumns, marks: Marks, bench: &Bench<'_>) -> Outcome<Selection> {
-    let curation = paser_select::Curation { pinned: marks.pinned, excluded: marks.excluded };
+fn compute(plan: &SelectionPlan, pool: &PoolColumns, marks: &Marks, bench: &Bench<'_>) -> Outcome<Selection> {
+    let curation = paser_select::Curation { pinned: marks.pinned.clone(), excluded: marks.excluded.clone() };
     let params = SelectParams::new(plan, concepts::rule(&bench.recipe.recipe.concepts));
     bench
         .work(&format!("selecting by {}", plan.strategy), "samples", |monitor| {
@@ -395,13 +392,25 @@ fn notes(plan: &SelectionPlan, selection: &Selection, lost: usize) -> Vec<String
     notes
 }
 
-fn pool_inputs(samples: &str, manifold: &str, scores: &str, concepts: &str) -> Inputs {
-    Inputs::new().with("samples", samples).with("manifold", manifold).with("scores", scores).with("concepts", concepts)
+/// What the pool's columns are made of; none where one of them is missing.
+fn pool_inputs(loaded: &Loaded) -> Option<Inputs> {
+    let inputs = Inputs::new()
+        .with("samples", &loaded.samples.as_ref()?.key)
+        .with("manifold", &loaded.manifold.as_ref()?.key)
+        .with("scores", &loaded.scores.as_ref()?.key)
+        .with("concepts", &loaded.concepts.as_ref()?.key);
+    // Named only where there are any, so that selections made before there could be some keep their names.
+    let edits = &loaded.clusters()?.edits;
+    Some(if edits.is_empty() { inputs } else { inputs.with(CLUSTER_EDITS, edits) })
 }
 
-fn decided_by(plan: &SelectionPlan, pool: Inputs, marks: &Marks, samples: &Samples) -> Outcome<Inputs> {
+fn not_run() -> paser_protocol::Report {
+    usage("The project has not been run yet.", "Run it first.")
+}
+
+fn decided_by(plan: &SelectionPlan, pool: Inputs, curated: &Curated) -> Outcome<Inputs> {
     let plan = serde_json::to_string(plan).map_err(|error| failed(error.to_string(), ""))?;
-    Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", marks.fingerprint(samples)))
+    Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", &curated.marks.fingerprint))
 }
 
 /// Whether a selection that `inputs` decided was made of these samples: only then its rows are theirs.

@@ -10,15 +10,15 @@ use std::{
     },
 };
 
-use paser_project::{
-    Catalogue, Curation, Folder, Journal, Lock, Mark, Recipe, Store, clear_merged, sha256_hex, write_durably,
-};
+use paser_project::{Catalogue, Folder, Journal, Lock, Recipe, Store, clear_merged, write_durably};
 use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
 use paser_select::Score;
 
 use crate::{
+    cluster_edits::{Clusters, SplitCache},
     clusters::{self, Parts},
     columns::ColumnCache,
+    curated::{Curated, CuratedCache},
     inspector::LoadedModels,
     loaded::{Concepts, ManifoldData, Samples, Scores},
     partial::Partial,
@@ -45,11 +45,23 @@ pub(crate) struct Loaded {
     /// Of a scoring that is not whole; none where whole scores are there.
     pub partial: Option<Arc<Partial>>,
     pub concepts: Option<Arc<Concepts>>,
-    /// One name per cluster and its most distinctive concepts.
-    pub names: Option<Arc<Vec<String>>>,
+    /// One name per cluster of the manifold: its most distinctive concepts.
+    pub base_names: Option<Arc<Vec<String>>>,
+    /// What the journal means for all of it.
+    pub curated: Arc<Curated>,
 }
 
 impl Loaded {
+    /// The clusters in force: the manifold's, as a person edited them.
+    pub(crate) fn clusters(&self) -> Option<&Clusters> {
+        self.curated.clusters.as_deref()
+    }
+
+    /// The names of the clusters in force.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        self.clusters()?.names.as_deref()
+    }
+
     /// Names everything that is in memory.
     pub(crate) fn key(&self) -> String {
         let keys = [
@@ -59,65 +71,14 @@ impl Loaded {
             self.concepts.as_ref().map(|concepts| &concepts.key),
         ];
         let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
-        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default()
+        let edits = self.clusters().map_or("", |clusters| clusters.edits.as_str());
+        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + edits
     }
 
     /// The scores that are known, whole or not.
     pub(crate) fn scored_rows(&self) -> Option<&[Option<Score>]> {
         let partial = || self.partial.as_ref().map(|partial| partial.rows.as_slice());
         self.scores.as_ref().map(|scores| scores.rows.as_slice()).or_else(partial)
-    }
-}
-
-/// Rows of one pool that a person decided about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Marks {
-    pub pinned: Vec<u32>,
-    pub excluded: Vec<u32>,
-    /// Pinned or excluded samples that are not in the pool.
-    pub lost: usize,
-}
-
-impl Marks {
-    /// Decisions as rows of a pool. A row may have been named by another id or another content before an import, so
-    /// they become rows first; then the last one stands.
-    pub(crate) fn of(curation: &Curation, samples: &Samples) -> Self {
-        let mut rows = BTreeMap::new();
-        let mut lost = BTreeSet::new();
-        for (sample, mark) in &curation.decisions {
-            match (samples.row_of(&sample.id, &sample.hash), mark) {
-                (Some(row), Some(mark)) => {
-                    rows.insert(row, *mark);
-                }
-                (Some(row), None) => {
-                    rows.remove(&row);
-                }
-                (None, Some(_)) => {
-                    lost.insert(sample);
-                }
-                (None, None) => {
-                    lost.remove(sample);
-                }
-            }
-        }
-        let with = |wanted: Mark| rows.iter().filter(|(_, mark)| **mark == wanted).map(|(row, _)| *row).collect();
-        Self { pinned: with(Mark::Pinned), excluded: with(Mark::Excluded), lost: lost.len() }
-    }
-
-    /// SHA-256 of the marks by id and content: what a selection depends on.
-    pub(crate) fn fingerprint(&self, samples: &Samples) -> String {
-        let pinned = self.pinned.iter().map(|row| (*row, Mark::Pinned));
-        let excluded = self.excluded.iter().map(|row| (*row, Mark::Excluded));
-        let mut lines: Vec<(&str, String, Mark)> = pinned
-            .chain(excluded)
-            .map(|(row, mark)| (samples.ids[row as usize].as_str(), samples.hash_hex(row as usize), mark))
-            .collect();
-        lines.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        let mut text: String = lines.iter().map(|(id, hash, mark)| format!("{id:?} {hash:?} {mark:?}\n")).collect();
-        if self.lost > 0 {
-            text.push_str(&format!("and {} that are not in the pool\n", self.lost));
-        }
-        sha256_hex(text.as_bytes())
     }
 }
 
@@ -129,6 +90,8 @@ pub struct Session {
     pub(crate) catalogue: Mutex<Catalogue>,
     pub(crate) store: Store,
     pub(crate) journal: Mutex<Journal>,
+    pub(crate) curated: Mutex<CuratedCache>,
+    pub(crate) splits: Mutex<SplitCache>,
     pub(crate) recipe: RwLock<Arc<RecipeText>>,
     pub(crate) loaded: RwLock<Loaded>,
     pub(crate) selections: Mutex<SelectionCache>,
@@ -224,6 +187,8 @@ impl Session {
             _lock: lock,
             catalogue: Mutex::new(catalogue),
             journal: Mutex::new(journal),
+            curated: Mutex::new(CuratedCache::default()),
+            splits: Mutex::new(SplitCache::default()),
             recipe: RwLock::new(Arc::new(recipe)),
             loaded: RwLock::new(Loaded::default()),
             selections: Mutex::new(SelectionCache::default()),
@@ -298,7 +263,9 @@ impl Session {
     }
 
     pub(crate) fn loaded(&self) -> Loaded {
-        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone();
+        loaded.curated = self.curated(&loaded);
+        loaded
     }
 
     pub(crate) fn with_loaded(&self, change: impl FnOnce(&mut Loaded)) {
@@ -355,11 +322,6 @@ impl Session {
         self.with_loaded(|held| *held = loaded);
         self.read_noise();
         Ok(())
-    }
-
-    /// Pins and exclusions as rows of these samples.
-    pub(crate) fn marks(&self, samples: &Samples) -> Marks {
-        Marks::of(&lock(&self.journal).curation(), samples)
     }
 
     /// The plan being built; kept across restarts.

@@ -203,6 +203,10 @@ impl Studio {
             }
             Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
+            Request::Revert { entry } => {
+                self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))
+            }
+            Request::Journal => self.session().map(|session| Reply::Journal(session.journal())),
             Request::Export { selection, part, format, path } if path.is_empty() => {
                 let archive = self.session()?.export_archive(selection.as_deref(), &part, format, &closed)?;
                 Ok(Reply::Exported(self.offer(archive)))

@@ -1,16 +1,16 @@
 //! The project as a face sees it: stages with what is stale and why, curves, curation, and what `clusters.rs` tells of
 //! the clusters.
 
-use paser_project::{Curation, Inputs, SelectionHead, kept_shards, recipe::Recipe};
+use paser_project::{Inputs, SelectionHead, kept_shards, recipe::Recipe};
 use paser_protocol::{
-    BadRowView, CurationView, CurveView, EditView, ManifoldView, PoolView, ProjectView, SelectionView, Stage,
-    StageState, StageView,
+    BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionView, Stage, StageState,
+    StageView,
 };
 
 use crate::{
     clusters, estimate,
     selection::stored_view,
-    session::{Loaded, Marks, Session, lock},
+    session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, score},
     trouble::{Outcome, Told},
@@ -24,8 +24,6 @@ impl Session {
     pub fn view(&self) -> ProjectView {
         let mut loaded = self.loaded();
         let recipe = self.recipe();
-        let curation = lock(&self.journal).curation();
-        let marks = marks_of(&curation, &loaded);
         let (dense, pruned) = score::known_pair(self, &recipe.recipe);
         let facts = (dense.clone().and_then(Known::value), pruned.clone().and_then(Known::value));
         let wanted = self.wanted(&loaded, &recipe.recipe, dense, pruned);
@@ -54,12 +52,12 @@ impl Session {
             selections: views.flatten().collect(),
             stages: self.stage_views(&loaded, &recipe.recipe, &heads, wanted),
             manifold: manifold_view(&loaded),
-            clusters: clusters::marked(&parts.clusters, &loaded, &marks),
+            clusters: clusters::marked(&parts.clusters, &loaded),
             scored_so_far: loaded.partial.as_ref().map(|partial| partial.scored as u64),
             damage_scale: parts.damage_scale,
             columns: parts.columns.clone(),
             plan: self.plan(),
-            curation: curation_view(&curation, marks),
+            curation: loaded.curated.view(),
             job: lock(&self.job).clone(),
             comparison: lock(&self.comparison).clone(),
         }
@@ -74,9 +72,7 @@ impl Session {
     }
 
     pub(crate) fn curation_view(&self) -> CurationView {
-        let curation = lock(&self.journal).curation();
-        let marks = marks_of(&curation, &self.loaded());
-        curation_view(&curation, marks)
+        self.loaded().curated.view()
     }
 
     fn pool_view(&self, loaded: &Loaded, recipe: &Recipe) -> PoolView {
@@ -332,27 +328,12 @@ pub(crate) fn pruned_name(recipe: &Recipe) -> String {
     }
 }
 
-fn marks_of(curation: &Curation, loaded: &Loaded) -> Marks {
-    loaded.samples.as_ref().map_or_else(Marks::default, |samples| Marks::of(curation, samples))
-}
-
-fn curation_view(curation: &Curation, marks: Marks) -> CurationView {
-    let edit = |edit: &Option<(u64, String)>| edit.clone().map(|(entry, what)| EditView { entry, what });
-    CurationView {
-        pinned: marks.pinned,
-        excluded: marks.excluded,
-        undo: edit(&curation.undo),
-        redo: edit(&curation.redo),
-        entries: curation.entries,
-    }
-}
-
 fn manifold_view(loaded: &Loaded) -> Option<ManifoldView> {
     let facts = &loaded.manifold.as_ref()?.facts;
     let count = |value: usize| value as u32;
     let name = |cluster: u32| {
         let into = facts.cluster_of_label.get(cluster as usize).copied().unwrap_or(cluster);
-        loaded.names.as_ref().and_then(|names| names.get(into as usize).cloned()).unwrap_or_default()
+        loaded.base_names.as_ref().and_then(|names| names.get(into as usize).cloned()).unwrap_or_default()
     };
     Some(ManifoldView {
         vectors: facts.vectors.clone(),

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::atomic::AtomicBool};
 
 use common::{World, run};
 use paser_engine::Session;
-use paser_protocol::{Budget, ExportFormat, Failure, Part, SelectionPlan, Stage, Strategy};
+use paser_protocol::{Budget, Edit, EditKind, ExportFormat, Failure, Part, SelectionPlan, Stage, Strategy};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -110,7 +110,7 @@ fn fates_tell_why_a_sample_is_in_one_and_not_in_another() {
     assert!(fates[0].taken && fates[0].why.contains("number"), "{fates:?}");
     assert!(!fates[1].taken && fates[1].why.contains("Below the cut"), "{fates:?}");
     // Once something else would be chosen, the word stays and the figures go.
-    let edit = paser_protocol::Edit::Exclude { rows: vec![only], reason: String::new() };
+    let edit = Edit::new(EditKind::Exclude { rows: vec![only] }, "");
     session.curate(&edit).unwrap();
     let fates = session.fates(only, &names(&["damaged"]), &NEVER).unwrap();
     assert!(fates[0].taken && fates[0].why.contains("has changed since"), "{fates:?}");

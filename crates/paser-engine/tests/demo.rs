@@ -14,7 +14,7 @@ use std::{
 use common::World;
 use paser_engine::{Outcome, RunOptions, Session, Studio, StudioOptions, demo};
 use paser_protocol::{
-    ClusterChoice, Edit, Event, Failure, ProjectView, Reply, Request, SelectionPlan, Stage, StageState,
+    ClusterChoice, Edit, EditKind, Event, Failure, ProjectView, Reply, Request, SelectionPlan, Stage, StageState,
 };
 
 fn open(root: &Path, cancelled: bool) -> (Outcome<Session>, Vec<String>) {
@@ -67,7 +67,7 @@ fn the_demo_of_an_earlier_version_gives_way_and_is_kept() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("demo");
     let session = open(&root, false).0.unwrap();
-    session.curate(&Edit::Pin { rows: vec![7], reason: "mine".to_owned() }).unwrap();
+    session.curate(&Edit::new(EditKind::Pin { rows: vec![7] }, "mine")).unwrap();
     drop(session);
     let (session, notices) = open(&root, false);
     assert_eq!(
@@ -131,7 +131,7 @@ fn the_demo_runs_again_where_it_lies_and_is_compared_with_the_record() {
     studio.handle(Request::OpenProject { path: root.to_string_lossy().into_owned() }).unwrap();
 
     // What a person does in the demo is theirs, and no part of the comparison.
-    studio.handle(Request::Curate { edit: Edit::Pin { rows: (0..40).collect(), reason: String::new() } }).unwrap();
+    studio.handle(Request::Curate { edit: Edit::new(EditKind::Pin { rows: (0..40).collect() }, "") }).unwrap();
     studio.handle(Request::Select { plan: SelectionPlan::default() }).unwrap();
     studio.handle(Request::Freeze { name: "mine".to_owned() }).unwrap();
     studio.handle(Request::ChooseClusters { choice: ClusterChoice::Fixed(5) }).unwrap();

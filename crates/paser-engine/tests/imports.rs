@@ -6,7 +6,7 @@ mod common;
 
 use common::{NEVER, World, run, write_pool};
 use paser_engine::{RunOptions, Session, demo};
-use paser_protocol::{Budget, Edit, ExportFormat, Failure, Part, SelectionPlan, Stage};
+use paser_protocol::{Budget, Edit, EditKind, ExportFormat, Failure, Part, SelectionPlan, Stage};
 use serde_json::Value;
 
 /// Rows of a pool without ids: each one's id is the number of its line.
@@ -134,11 +134,11 @@ fn selections_that_ship_with_the_demo_export_their_samples() {
 }
 
 fn pin(session: &Session, rows: &[u32]) {
-    session.curate(&Edit::Pin { rows: rows.to_vec(), reason: String::new() }).unwrap();
+    session.curate(&Edit::new(EditKind::Pin { rows: rows.to_vec() }, "")).unwrap();
 }
 
 fn exclude(session: &Session, rows: &[u32]) {
-    session.curate(&Edit::Exclude { rows: rows.to_vec(), reason: String::new() }).unwrap();
+    session.curate(&Edit::new(EditKind::Exclude { rows: rows.to_vec() }, "")).unwrap();
 }
 
 /// Pinned and excluded rows.
@@ -162,7 +162,7 @@ fn pins_and_exclusions_follow_samples_to_other_lines() {
     run(&session, Stage::Select).unwrap();
     assert_eq!(marks(&session), (vec![6, 7, 8], vec![9]));
 
-    session.curate(&Edit::Release { rows: vec![6], reason: String::new() }).unwrap();
+    session.curate(&Edit::new(EditKind::Release { rows: vec![6] }, "")).unwrap();
     assert_eq!(marks(&session), (vec![7, 8], vec![9]));
     exclude(&session, &[7]);
     assert_eq!(marks(&session), (vec![8], vec![7, 9]), "of pin and exclusion the later one stands");
@@ -197,6 +197,6 @@ fn pins_and_exclusions_follow_ids_to_other_texts() {
     exclude(&session, &[5]);
     assert_eq!(marks(&session), (vec![], vec![5]));
     session.select(&plan(0), &NEVER).unwrap();
-    session.curate(&Edit::Release { rows: vec![5], reason: String::new() }).unwrap();
+    session.curate(&Edit::new(EditKind::Release { rows: vec![5] }, "")).unwrap();
     assert_eq!(marks(&session), (vec![], vec![]));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::World;
 use paser_engine::{Studio, StudioOptions};
 use paser_protocol::{
-    ClusterChoice, Edit, Event, Failure, Reply, Request, SelectionPlan, SourceKind, Stage, StageState,
+    ClusterChoice, Edit, EditKind, Event, Failure, Reply, Request, SelectionPlan, SourceKind, Stage, StageState,
 };
 
 fn studio(world: &World) -> Studio {
@@ -71,7 +71,7 @@ fn a_window_makes_runs_edits_and_reopens_a_project() {
     let plan = SelectionPlan::default();
     let Reply::Selection(selection) = studio.handle(Request::Select { plan: plan.clone() }).unwrap() else { panic!() };
     assert_eq!(studio.column(&selection.reason_column).unwrap().len(), 400);
-    let edit = Edit::Pin { rows: vec![5], reason: "kept".to_owned() };
+    let edit = Edit::new(EditKind::Pin { rows: vec![5] }, "kept");
     let Reply::Curation(curation) = studio.handle(Request::Curate { edit }).unwrap() else { panic!() };
     assert_eq!(curation.pinned, [5]);
     assert!(curation.undo.is_some());

@@ -249,7 +249,9 @@ fn edits_selections_and_exports_hold_together() {
     let nothing = SelectionPlan { budget: Budget::Samples(0), ..plan };
     assert!(session.select_as(&nothing, "nothing", &NEVER).unwrap_err().what.contains("no sample"));
     assert!(session.replay("before", &NEVER).unwrap());
-    session.curate(&paser_protocol::Edit::Pin { rows: vec![left_out], reason: "wanted".to_owned() }).unwrap();
+    session
+        .curate(&paser_protocol::Edit::new(paser_protocol::EditKind::Pin { rows: vec![left_out] }, "wanted"))
+        .unwrap();
     let totals = || {
         let clusters = session.view().clusters;
         let sum = |of: fn(&paser_protocol::ClusterView) -> u64| clusters.iter().map(of).sum::<u64>();
@@ -257,7 +259,7 @@ fn edits_selections_and_exports_hold_together() {
     };
     let [eligible, eligible_tokens, pinned, pinned_tokens] = totals();
     assert_eq!((eligible, pinned), (400, 1));
-    session.curate(&paser_protocol::Edit::Exclude { rows: vec![taken], reason: "bad".to_owned() }).unwrap();
+    session.curate(&paser_protocol::Edit::new(paser_protocol::EditKind::Exclude { rows: vec![taken] }, "bad")).unwrap();
     let after = totals();
     assert_eq!((after[0], after[2], after[3]), (399, 1, pinned_tokens));
     assert!(after[1] < eligible_tokens);

@@ -152,6 +152,22 @@ impl Clock {
 }
 
 pub(crate) fn check_rows(rows: &Rows) -> Result<(), ManifoldError> {
+    check_order(rows)?;
+    for (row, vector) in rows.vectors.chunks_exact(rows.dimensions).enumerate() {
+        let length = length(vector);
+        if (length - 1.0).abs() > 1e-3 {
+            return Err(ManifoldError::NotUnit { row, length });
+        }
+    }
+    Ok(())
+}
+
+fn length(vector: &[f32]) -> f64 {
+    vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
+}
+
+/// The same for rows of any length.
+pub(crate) fn check_order(rows: &Rows) -> Result<(), ManifoldError> {
     let n = rows.order.len();
     let shape = |what, expected, got| {
         if expected == got { Ok(()) } else { Err(ManifoldError::Shape { what, expected, got }) }
@@ -174,12 +190,8 @@ pub(crate) fn check_rows(rows: &Rows) -> Result<(), ManifoldError> {
         }
     }
     for (row, vector) in rows.vectors.chunks_exact(rows.dimensions).enumerate() {
-        let length = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
-        if !length.is_finite() {
+        if !length(vector).is_finite() {
             return Err(ManifoldError::NotFinite { row });
-        }
-        if (length - 1.0).abs() > 1e-3 {
-            return Err(ManifoldError::NotUnit { row, length });
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Clusters without the manifold: k-means on the vectors themselves, for the ablation that asks what the manifold is
-//! worth (`method.md` section 4, `paser-no-s2ric`).
+//! Clusters by k-means alone: of the vectors themselves, for the ablation that asks what the manifold is worth
+//! (`method.md` section 4, `paser-no-s2ric`), and of one cluster's coordinates, where a person splits it.
 
 use std::sync::atomic::AtomicU64;
 
@@ -8,7 +8,7 @@ use paser_protocol::Monitor;
 use crate::components::gather;
 use crate::error::ManifoldError;
 use crate::kmeans::{Effort, cluster};
-use crate::pipeline::{Rows, check_rows};
+use crate::pipeline::{Rows, check_order, check_rows};
 use crate::progress::Progress;
 
 /// `[n]` k-means label of each row, 0 the largest cluster. Held-out rows take no part and get the label of the nearest
@@ -23,6 +23,20 @@ pub fn kmeans_labels(
     monitor: &dyn Monitor,
 ) -> Result<Vec<u32>, ManifoldError> {
     check_rows(rows)?;
+    labels(rows, clusters, seed, monitor)
+}
+
+/// The same for rows of any length, such as diffusion coordinates: how one cluster falls into parts. Where fewer rows
+/// differ than there are parts, the last parts are empty.
+///
+/// # Errors
+/// As [`kmeans_labels`], but for the length.
+pub fn split_labels(rows: &Rows, parts: usize, seed: u64, monitor: &dyn Monitor) -> Result<Vec<u32>, ManifoldError> {
+    check_order(rows)?;
+    labels(rows, parts, seed, monitor)
+}
+
+fn labels(rows: &Rows, clusters: usize, seed: u64, monitor: &dyn Monitor) -> Result<Vec<u32>, ManifoldError> {
     if clusters == 0 {
         return Err(ManifoldError::Parameter { name: "clusters", value: "0".into(), allowed: "at least 1" });
     }
@@ -77,6 +91,15 @@ mod tests {
         let labels = kmeans_labels(&rows, 2, 0, &Silent).unwrap();
         assert_eq!(labels, [0, 0, 0, 1, 1, 1]);
         assert!(kmeans_labels(&rows, 6, 0, &Silent).is_err());
+    }
+
+    #[test]
+    fn coordinates_need_no_length() {
+        let points = [4.0, 4.5, -3.0, 4.25, -3.5];
+        let rows = Rows { vectors: &points, dimensions: 1, order: &[4, 0, 1, 2, 3], held_out: &[false; 5] };
+        assert!(kmeans_labels(&rows, 2, 0, &Silent).is_err());
+        assert_eq!(split_labels(&rows, 2, 0, &Silent).unwrap(), [0, 0, 1, 0, 1]);
+        assert!(split_labels(&Rows { vectors: &[f32::NAN; 5], ..rows }, 2, 0, &Silent).is_err());
     }
 
     #[test]

@@ -1,85 +1,24 @@
-//! Curation: pin, exclude and release, one line each in `journal.jsonl`, on disk before they count. Undo and redo
-//! are lines too, so that the file tells the whole story; the state is what a replay of it gives.
+//! Curation: every edit of a person is one line in `journal.jsonl`, on disk before it counts. Undo, redo and revert are
+//! lines too, so that the file tells the whole story; the state is what a replay of it gives.
+
+mod edit;
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use paser_protocol::{EditSource, EntryState};
 use serde::{Deserialize, Serialize};
+
+pub use edit::{JournalEdit, Marked, NamedCluster};
 
 use crate::{ProjectError, durable::sync_folder};
 
-/// A sample as the journal knows it. The hash finds it again where ids are line numbers and the file changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Marked {
-    pub id: String,
-    /// SHA-256 of the content, hex.
-    pub hash: String,
-}
-
-/// What a person decided about a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mark {
-    Pinned,
-    Excluded,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "edit")]
-pub enum JournalEdit {
-    Pin {
-        samples: Vec<Marked>,
-        reason: String,
-    },
-    Exclude {
-        samples: Vec<Marked>,
-        reason: String,
-    },
-    Release {
-        samples: Vec<Marked>,
-        reason: String,
-    },
-    /// Takes back the entry with this number.
-    Undo {
-        of: u64,
-    },
-    /// Brings back the entry with this number.
-    Redo {
-        of: u64,
-    },
-}
-
-impl JournalEdit {
-    fn marks(&self) -> Option<(&[Marked], Option<Mark>)> {
-        match self {
-            Self::Pin { samples, .. } => Some((samples, Some(Mark::Pinned))),
-            Self::Exclude { samples, .. } => Some((samples, Some(Mark::Excluded))),
-            Self::Release { samples, .. } => Some((samples, None)),
-            Self::Undo { .. } | Self::Redo { .. } => None,
-        }
-    }
-
-    /// `pin of 3 samples`, for menus.
-    fn words(&self) -> String {
-        let (word, samples) = match self {
-            Self::Pin { samples, .. } => ("pin", samples),
-            Self::Exclude { samples, .. } => ("exclusion", samples),
-            Self::Release { samples, .. } => ("release", samples),
-            Self::Undo { .. } => return "undo".to_owned(),
-            Self::Redo { .. } => return "redo".to_owned(),
-        };
-        match samples.as_slice() {
-            [only] => format!("{word} of sample {}", only.id),
-            _ => format!("{word} of {} samples", samples.len()),
-        }
-    }
-}
-
 /// One line of the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Counts from 1.
     pub entry: u64,
@@ -87,28 +26,27 @@ pub struct Entry {
     pub time: u64,
     #[serde(flatten)]
     pub edit: JournalEdit,
-}
-
-/// The state after all entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Curation {
-    /// Every decision in force, oldest first; none releases. For one sample the last one stands, but which of them
-    /// name one sample only the pool can tell: after an import its id or its content may be another.
-    pub decisions: Vec<(Marked, Option<Mark>)>,
-    /// The edit that undo would take back: its number and its words; and the one that redo would bring back.
-    pub undo: Option<(u64, String)>,
-    pub redo: Option<(u64, String)>,
-    pub entries: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Where the samples were found; told, never followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<EditSource>,
 }
 
 /// The open journal.
+///
+/// An edit is in force or taken back. A new one is in force, and ends what could be redone. Undo takes back the newest
+/// in force, revert takes back any that is in force; redo brings back the one that was taken back last, by either. Edits
+/// in force count in the order of their numbers, so that one that comes back stands where it stood.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     entries: Vec<Entry>,
-    /// Entries in force, oldest first, and those taken back, the last one taken back at the end.
-    done: Vec<u64>,
+    in_force: BTreeSet<u64>,
+    /// What redo can bring back, the one taken back last at the end.
     undone: Vec<u64>,
+    /// Lines that took back an edit which was not the newest in force.
+    reverts: BTreeSet<u64>,
 }
 
 impl Journal {
@@ -137,7 +75,13 @@ impl Journal {
 
     /// The journal, and the length of its whole lines in bytes.
     fn read(path: &Path) -> Result<(Self, u64), ProjectError> {
-        let mut journal = Self { path: path.to_owned(), entries: Vec::new(), done: Vec::new(), undone: Vec::new() };
+        let mut journal = Self {
+            path: path.to_owned(),
+            entries: Vec::new(),
+            in_force: BTreeSet::new(),
+            undone: Vec::new(),
+            reverts: BTreeSet::new(),
+        };
         if !path.exists() {
             return Ok((journal, 0));
         }
@@ -158,23 +102,42 @@ impl Journal {
     fn replay(&mut self, entry: &Entry) {
         match entry.edit {
             JournalEdit::Undo { of } => {
-                self.done.retain(|number| *number != of);
-                self.undone.push(of);
+                if self.in_force.last().is_some_and(|newest| *newest != of) {
+                    self.reverts.insert(entry.entry);
+                }
+                if self.in_force.remove(&of) {
+                    self.undone.push(of);
+                }
             }
             JournalEdit::Redo { of } => {
-                self.undone.retain(|number| *number != of);
-                self.done.push(of);
+                if let Some(at) = self.undone.iter().rposition(|undone| *undone == of) {
+                    self.undone.remove(at);
+                    self.in_force.insert(of);
+                }
             }
             _ => {
-                self.done.push(entry.entry);
+                self.in_force.insert(entry.entry);
                 self.undone.clear();
             }
         }
     }
 
+    /// The number that the next line will have.
+    pub fn next_number(&self) -> u64 {
+        self.entries.last().map_or(1, |last| last.entry + 1)
+    }
+
     /// Appends an edit; when this returns it is on disk.
-    pub fn append(&mut self, edit: JournalEdit) -> Result<Entry, ProjectError> {
-        let entry = Entry { entry: self.entries.last().map_or(1, |last| last.entry + 1), time: now(), edit };
+    ///
+    /// # Errors
+    /// A file that cannot be written; it is left as it was.
+    pub fn append(
+        &mut self,
+        edit: JournalEdit,
+        reason: &str,
+        source: Option<EditSource>,
+    ) -> Result<&Entry, ProjectError> {
+        let entry = Entry { entry: self.next_number(), time: now(), edit, reason: reason.to_owned(), source };
         let line = serde_json::to_string(&entry).map_err(std::io::Error::from)?;
         let created = !self.path.exists();
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&self.path)?;
@@ -189,26 +152,42 @@ impl Journal {
             sync_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))?;
         }
         self.replay(&entry);
-        self.entries.push(entry.clone());
-        Ok(entry)
+        self.entries.push(entry);
+        Ok(&self.entries[self.entries.len() - 1])
     }
 
-    /// Takes back the last edit in force.
+    /// Takes back the newest edit in force.
     ///
     /// # Errors
     /// `Edit` where there is nothing to undo.
-    pub fn undo(&mut self) -> Result<Entry, ProjectError> {
-        let of = *self.done.last().ok_or_else(|| ProjectError::Edit("there is nothing to undo".to_owned()))?;
-        self.append(JournalEdit::Undo { of })
+    pub fn undo(&mut self) -> Result<&Entry, ProjectError> {
+        let of = *self.in_force.last().ok_or_else(|| ProjectError::Edit("there is nothing to undo".to_owned()))?;
+        self.append(JournalEdit::Undo { of }, "", None)
+    }
+
+    /// Takes back one edit, wherever it stands.
+    ///
+    /// # Errors
+    /// `Edit` where no edit in force has that number.
+    pub fn revert(&mut self, number: u64) -> Result<&Entry, ProjectError> {
+        if !self.in_force.contains(&number) {
+            let why = match self.find(number).map(|entry| entry.edit.of()) {
+                None => format!("the journal has no entry {number}"),
+                Some(None) => format!("entry {number} is taken back already"),
+                Some(Some(of)) => format!("entry {number} is itself an undo or a redo, of entry {of}"),
+            };
+            return Err(ProjectError::Edit(why));
+        }
+        self.append(JournalEdit::Undo { of: number }, "", None)
     }
 
     /// Brings back the edit that was taken back last.
     ///
     /// # Errors
     /// `Edit` where there is nothing to redo.
-    pub fn redo(&mut self) -> Result<Entry, ProjectError> {
+    pub fn redo(&mut self) -> Result<&Entry, ProjectError> {
         let of = *self.undone.last().ok_or_else(|| ProjectError::Edit("there is nothing to redo".to_owned()))?;
-        self.append(JournalEdit::Redo { of })
+        self.append(JournalEdit::Redo { of }, "", None)
     }
 
     pub fn entries(&self) -> &[Entry] {
@@ -219,16 +198,30 @@ impl Journal {
         self.entries.binary_search_by_key(&number, |entry| entry.entry).ok().map(|at| &self.entries[at])
     }
 
-    pub fn curation(&self) -> Curation {
-        let mut decisions = Vec::new();
-        for entry in self.done.iter().filter_map(|number| self.find(*number)) {
-            let Some((samples, mark)) = entry.edit.marks() else { continue };
-            decisions.extend(samples.iter().map(|sample| (sample.clone(), mark)));
+    /// Edits in force, in the order in which they count.
+    pub fn in_force(&self) -> impl Iterator<Item = &Entry> {
+        self.in_force.iter().filter_map(|number| self.find(*number))
+    }
+
+    /// What undo would take back.
+    pub fn next_undo(&self) -> Option<&Entry> {
+        self.find(*self.in_force.last()?)
+    }
+
+    /// What redo would bring back.
+    pub fn next_redo(&self) -> Option<&Entry> {
+        self.find(*self.undone.last()?)
+    }
+
+    /// Where one of the entries stands.
+    pub fn state_of(&self, entry: &Entry) -> EntryState {
+        match entry.edit {
+            JournalEdit::Undo { .. } if self.reverts.contains(&entry.entry) => EntryState::Revert,
+            JournalEdit::Undo { .. } => EntryState::Undo,
+            JournalEdit::Redo { .. } => EntryState::Redo,
+            _ if self.in_force.contains(&entry.entry) => EntryState::InForce,
+            _ => EntryState::TakenBack,
         }
-        let last = |numbers: &[u64]| {
-            numbers.last().and_then(|number| self.find(*number)).map(|entry| (entry.entry, entry.edit.words()))
-        };
-        Curation { decisions, undo: last(&self.done), redo: last(&self.undone), entries: self.entries.len() as u64 }
     }
 }
 
@@ -239,6 +232,8 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sample(id: &str) -> Marked {
@@ -246,17 +241,23 @@ mod tests {
     }
 
     fn pin(id: &str) -> JournalEdit {
-        JournalEdit::Pin { samples: vec![sample(id)], reason: String::new() }
+        JournalEdit::Pin { samples: vec![sample(id)] }
     }
 
     fn exclude(id: &str) -> JournalEdit {
-        JournalEdit::Exclude { samples: vec![sample(id)], reason: "off topic".to_owned() }
+        JournalEdit::Exclude { samples: vec![sample(id)] }
     }
 
-    /// The last decision about a sample.
-    fn stands(journal: &Journal, id: &str) -> Option<Mark> {
-        let decisions = journal.curation().decisions;
-        decisions.iter().rev().find(|(marked, _)| marked.id == id).and_then(|(_, mark)| *mark)
+    fn add(journal: &mut Journal, edit: JournalEdit) -> u64 {
+        journal.append(edit, "", None).unwrap().entry
+    }
+
+    fn in_force(journal: &Journal) -> Vec<u64> {
+        journal.in_force().map(|entry| entry.entry).collect()
+    }
+
+    fn redoable(journal: &Journal) -> Option<u64> {
+        journal.next_redo().map(|entry| entry.entry)
     }
 
     #[test]
@@ -264,7 +265,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal.jsonl");
         assert!(Journal::open_to_read(&path).unwrap().entries().is_empty() && !path.exists());
-        Journal::open(&path).unwrap().append(pin("a")).unwrap();
+        add(&mut Journal::open(&path).unwrap(), pin("a"));
         let mut bytes = fs_err::read(&path).unwrap();
         bytes.extend_from_slice(b"{\"entry\": 2");
         fs_err::write(&path, &bytes).unwrap();
@@ -279,35 +280,49 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal.jsonl");
         let mut journal = Journal::open(&path).unwrap();
-        journal.append(pin("a")).unwrap();
-        journal.append(exclude("b")).unwrap();
-        journal.append(exclude("a")).unwrap();
-        assert_eq!(stands(&journal, "a"), Some(Mark::Excluded));
+        for edit in [pin("a"), exclude("b"), exclude("a")] {
+            add(&mut journal, edit);
+        }
+        assert_eq!(in_force(&journal), [1, 2, 3]);
         journal.undo().unwrap();
-        assert_eq!(stands(&journal, "a"), Some(Mark::Pinned));
-        assert_eq!(journal.curation().redo, Some((3, "exclusion of sample a".to_owned())));
-        let left = journal.curation();
-        assert_eq!(Journal::open(&path).unwrap().curation(), left);
-        assert_eq!(left.entries, 4);
+        assert_eq!(in_force(&journal), [1, 2]);
+        assert_eq!(journal.next_redo().map(|entry| entry.edit.words()), Some("exclusion of sample a".to_owned()));
+        let again = Journal::open(&path).unwrap();
+        assert_eq!((in_force(&again), redoable(&again), again.entries().len()), (vec![1, 2], Some(3), 4));
         journal.redo().unwrap();
-        assert_eq!(stands(&journal, "a"), Some(Mark::Excluded));
+        assert_eq!(in_force(&journal), [1, 2, 3]);
         assert!(journal.redo().is_err());
         for _ in 0..3 {
             journal.undo().unwrap();
         }
-        assert!(journal.curation().decisions.is_empty());
+        assert!(in_force(&journal).is_empty());
         assert!(journal.undo().is_err());
-        journal.append(pin("c")).unwrap();
+        add(&mut journal, pin("c"));
         assert!(journal.redo().is_err(), "a new edit ends what could be redone");
     }
 
     #[test]
-    fn decisions_come_in_their_order() {
+    fn one_edit_goes_and_comes_back_to_its_place() {
         let place = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&place.path().join("j")).unwrap();
-        journal.append(pin("a")).unwrap();
-        journal.append(JournalEdit::Release { samples: vec![sample("a")], reason: String::new() }).unwrap();
-        assert_eq!(journal.curation().decisions, [(sample("a"), Some(Mark::Pinned)), (sample("a"), None)]);
+        for edit in [pin("a"), exclude("b"), exclude("a")] {
+            add(&mut journal, edit);
+        }
+        journal.revert(1).unwrap();
+        assert_eq!(in_force(&journal), [2, 3]);
+        journal.undo().unwrap();
+        journal.redo().unwrap();
+        journal.redo().unwrap();
+        assert_eq!(in_force(&journal), [1, 2, 3], "the pin of a stands before its exclusion again");
+        let states: Vec<EntryState> = journal.entries().iter().map(|entry| journal.state_of(entry)).collect();
+        let forces = [EntryState::InForce; 3];
+        assert_eq!(states[..3], forces);
+        assert_eq!(states[3..], [EntryState::Revert, EntryState::Undo, EntryState::Redo, EntryState::Redo]);
+        for (number, why) in [(9, "no entry 9"), (4, "of entry 1")] {
+            assert!(journal.revert(number).unwrap_err().to_string().contains(why));
+        }
+        journal.revert(2).unwrap();
+        assert!(journal.revert(2).unwrap_err().to_string().contains("taken back already"));
     }
 
     #[test]
@@ -315,15 +330,15 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("j");
         let mut journal = Journal::open(&path).unwrap();
-        journal.append(pin("a")).unwrap();
+        add(&mut journal, pin("a"));
         let whole = fs_err::read(&path).unwrap();
-        journal.append(pin("b")).unwrap();
+        add(&mut journal, pin("b"));
         let both = fs_err::read(&path).unwrap();
         fs_err::write(&path, &both[..both.len() - 5]).unwrap();
         let mut again = Journal::open(&path).unwrap();
         assert_eq!(again.entries().len(), 1);
         assert_eq!(fs_err::read(&path).unwrap(), whole);
-        assert_eq!(again.append(pin("c")).unwrap().entry, 2);
+        assert_eq!(add(&mut again, pin("c")), 2);
     }
 
     #[test]
@@ -331,11 +346,98 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal.jsonl");
         let mut journal = Journal::open(&path).unwrap();
-        journal.append(pin("a")).unwrap();
+        add(&mut journal, pin("a"));
         let mut text = fs_err::read_to_string(&path).unwrap();
         text.push_str("not json\n");
         fs_err::write(&path, text).unwrap();
         let error = Journal::open(&path).unwrap_err().to_string();
         assert!(error.contains("journal.jsonl") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn lines_of_earlier_versions_are_read() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal.jsonl");
+        let lines = [
+            r#"{"entry":1,"time":5,"edit":"pin","samples":[{"id":"7","hash":"ab"}],"reason":"good"}"#,
+            r#"{"entry":2,"time":6,"edit":"exclude","samples":[{"id":"8","hash":"cd"}],"reason":""}"#,
+            r#"{"entry":3,"time":7,"edit":"undo","of":2}"#,
+        ];
+        fs_err::write(&path, lines.join("\n") + "\n").unwrap();
+        let mut journal = Journal::open(&path).unwrap();
+        assert_eq!(in_force(&journal), [1]);
+        assert_eq!((journal.entries()[0].reason.as_str(), &journal.entries()[0].source), ("good", &None));
+        let source =
+            EditSource::Region { polygon: vec![[0.1, 0.25], [1.0, -3.5], [0.0, 2.0]], map: "map-1".to_owned() };
+        journal.append(pin("9"), "all of it", Some(source.clone())).unwrap();
+        let again = Journal::open(&path).unwrap();
+        assert_eq!(again.entries()[3].source, Some(source));
+        assert_eq!(again.entries(), journal.entries());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Edit,
+        Undo,
+        Redo,
+        Revert(prop::sample::Index),
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            4 => Just(Act::Edit),
+            2 => Just(Act::Undo),
+            2 => Just(Act::Redo),
+            2 => any::<prop::sample::Index>().prop_map(Act::Revert),
+        ];
+        prop::collection::vec(act, 0..40)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Against a plain model: a list of numbers in force, sorted, and a stack of those taken back.
+        #[test]
+        fn memory_disk_and_a_plain_model_agree(acts in acts()) {
+            let place = tempfile::tempdir().unwrap();
+            let path = place.path().join("j");
+            let mut journal = Journal::open(&path).unwrap();
+            let (mut alive, mut gone): (Vec<u64>, Vec<u64>) = Default::default();
+            for act in acts {
+                match act {
+                    Act::Edit => {
+                        alive.push(add(&mut journal, pin("a")));
+                        gone.clear();
+                    }
+                    Act::Undo => {
+                        prop_assert_eq!(journal.undo().is_ok(), !alive.is_empty());
+                        gone.extend(alive.pop());
+                    }
+                    Act::Redo => {
+                        prop_assert_eq!(journal.redo().is_ok(), !gone.is_empty());
+                        alive.extend(gone.pop());
+                        alive.sort_unstable();
+                    }
+                    Act::Revert(_) if alive.is_empty() => prop_assert!(journal.revert(1).is_err()),
+                    Act::Revert(which) => {
+                        let number = alive.remove(which.index(alive.len()));
+                        journal.revert(number).unwrap();
+                        gone.push(number);
+                    }
+                }
+                prop_assert_eq!(&in_force(&journal), &alive);
+                prop_assert_eq!(redoable(&journal), gone.last().copied());
+            }
+            let again = Journal::open(&path).unwrap();
+            prop_assert_eq!(again.entries(), journal.entries());
+            prop_assert_eq!((in_force(&again), &again.undone), (alive.clone(), &gone));
+            for (one, other) in again.entries().iter().zip(journal.entries()) {
+                prop_assert_eq!(again.state_of(one), journal.state_of(other));
+            }
+            for number in alive {
+                journal.revert(number).unwrap();
+            }
+            prop_assert!(in_force(&journal).is_empty());
+        }
     }
 }

@@ -17,7 +17,7 @@ pub use catalogue::{Catalogue, SampleRecord, StageRecord};
 pub use durable::{sha256_file, sha256_hex, write_durably};
 pub use error::{ProjectError, report_of_io};
 pub use folder::Folder;
-pub use journal::{Curation, Entry, Journal, JournalEdit, Mark, Marked};
+pub use journal::{Entry, Journal, JournalEdit, Marked, NamedCluster};
 pub use lock::{Lock, Owner};
 pub use recipe::Recipe;
 pub use selections::{FrozenSelection, SelectionHead};

@@ -3,6 +3,7 @@
 
 mod columns;
 mod compare;
+mod edit;
 mod event;
 mod monitor;
 mod order;
@@ -13,6 +14,7 @@ mod selection;
 
 pub use columns::*;
 pub use compare::*;
+pub use edit::*;
 pub use event::*;
 pub use monitor::{Monitor, Silent};
 pub use order::{compare_ids, id_number, order_by_hash};

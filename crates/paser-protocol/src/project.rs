@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnInfo, JobView, Report, SelectionPlan, SelectionView};
+use crate::{ColumnInfo, JobView, Report, SelectionPlan, SelectionView, TagView};
 
 /// The stages of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,7 +96,8 @@ pub struct PoolView {
 pub struct ClusterView {
     pub cluster: u32,
     pub name: String,
-    /// Place in the palette, by size; 12 and more are drawn grey.
+    /// Place in the palette: the number that the manifold gave it, by size; parts of a split have the next free ones. 12
+    /// and more are drawn grey.
     pub colour: u32,
     pub samples: u64,
     /// Response tokens.
@@ -169,6 +170,12 @@ pub struct ManifoldView {
 pub struct CurationView {
     pub pinned: Vec<u32>,
     pub excluded: Vec<u32>,
+    /// By name. No selection changes by a tag.
+    #[serde(default)]
+    pub tags: Vec<TagView>,
+    /// Out of sight; selections take them all the same.
+    #[serde(default)]
+    pub hidden: Vec<u32>,
     /// What undo would take back, and redo bring back.
     pub undo: Option<EditView>,
     pub redo: Option<EditView>,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ComparisonView, CurationView, FateView, Part, ProjectView, Report, SelectionPlan, SelectionView, Stage,
+    BudgetCurve, ComparisonView, CurationView, Edit, FateView, JournalEntryView, Part, ProjectView, Report,
+    SelectionPlan, SelectionView, Stage,
 };
 
 /// What a path or hub id is meant to be.
@@ -62,25 +63,6 @@ impl ExportFormat {
             Self::MessagesJsonl => "messages-jsonl",
         }
     }
-}
-
-/// One edit of the pool by a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "edit")]
-pub enum Edit {
-    Pin {
-        rows: Vec<u32>,
-        reason: String,
-    },
-    Exclude {
-        rows: Vec<u32>,
-        reason: String,
-    },
-    /// Neither pinned nor excluded any more.
-    Release {
-        rows: Vec<u32>,
-        reason: String,
-    },
 }
 
 /// How many clusters the manifold is cut into.
@@ -193,6 +175,12 @@ pub enum Request {
     },
     Undo,
     Redo,
+    /// Takes back one edit, wherever it stands in the journal.
+    Revert {
+        entry: u64,
+    },
+    /// Every line of the journal.
+    Journal,
     Export {
         selection: Option<String>,
         /// Which of its samples.
@@ -352,5 +340,7 @@ pub enum Reply {
     BudgetCurve(BudgetCurve),
     Fates(Vec<FateView>),
     Curation(CurationView),
+    /// Oldest first.
+    Journal(Vec<JournalEntryView>),
     Exported(ExportedView),
 }

@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    Blocking, BudgetCurve, BudgetPoint, CurationView, DemoCard, DownloadView, Edit, EditView, EstimateView,
+    Blocking, BudgetCurve, BudgetPoint, CurationView, DemoCard, DownloadView, Edit, EditKind, EditView, EstimateView,
     ExportedView, Failure, FateView, Hello, LedgerRow, ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request,
     RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
@@ -462,10 +462,11 @@ impl Inner {
         self.done.push((self.entries, self.marks()));
         self.undone.clear();
         let curation = &mut self.project.curation;
-        let (rows, pin, out) = match edit {
-            Edit::Pin { rows, .. } => (rows, true, false),
-            Edit::Exclude { rows, .. } => (rows, false, true),
-            Edit::Release { rows, .. } => (rows, false, false),
+        let (rows, pin, out) = match &edit.what {
+            EditKind::Pin { rows } => (rows, true, false),
+            EditKind::Exclude { rows } => (rows, false, true),
+            EditKind::Release { rows } => (rows, false, false),
+            other => panic!("the window asked for {other:?}"),
         };
         curation.pinned.retain(|row| !rows.contains(row));
         curation.excluded.retain(|row| !rows.contains(row));
@@ -499,6 +500,7 @@ impl Inner {
             entries: self.entries,
             pinned: pinned.clone(),
             excluded: excluded.clone(),
+            ..CurationView::default()
         };
         self.project.clusters = fixture::clusters(&self.pool, &pinned, &excluded, true);
         self.project.revision += 1;

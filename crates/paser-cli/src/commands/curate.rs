@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use paser_engine::Session;
-use paser_protocol::{Edit, Report};
+use paser_protocol::{Edit, EditKind, Report};
 
 use super::later::LaterArgs;
 use crate::exit::usage;
@@ -80,13 +80,12 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
         EditCommand::Pin(named) | EditCommand::Exclude(named) | EditCommand::Release(named) => {
             let session = open()?;
             let rows = session.rows_of_ids(&named.ids)?;
-            let reason = named.reason.clone();
-            let edit = match &args.edit {
-                EditCommand::Pin(_) => Edit::Pin { rows, reason },
-                EditCommand::Exclude(_) => Edit::Exclude { rows, reason },
-                _ => Edit::Release { rows, reason },
+            let what = match &args.edit {
+                EditCommand::Pin(_) => EditKind::Pin { rows },
+                EditCommand::Exclude(_) => EditKind::Exclude { rows },
+                _ => EditKind::Release { rows },
             };
-            let entry = session.curate(&edit)?;
+            let entry = session.curate(&Edit::new(what, &named.reason))?;
             (session, entry)
         }
     };

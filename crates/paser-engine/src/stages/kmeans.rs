@@ -1,4 +1,4 @@
-//! k-means on the vectors with as many clusters as the manifold has after merging: the other clusters of the ablation
+//! k-means on the vectors with as many clusters as there are after merging and after a person's edits: the other clusters of the ablation
 //! `paser-no-s2ric` (method.md 4). Made on first use.
 
 use paser_manifold::{Rows, kmeans_labels};
@@ -6,6 +6,7 @@ use paser_project::{Array, Arrays, Inputs};
 
 use super::{Bench, Made, artefact, embed::EmbedPlan, json};
 use crate::{
+    cluster_edits::Clusters,
     loaded::u32s,
     trouble::{Outcome, Told, usage},
 };
@@ -27,13 +28,14 @@ pub(crate) fn inputs(vectors: &str, clusters: usize, held_out: &str, seed: u64) 
 pub(crate) fn labels(bench: &Bench<'_>) -> Outcome<(Vec<u32>, String)> {
     let session = bench.session;
     let samples = session.samples()?;
-    let manifold = session
+    let count = session
         .loaded()
-        .manifold
+        .clusters()
+        .map(Clusters::count)
         .ok_or_else(|| usage("The manifold is not computed yet.", "Run the project first."))?;
     let seed = bench.recipe.recipe.manifold.seed;
     let embed = EmbedPlan::check(bench)?;
-    let inputs = inputs(&embed.inputs.key(), manifold.facts.count, &samples.held_out_fingerprint, seed);
+    let inputs = inputs(&embed.inputs.key(), count, &samples.held_out_fingerprint, seed);
     let (found, _) = artefact(bench, STAGE, &inputs, || {
         let vectors = embed.vectors(bench)?;
         let rows = Rows {
@@ -43,13 +45,11 @@ pub(crate) fn labels(bench: &Bench<'_>) -> Outcome<(Vec<u32>, String)> {
             held_out: &samples.held_out,
         };
         let labels = bench
-            .work("k-means of the vectors", "steps", |monitor| {
-                kmeans_labels(&rows, manifold.facts.count, seed, monitor)
-            })
+            .work("k-means of the vectors", "steps", |monitor| kmeans_labels(&rows, count, seed, monitor))
             .map_err(Told::told)?;
         let mut arrays = Arrays::new();
         arrays.insert("labels", Array::column(labels));
-        Ok(Made { arrays, summary: json(&serde_json::json!({"clusters": manifold.facts.count})) })
+        Ok(Made { arrays, summary: json(&serde_json::json!({"clusters": count})) })
     })?;
     Ok((u32s(&found, "labels")?, inputs.key()))
 }

@@ -1,0 +1,123 @@
+//! A person's edits in full: tags, what is hidden, where edits came from, and the journal that takes any of them back.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{NEVER, World, run, write_pool};
+use paser_engine::{Reader, Session};
+use paser_protocol::{Edit, EditKind, EditSource, EntryState, SelectionPlan, Stage};
+
+fn make(session: &Session, what: EditKind) -> u64 {
+    session.curate(&Edit::new(what, "")).unwrap().entry
+}
+
+fn tag(session: &Session, rows: &[u32], tag: &str) -> u64 {
+    make(session, EditKind::Tag { rows: rows.to_vec(), tag: tag.to_owned() })
+}
+
+fn tags(session: &Session) -> Vec<(String, Vec<u32>)> {
+    session.view().curation.tags.into_iter().map(|tag| (tag.tag, tag.rows)).collect()
+}
+
+fn imported(samples: usize) -> (World, Session) {
+    let world = World::new(samples);
+    let session = world.project("p");
+    run(&session, Stage::Import).unwrap();
+    (world, session)
+}
+
+#[test]
+fn samples_have_several_tags() {
+    let (world, session) = imported(30);
+    tag(&session, &[9, 3, 3], " sql ");
+    tag(&session, &[3], "check");
+    assert_eq!(tags(&session), [("check".to_owned(), vec![3]), ("sql".to_owned(), vec![3, 9])]);
+    make(&session, EditKind::Untag { rows: vec![3], tag: "check".to_owned() });
+    assert_eq!(tags(&session), [("sql".to_owned(), vec![3, 9])]);
+    session.undo().unwrap();
+    drop(session);
+    let session = world.open("p");
+    assert_eq!(tags(&session).len(), 2);
+    for bad in ["", "a,b"] {
+        let edit = EditKind::Tag { rows: vec![1], tag: bad.to_owned() };
+        assert!(session.curate(&Edit::new(edit, "")).is_err());
+    }
+    assert!(session.curate(&Edit::new(EditKind::Hide { rows: vec![] }, "")).is_err());
+    assert!(session.curate(&Edit::new(EditKind::Hide { rows: vec![30] }, "")).unwrap_err().what.contains("row 30"));
+}
+
+#[test]
+fn neither_tags_nor_what_is_hidden_change_a_selection() {
+    let world = World::new(200);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let plan = SelectionPlan::default();
+    let before = session.select(&plan, &NEVER).unwrap();
+    tag(&session, &[1, 2, 3], "odd");
+    make(&session, EditKind::Hide { rows: (0..150).collect() });
+    assert_eq!(session.view().curation.hidden.len(), 150);
+    assert_eq!(session.select(&plan, &NEVER).unwrap(), before);
+    make(&session, EditKind::Show { rows: (10..150).collect() });
+    assert_eq!(session.view().curation.hidden, (0..10).collect::<Vec<u32>>());
+    make(&session, EditKind::Exclude { rows: vec![1] });
+    assert_ne!(session.select(&plan, &NEVER).unwrap().reason_column, before.reason_column);
+}
+
+#[test]
+fn any_edit_is_taken_back_and_the_others_stay() {
+    let (world, session) = imported(30);
+    let pin = make(&session, EditKind::Pin { rows: vec![4] });
+    let tagged = tag(&session, &[4, 5], "sql");
+    make(&session, EditKind::Exclude { rows: vec![4] });
+    session.revert(tagged).unwrap();
+    assert!(tags(&session).is_empty() && session.view().curation.excluded == [4]);
+    session.revert(pin).unwrap();
+    session.redo().unwrap();
+    assert_eq!(session.view().curation.excluded, [4], "the pin is older than the exclusion, whenever it comes back");
+    session.redo().unwrap();
+    assert_eq!(tags(&session).len(), 1);
+    assert!(session.revert(4).unwrap_err().what.contains("itself an undo"));
+
+    let states: Vec<EntryState> = session.journal().iter().map(|entry| entry.state).collect();
+    use EntryState::{InForce, Redo, Revert};
+    assert_eq!(states, [InForce, InForce, InForce, Revert, Revert, Redo, Redo]);
+    for _ in 0..3 {
+        session.undo().unwrap();
+    }
+    assert!(session.journal()[..3].iter().all(|entry| entry.state == EntryState::TakenBack));
+    let (curation, journal) = (session.view().curation, session.journal());
+    drop(session);
+    let session = world.open("p");
+    assert_eq!((session.view().curation, session.journal()), (curation, journal));
+}
+
+#[test]
+fn the_journal_tells_what_was_done_why_and_where_from() {
+    let (world, session) = imported(30);
+    let region = EditSource::Region { polygon: vec![[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]], map: "map-x".to_owned() };
+    let edit = Edit::new(EditKind::Exclude { rows: vec![8, 7, 6] }, "off topic").found_by(region.clone());
+    session.curate(&edit).unwrap();
+    make(&session, EditKind::Pin { rows: vec![29] });
+    // Without ids of their own samples are known by their content alone.
+    let strip = |row: &String| {
+        let mut row: serde_json::Value = serde_json::from_str(row).unwrap();
+        row.as_object_mut().unwrap().remove("id");
+        row.to_string()
+    };
+    let beside = Reader::open(&world.path("p")).unwrap();
+    assert!(beside.owner().is_some());
+    let entries = beside.journal();
+    assert_eq!(entries, session.journal());
+    let first = &entries[0];
+    assert_eq!((first.entry, first.what.as_str(), first.reason.as_str()), (1, "exclusion of 3 samples", "off topic"));
+    assert_eq!((first.from.as_str(), &first.source), ("a region of the map with 3 corners", &Some(region)));
+    assert_eq!((first.samples, first.lost, &first.rows, &first.trouble), (3, 0, &vec![8, 7, 6], &None));
+
+    let rows: Vec<String> = common::rows(29)[..7].iter().map(strip).collect();
+    write_pool(&world.path("pool.jsonl"), &rows);
+    run(&session, Stage::Import).unwrap();
+    let entries = session.journal();
+    assert_eq!((entries[0].lost, entries[0].rows.as_slice()), (2, &[6][..]));
+    assert_eq!(entries[0].trouble, None);
+    assert!(entries[1].trouble.as_ref().unwrap().contains("none of its samples"));
+}
