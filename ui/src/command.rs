@@ -37,6 +37,7 @@ pub enum Command {
     ToolPoint,
     ToolHand,
     ToolBox,
+    ToolLasso,
     ColourCluster,
     ColourDamage,
     ColourTaken,
@@ -86,7 +87,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 50] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -117,6 +118,7 @@ impl Command {
         Self::ToolPoint,
         Self::ToolHand,
         Self::ToolBox,
+        Self::ToolLasso,
         Self::ColourCluster,
         Self::ColourDamage,
         Self::ColourTaken,
@@ -165,6 +167,7 @@ impl Command {
             | Self::ToolPoint
             | Self::ToolHand
             | Self::ToolBox
+            | Self::ToolLasso
             | Self::ColourCluster
             | Self::ColourDamage
             | Self::ColourTaken => Group::Map,
@@ -205,6 +208,7 @@ impl Command {
             Self::ToolPoint => "Point tool",
             Self::ToolHand => "Hand tool",
             Self::ToolBox => "Box tool",
+            Self::ToolLasso => "Lasso tool",
             Self::ColourCluster => "Colour by cluster",
             Self::ColourDamage => "Colour by damage",
             Self::ColourTaken => "Colour by taken or not",
@@ -255,7 +259,8 @@ impl Command {
             Self::ShowInspected => "moves the map to its point",
             Self::ToolPoint => "hover for a card, click to inspect",
             Self::ToolHand => "drag moves the map",
-            Self::ToolBox => "drag brushes the samples inside",
+            Self::ToolBox => "drag brushes the samples inside; Shift adds, Alt takes away",
+            Self::ToolLasso => "drag around samples, or click corner by corner; Shift adds, Alt takes away",
             Self::ColourCluster | Self::ColourDamage | Self::ColourTaken => "of the map",
             Self::ToggleContents => "or unfold it: pool, clusters, frozen selections, models",
             Self::ToggleDamage | Self::ToggleTable | Self::ToggleInspector | Self::ToggleLedger => "or unfold it",
@@ -297,6 +302,7 @@ impl Command {
             Self::ToolPoint => plain(Key::V),
             Self::ToolHand => plain(Key::H),
             Self::ToolBox => plain(Key::B),
+            Self::ToolLasso => plain(Key::O),
             Self::ColourCluster => plain(Key::C),
             Self::ColourDamage => plain(Key::D),
             Self::ColourTaken => plain(Key::S),

@@ -2,14 +2,54 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
+use paser_protocol::EditSource;
+
 /// The samples that are looked at; all others turn grey, in every view.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Brush {
     #[default]
     Nothing,
     Clusters(BTreeSet<u32>),
-    /// Rows of a box on the map, ascending.
+    /// Rows of a region of the map, of a part of a comparison, of a filter: ascending.
     Rows(Rc<Vec<u32>>),
+}
+
+/// How a region and what is brushed already become the new brush.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Combine {
+    #[default]
+    Replace,
+    Add,
+    Subtract,
+    Intersect,
+}
+
+impl Combine {
+    /// Shift adds, Alt takes away, both keep what is in both.
+    pub fn of(modifiers: egui::Modifiers) -> Self {
+        match (modifiers.shift, modifiers.alt) {
+            (true, true) => Self::Intersect,
+            (true, false) => Self::Add,
+            (false, true) => Self::Subtract,
+            (false, false) => Self::Replace,
+        }
+    }
+
+    /// Two rising lists of rows; the outcome rises, too.
+    pub fn rows(self, before: &[u32], region: &[u32]) -> Vec<u32> {
+        let in_region = |row: &u32| region.binary_search(row).is_ok();
+        match self {
+            Self::Replace => region.to_vec(),
+            Self::Add => {
+                let mut rows: Vec<u32> = before.iter().chain(region).copied().collect();
+                rows.sort_unstable();
+                rows.dedup();
+                rows
+            }
+            Self::Subtract => before.iter().copied().filter(|row| !in_region(row)).collect(),
+            Self::Intersect => before.iter().copied().filter(in_region).collect(),
+        }
+    }
 }
 
 /// The one selection model.
@@ -22,6 +62,8 @@ pub struct Focus {
     pub next_hovered: Option<u32>,
     pub next_hovered_cluster: Option<u32>,
     brush: Brush,
+    /// How the brushed rows were found; none for clusters, which tell it themselves.
+    source: Option<EditSource>,
     /// Rises with every change of the brush.
     pub version: u64,
 }
@@ -47,8 +89,19 @@ impl Focus {
     pub fn set_brush(&mut self, brush: Brush) {
         if self.brush != brush {
             self.brush = brush;
+            self.source = None;
             self.version += 1;
         }
+    }
+
+    /// Brushes rows, and keeps how they were found.
+    pub fn set_rows(&mut self, rows: Vec<u32>, source: Option<EditSource>) {
+        self.set_brush(if rows.is_empty() { Brush::Nothing } else { Brush::Rows(Rc::new(rows)) });
+        self.source = source;
+    }
+
+    pub fn source(&self) -> Option<&EditSource> {
+        self.source.as_ref()
     }
 
     /// Click on a cluster: alone, or with Shift added to or taken from the brush. A second click clears it.
@@ -81,5 +134,32 @@ impl Focus {
             Brush::Clusters(clusters) if clusters.len() == 1 => clusters.first().copied(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_add_take_away_and_cut() {
+        let (before, region) = ([1, 3, 5, 7], [3, 4, 5, 9]);
+        assert_eq!(Combine::Replace.rows(&before, &region), region);
+        assert_eq!(Combine::Add.rows(&before, &region), [1, 3, 4, 5, 7, 9]);
+        assert_eq!(Combine::Subtract.rows(&before, &region), [1, 7]);
+        assert_eq!(Combine::Intersect.rows(&before, &region), [3, 5]);
+        let with = |shift, alt| Combine::of(egui::Modifiers { shift, alt, ..Default::default() });
+        assert_eq!(with(true, false), Combine::Add);
+        assert_eq!(with(false, true), Combine::Subtract);
+        assert_eq!(with(true, true), Combine::Intersect);
+    }
+
+    #[test]
+    fn another_brush_forgets_how_the_last_one_was_found() {
+        let mut focus = Focus::default();
+        focus.set_rows(vec![1, 2], Some(EditSource::Filter { text: "jsd > 0.1".to_owned() }));
+        assert!(focus.source().is_some());
+        focus.set_brush(Brush::Clusters([1].into()));
+        assert!(focus.source().is_none());
     }
 }

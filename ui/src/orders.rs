@@ -121,6 +121,7 @@ impl AppState {
             Command::ToolPoint => self.tool = Tool::Point,
             Command::ToolHand => self.tool = Tool::Hand,
             Command::ToolBox => self.tool = Tool::Box,
+            Command::ToolLasso => self.tool = Tool::Lasso,
             Command::ColourCluster => self.colour = ColourBy::Cluster,
             Command::ColourDamage => self.colour = ColourBy::Damage,
             Command::ColourTaken => self.colour = ColourBy::Taken,
@@ -162,6 +163,10 @@ impl AppState {
     /// One level at a time: dialog, message, box or cluster, sample, search.
     fn back(&mut self) {
         if self.dialog.take().is_some() || self.toasts.close_one() {
+            return;
+        }
+        if self.drawing {
+            self.map_order = Some(MapOrder::ForgetRegion);
             return;
         }
         match self.screen {

@@ -90,6 +90,7 @@ pub enum Tool {
     Point,
     Hand,
     Box,
+    Lasso,
 }
 
 /// What stands in the left panel.
@@ -230,6 +231,8 @@ pub enum MapOrder {
     Out,
     /// Bring the inspected sample into view.
     ShowInspected,
+    /// Let go of the region that is being drawn.
+    ForgetRegion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,6 +287,8 @@ pub struct AppState {
     /// When the project last changed on disk, in seconds since 1970.
     pub saved: Option<u64>,
     pub map_order: Option<MapOrder>,
+    /// A region is being drawn corner by corner.
+    pub drawing: bool,
     pub has_dialogs: bool,
     /// Rises when pins, crosses, clusters or their damage changed.
     pub marks_version: u64,

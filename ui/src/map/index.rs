@@ -66,6 +66,18 @@ impl Grid {
         }
     }
 
+    /// Visits the cells that meet an area, with their points.
+    pub(super) fn each_cell(&self, area: Rect, mut visit: impl FnMut(Rect, &[u32])) {
+        for row in self.row(area.min.y)..=self.row(area.max.y) {
+            for column in self.column(area.min.x)..=self.column(area.max.x) {
+                let at = row * self.columns + column;
+                let corner = self.origin + Vec2::new(column as f32, row as f32) * self.cell;
+                let members = &self.members[self.starts[at] as usize..self.starts[at + 1] as usize];
+                visit(Rect::from_min_size(corner.to_pos2(), self.cell), members);
+            }
+        }
+    }
+
     /// The point nearest to `at` within `radius`; of equal ones the lower row.
     pub fn nearest(&self, places: &[Vec2], at: Vec2, radius: f32) -> Option<u32> {
         let area = Rect::from_center_size(at.to_pos2(), Vec2::splat(radius * 2.0));

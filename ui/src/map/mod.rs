@@ -6,6 +6,7 @@ pub mod gl;
 pub mod index;
 pub mod labels;
 pub mod raster;
+pub mod region;
 
 use std::rc::Rc;
 

@@ -8,12 +8,15 @@ use egui::{
     pos2,
 };
 
+use paser_protocol::EditSource;
+
 use super::{map_card, map_marks, map_paint};
 use crate::{
     command::Command,
+    focus::Combine,
     format,
-    map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster},
-    state::{AppState, Brush, MapOrder, Tool},
+    map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster, region},
+    state::{AppState, MapOrder, Tool},
     theme::icons,
     widgets::{
         Words, icon_button, look,
@@ -37,10 +40,18 @@ pub struct MapView {
     gl: Option<Gl>,
     clock: Option<fn() -> f64>,
     flight: Option<Flight>,
-    /// Where a box began, and on which map.
-    box_from: Option<(Id, Pos2)>,
+    /// The region being drawn, and on which map.
+    drawn: Option<(Id, Drawn)>,
     hover: (Option<u32>, f64),
     next_id: u64,
+}
+
+/// A region being drawn, in the map's own units, so that it stays where it is while one zooms.
+enum Drawn {
+    /// From corner to pointer.
+    Box { from: Vec2 },
+    /// A line that follows the pointer, or corners set by clicks.
+    Lasso { line: Vec<Vec2>, by_clicks: bool },
 }
 
 /// A camera on its way.
@@ -62,7 +73,7 @@ impl MapView {
             gl,
             clock,
             flight: None,
-            box_from: None,
+            drawn: None,
             hover: (None, 0.0),
             next_id: 1,
         }
@@ -131,8 +142,14 @@ impl MapView {
     fn head(&mut self, ui: &mut Ui, free: Rect, state: &mut AppState) {
         let left = row(ui, free, 8.0, |ui| {
             map_paint::choice(ui, state);
-            let tools = [(Tool::Point, icons::CURSOR_CLICK), (Tool::Hand, icons::HAND), (Tool::Box, icons::SELECTION)];
-            let hints = [Command::ToolPoint, Command::ToolHand, Command::ToolBox].map(Command::hint);
+            let tools = [
+                (Tool::Point, icons::CURSOR_CLICK),
+                (Tool::Hand, icons::HAND),
+                (Tool::Box, icons::SELECTION),
+                (Tool::Lasso, icons::LASSO),
+            ];
+            let hints =
+                [Command::ToolPoint, Command::ToolHand, Command::ToolBox, Command::ToolLasso].map(Command::hint);
             let faces: Vec<_> =
                 tools.iter().zip(&hints).map(|((_, icon), hint)| (Face::Icon(*icon), hint.as_str())).collect();
             let chosen = tools.iter().position(|(tool, _)| *tool == state.tool).unwrap_or(0);
@@ -172,9 +189,10 @@ impl MapView {
         map_marks::names(&self.camera, ui, body, state);
         map_paint::legend(ui, body, state);
         map_card::brush_bar(ui, body, state);
-        self.box_select(ui, body, &response, state, &points);
+        self.select(ui, body, &response, state, &points);
         if let Some(row) = hovered
             && now - self.hover.1 >= CARD_AFTER
+            && self.drawn.is_none()
         {
             let at = self.camera.to_screen(body, points.places[row as usize]);
             map_card::show(ui, body, at, row, state);
@@ -224,9 +242,15 @@ impl MapView {
         if self.camera.fitted && self.flight.is_none() {
             self.camera = self.fit;
         }
+        if state.map_order == Some(MapOrder::ForgetRegion) {
+            self.drawn = None;
+            state.map_order = None;
+        }
+        state.drawing = self.drawn.is_some();
         if let Some(order) = state.map_order.take() {
             let mut to = self.camera;
             match order {
+                MapOrder::ForgetRegion => {}
                 MapOrder::Fit => to = self.fit,
                 MapOrder::In => to.zoom(body, body.center(), 1.5, &self.fit),
                 MapOrder::Out => to.zoom(body, body.center(), 1.0 / 1.5, &self.fit),
@@ -261,7 +285,7 @@ impl MapView {
 
     fn navigate(&mut self, ui: &Ui, body: Rect, response: &Response, state: &AppState) {
         let space = ui.input(|input| input.key_down(Key::Space));
-        let hand = state.tool != Tool::Box || space;
+        let hand = !matches!(state.tool, Tool::Box | Tool::Lasso) || space;
         let moving =
             response.dragged_by(PointerButton::Middle) || (hand && response.dragged_by(PointerButton::Primary));
         let shift = ui.input(|input| input.modifiers.shift);
@@ -280,7 +304,7 @@ impl MapView {
             let cursor = match (state.tool, moving || space) {
                 (_, true) if moving => egui::CursorIcon::Grabbing,
                 (Tool::Hand, _) | (_, true) => egui::CursorIcon::Grab,
-                (Tool::Box, _) => egui::CursorIcon::Crosshair,
+                (Tool::Box | Tool::Lasso, _) => egui::CursorIcon::Crosshair,
                 (Tool::Point, _) if state.focus.hovered.is_some() => egui::CursorIcon::PointingHand,
                 (Tool::Point, _) => egui::CursorIcon::Default,
             };
@@ -317,6 +341,9 @@ impl MapView {
         }
         if response.clicked() {
             response.request_focus();
+        }
+        // With the lasso a click sets a corner.
+        if response.clicked() && state.tool != Tool::Lasso {
             match found {
                 Some(row) => {
                     state.inspect(row);
@@ -382,32 +409,104 @@ impl MapView {
         self.raster.show(ui, scene, now);
     }
 
-    pub(super) fn box_select(
-        &mut self,
-        ui: &Ui,
-        body: Rect,
-        response: &Response,
-        state: &mut AppState,
-        points: &Points,
-    ) {
-        let shift = ui.input(|input| input.modifiers.shift);
-        let wants = state.tool == Tool::Box || (state.tool == Tool::Point && shift);
-        if response.drag_started_by(PointerButton::Primary) && wants {
-            self.box_from = ui.input(|input| input.pointer.press_origin()).map(|at| (response.id, at));
+    /// Box and lasso: a region is drawn, and its samples become the brush, or are added to it, taken from it or cut
+    /// with it.
+    pub(super) fn select(&mut self, ui: &Ui, body: Rect, response: &Response, state: &mut AppState, points: &Points) {
+        self.begin_region(ui, body, response, state);
+        if response.clicked() && state.tool == Tool::Lasso {
+            self.corner(ui, body, response);
         }
-        let Some((_, from)) = self.box_from.filter(|(map, _)| *map == response.id) else { return };
+        if self.drawn.as_ref().is_none_or(|(map, _)| *map != response.id) {
+            return;
+        }
         let Some(to) = ui.input(|input| input.pointer.latest_pos()) else { return };
-        let area = Rect::from_two_pos(from, to).intersect(body);
-        let look = look(ui);
-        let corners = [area.left_top(), area.right_top(), area.right_bottom(), area.left_bottom(), area.left_top()];
-        ui.painter_at(body).extend(egui::Shape::dashed_line(&corners, Stroke::new(1.5, look.accent), 5.0, 3.0));
-        if !response.is_pointer_button_down_on() || response.drag_stopped() {
-            self.box_from = None;
-            let (a, b) = (self.camera.to_map(body, area.min), self.camera.to_map(body, area.max));
-            let rows = points.grid.inside(&points.places, Rect::from_two_pos(a.to_pos2(), b.to_pos2()));
-            state.focus.set_brush(if rows.is_empty() { Brush::Nothing } else { Brush::Rows(Rc::new(rows)) });
-            state.panels.table = true;
+        let here = self.camera.to_map(body, to);
+        let near = 2.0 / self.camera.scale;
+        let let_go = response.drag_stopped() || !response.is_pointer_button_down_on();
+        let Some((_, drawn)) = &mut self.drawn else { return };
+        let (outline, done) = match drawn {
+            Drawn::Box { from } => (region::corners(Rect::from_two_pos(from.to_pos2(), here.to_pos2())), let_go),
+            Drawn::Lasso { line, by_clicks: false } => {
+                if line.last().is_none_or(|last| (*last - here).length() > near) {
+                    line.push(here);
+                }
+                (line.clone(), let_go)
+            }
+            Drawn::Lasso { line, by_clicks: true } => {
+                let closed = line.len() > 3 && line.last() == line.first();
+                let done = closed || response.double_clicked() || ui.input(|input| input.key_pressed(Key::Enter));
+                let mut outline = line.clone();
+                if !done {
+                    outline.push(here);
+                }
+                (outline, done)
+            }
+        };
+        if done {
+            self.drawn = None;
+            self.brush_region(ui, state, points, &outline);
+        } else {
+            self.outline(ui, body, &outline);
+            ui.ctx().request_repaint();
         }
+    }
+
+    fn begin_region(&mut self, ui: &Ui, body: Rect, response: &Response, state: &AppState) {
+        let (shift, space) = ui.input(|input| (input.modifiers.shift, input.key_down(Key::Space)));
+        if !response.drag_started_by(PointerButton::Primary) || space {
+            return;
+        }
+        let Some(at) = ui.input(|input| input.pointer.press_origin()).map(|at| self.camera.to_map(body, at)) else {
+            return;
+        };
+        let drawn = match state.tool {
+            Tool::Box => Drawn::Box { from: at },
+            Tool::Point if shift => Drawn::Box { from: at },
+            Tool::Lasso => Drawn::Lasso { line: vec![at], by_clicks: false },
+            Tool::Point | Tool::Hand => return,
+        };
+        self.drawn = Some((response.id, drawn));
+    }
+
+    /// A click with the lasso: the first or the next corner, or the first again, which closes the region.
+    fn corner(&mut self, ui: &Ui, body: Rect, response: &Response) {
+        let Some(at) = response.interact_pointer_pos() else { return };
+        let place = self.camera.to_map(body, at);
+        match &mut self.drawn {
+            Some((map, Drawn::Lasso { line, by_clicks: true })) if *map == response.id => {
+                let first = line[0];
+                let closes = line.len() > 2 && region::is_at(self.camera.to_screen(body, first), at);
+                line.push(if closes { first } else { place });
+            }
+            _ => self.drawn = Some((response.id, Drawn::Lasso { line: vec![place], by_clicks: true })),
+        }
+        ui.ctx().request_repaint();
+    }
+
+    fn outline(&self, ui: &Ui, body: Rect, outline: &[Vec2]) {
+        let look = look(ui);
+        let mut line: Vec<Pos2> = outline.iter().map(|place| self.camera.to_screen(body, *place)).collect();
+        line.extend(line.first().copied());
+        ui.painter_at(body).extend(egui::Shape::dashed_line(&line, Stroke::new(1.5, look.accent), 5.0, 3.0));
+    }
+
+    fn brush_region(&self, ui: &Ui, state: &mut AppState, points: &Points, outline: &[Vec2]) {
+        let polygon = region::simplified(outline, 0.75 / self.camera.scale);
+        let rows = points.grid.within(&points.places, &polygon);
+        // With the point tool, Shift is what draws the box.
+        let combine = match state.tool {
+            Tool::Point => Combine::Replace,
+            _ => Combine::of(ui.input(|input| input.modifiers)),
+        };
+        let rows = match combine {
+            Combine::Replace => rows,
+            other => other.rows(&state.acting_rows(), &rows),
+        };
+        let map = state.column_info("map").map(|column| column.key.clone()).unwrap_or_default();
+        let polygon = polygon.iter().map(|corner| [corner.x, corner.y]).collect();
+        let source = (combine == Combine::Replace).then_some(EditSource::Region { polygon, map });
+        state.focus.set_rows(rows, source);
+        state.panels.table = true;
     }
 
     /// The colours of the map without tools, made once for what they depend on.

@@ -87,7 +87,7 @@ impl SmallMaps {
             if at == 0 {
                 map_card::brush_bar(ui, body, state);
             }
-            map.box_select(ui, body, &response, state, points);
+            map.select(ui, body, &response, state, points);
             if let Some(row) = hovered {
                 let at = map.camera().to_screen(body, points.places[row as usize]);
                 map_card::show(ui, body, at, row, state);
