@@ -73,6 +73,8 @@ pub fn provisional(clusters: &[ClusterView], plan: &SelectionPlan, samples: u64)
                 size: cluster.samples,
                 eligible: eligible.saturating_sub(pinned),
                 pinned,
+                emphasis: cluster.emphasis,
+                fixed: cluster.quota.filter(|(_, unit)| *unit == plan.budget.unit()).map(|(quota, _)| quota),
             }
         })
         .collect();
@@ -181,6 +183,7 @@ mod tests {
             shortfall,
             shortfall_reason: (shortfall > 0).then_some(ShortfallReason::NoConsistentCandidate),
             exhausted: quota == cap,
+            by_hand: false,
             rejected: 0,
             excluded: 0,
             guarded: 0,
@@ -220,6 +223,8 @@ mod tests {
             pinned: 0,
             pinned_tokens: 0,
             concepts: Vec::new(),
+            quota: None,
+            emphasis: 1.0,
             centre: [0.0; 2],
             histogram: Vec::new(),
         };

@@ -8,7 +8,7 @@ use std::{
 
 use paser_manifold::{Rows, split_labels};
 use paser_project::{Entry, JournalEdit, Marked, NamedCluster, sha256_hex};
-use paser_protocol::{Silent, encode_u32};
+use paser_protocol::{Silent, Unit, encode_u32};
 use paser_select::cluster_names;
 
 use crate::{
@@ -40,6 +40,9 @@ pub(crate) struct Clusters {
     pub made_names: Option<Vec<String>>,
     /// The same under the names that a person gave.
     pub names: Option<Vec<String>>,
+    /// Quotas set by hand, and the factors of the weights; 1 is none.
+    pub quotas: Vec<Option<(u64, Unit)>>,
+    pub emphasis: Vec<f64>,
     /// Of every edit of clusters in force: their numbers now, or why it does not apply.
     pub outcomes: BTreeMap<u64, Result<Vec<u32>, String>>,
 }
@@ -91,6 +94,8 @@ struct Slot {
     name: Option<String>,
     /// Its samples are other ones than the manifold gave it.
     changed: bool,
+    quota: Option<(u64, Unit)>,
+    emphasis: f64,
     /// Where its samples went, once it was merged into another.
     joined: Option<usize>,
 }
@@ -110,8 +115,15 @@ struct Workbench<'a> {
 
 impl<'a> Workbench<'a> {
     fn new(samples: &'a Samples, manifold: &'a ManifoldData, splits: &'a Mutex<SplitCache>) -> Self {
-        let slot =
-            |number: u32| Slot { id: number.to_string(), colour: number, name: None, changed: false, joined: None };
+        let slot = |number: u32| Slot {
+            id: number.to_string(),
+            colour: number,
+            name: None,
+            changed: false,
+            quota: None,
+            emphasis: 1.0,
+            joined: None,
+        };
         Self {
             samples,
             manifold,
@@ -176,11 +188,24 @@ impl<'a> Workbench<'a> {
                 let slot = self.find(cluster)?;
                 self.split(slot, *parts, entry.entry)
             }
+            JournalEdit::SetQuota { cluster, quota, unit } => {
+                let slot = self.find(cluster)?;
+                self.slots[slot].quota = quota.map(|quota| (quota, *unit));
+                self.personal.insert(entry.entry);
+                Ok(vec![slot])
+            }
+            JournalEdit::SetEmphasis { cluster, factor } => {
+                let slot = self.find(cluster)?;
+                self.slots[slot].emphasis = *factor;
+                self.personal.insert(entry.entry);
+                Ok(vec![slot])
+            }
             _ => Ok(Vec::new()),
         }
     }
 
-    /// Merges two or more different slots into the largest of them (of equal ones the first).
+    /// Merges two or more different slots into the largest of them (of equal ones the first), which keeps what a person set
+    /// for it.
     fn merge(&mut self, slots: &[usize]) -> Result<usize, String> {
         let size = |slot: usize| self.labels.iter().filter(|label| **label as usize == slot).count();
         let largest = slots.iter().copied().max_by_key(|slot| (size(*slot), std::cmp::Reverse(*slot)));
@@ -197,7 +222,8 @@ impl<'a> Workbench<'a> {
         Ok(into)
     }
 
-    /// The largest part stays in the slot, the others get slots of their own.
+    /// The largest part stays in the slot, with its quota and emphasis; the others get slots of their own. A name given
+    /// to the whole fits no part.
     fn split(&mut self, slot: usize, parts: u32, entry: u64) -> Result<Vec<usize>, String> {
         let order = self.samples.order.iter().copied();
         let members: Vec<u32> = order.filter(|row| self.labels[*row as usize] as usize == slot).collect();
@@ -215,6 +241,8 @@ impl<'a> Workbench<'a> {
                 colour: self.slots.len() as u32,
                 name: None,
                 changed: true,
+                quota: None,
+                emphasis: 1.0,
                 joined: None,
             });
         }
@@ -282,6 +310,8 @@ impl<'a> Workbench<'a> {
             colours: slots.iter().map(|slot| slot.colour).collect(),
             made_names,
             names,
+            quotas: slots.iter().map(|slot| slot.quota).collect(),
+            emphasis: slots.iter().map(|slot| slot.emphasis).collect(),
             outcomes: outcomes.collect(),
             labels: self.labels,
         }

@@ -19,7 +19,7 @@ pub(crate) struct Parts {
     /// [`Loaded::key`] of what they tell of.
     key: String,
     pub columns: Vec<ColumnInfo>,
-    /// As no pin and no exclusion changes them: [`marked`] counts those.
+    /// As no pin, exclusion, quota or emphasis changes them: [`marked`] adds those.
     pub clusters: Vec<ClusterView>,
     pub damage_scale: f64,
 }
@@ -102,6 +102,8 @@ fn cluster_views(loaded: &Loaded) -> Vec<ClusterView> {
             eligible_tokens: 0,
             pinned: 0,
             pinned_tokens: 0,
+            quota: None,
+            emphasis: 1.0,
             centre: [0.0; 2],
             histogram: Vec::new(),
         })
@@ -128,13 +130,16 @@ fn cluster_views(loaded: &Loaded) -> Vec<ClusterView> {
     views
 }
 
-/// The same clusters with a person's marks: what is pinned, and what is left to be chosen.
+/// The same clusters with what a person decided: what is pinned, what is left to be chosen, quotas and emphasis.
 pub(crate) fn marked(clusters: &[ClusterView], loaded: &Loaded) -> Vec<ClusterView> {
     let mut views = clusters.to_vec();
     let marks = &loaded.curated.marks;
     let (Some(samples), Some(edited)) = (&loaded.samples, loaded.clusters()) else { return views };
     let tokens = |row: usize| loaded.scores.as_ref().map_or(0, |scores| u64::from(scores.trained_tokens[row]));
     let scored = |row: usize| loaded.scores.as_ref().is_some_and(|scores| scores.rows[row].is_some());
+    for ((view, quota), emphasis) in views.iter_mut().zip(&edited.quotas).zip(&edited.emphasis) {
+        (view.quota, view.emphasis) = (*quota, *emphasis);
+    }
     for row in marks.excluded.iter().map(|row| *row as usize) {
         if scored(row) && !samples.held_out[row] {
             let view = &mut views[edited.labels[row] as usize];
@@ -214,6 +219,8 @@ mod tests {
             pinned: 0,
             pinned_tokens: 0,
             concepts: Vec::new(),
+            quota: None,
+            emphasis: 1.0,
             centre: [0.0; 2],
             histogram: Vec::new(),
         }

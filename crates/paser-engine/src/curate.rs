@@ -70,6 +70,15 @@ impl Session {
                 }
                 JournalEdit::SplitCluster { cluster: named(*cluster)?, parts: *parts }
             }
+            EditKind::SetQuota { cluster, quota, unit } => {
+                JournalEdit::SetQuota { cluster: named(*cluster)?, quota: *quota, unit: *unit }
+            }
+            EditKind::SetEmphasis { cluster, factor } => {
+                if !(0.0..=100.0).contains(factor) {
+                    return Err(usage(format!("An emphasis is a factor from 0 to 100, not {factor}."), ""));
+                }
+                JournalEdit::SetEmphasis { cluster: named(*cluster)?, factor: *factor }
+            }
         };
         if !edit.clusters().is_empty()
             && let Some(why) = self.trial(&loaded, &edit)

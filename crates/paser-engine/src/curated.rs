@@ -7,7 +7,7 @@ use std::{
 };
 
 use paser_project::{Entry, Journal, JournalEdit, Marked, sha256_hex};
-use paser_protocol::{CurationView, EditView, TagView};
+use paser_protocol::{CurationView, EditView, TagView, Unit};
 
 use crate::{
     cluster_edits::{Clusters, clusters_of},
@@ -129,6 +129,24 @@ impl Curated {
             (curated.tags, curated.hidden) = tags_and_hidden(journal, samples);
         }
         curated
+    }
+
+    /// What decides a selection whose budget counts `unit`.
+    pub(crate) fn for_selection(&self, unit: Unit) -> paser_select::Curation {
+        let (quotas, emphasis) = self
+            .clusters
+            .as_ref()
+            .map_or((&[][..], &[][..]), |clusters| (clusters.quotas.as_slice(), clusters.emphasis.as_slice()));
+        let quota = |(cluster, quota): (u32, &Option<(u64, Unit)>)| {
+            quota.filter(|(_, of)| *of == unit).map(|(quota, _)| (cluster, quota))
+        };
+        let emphasis = (0..).zip(emphasis).map(|(cluster, factor)| (cluster, *factor));
+        paser_select::Curation {
+            pinned: self.marks.pinned.clone(),
+            excluded: self.marks.excluded.clone(),
+            quotas: (0..).zip(quotas).filter_map(quota).collect(),
+            emphasis: emphasis.filter(|(_, factor)| *factor != 1.0).collect(),
+        }
     }
 
     pub(crate) fn view(&self) -> CurationView {

@@ -8,11 +8,11 @@ use std::{
 };
 
 use paser_project::{FrozenSelection, Inputs, SelectionHead};
-use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy};
+use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy, Unit};
 use paser_select::{PoolColumns, SelectParams, Selection, select};
 
 use crate::{
-    curated::{Curated, Marks},
+    curated::Curated,
     loaded::Samples,
     progress::Reporter,
     session::{Loaded, RecipeText, Session, lock},
@@ -153,16 +153,14 @@ impl Session {
     /// The selection of a plan, from memory or computed.
     pub(crate) fn select_with(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Arc<Selected>> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        let marks = &pool.curated.marks;
-        let inputs = decided_by(plan, pool.inputs, &pool.curated)?;
+        let inputs = decided_by(plan, pool.inputs.clone(), &pool.curated)?;
         let key = inputs.key();
         if let Some(known) = lock(&self.selections).find(&key) {
             return Ok(known);
         }
-        let lost = marks.lost;
-        let selection = compute(plan, &pool.columns, marks, bench)?;
+        let selection = compute(plan, &pool, bench)?;
         let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
-        let view = self.selection_view(plan, &selection, &key, lost);
+        let view = self.selection_view(plan, &selection, &key, &pool.curated);
         let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
@@ -171,7 +169,7 @@ impl Session {
     /// The selection of a plan, kept nowhere: for looking at many of them.
     pub(crate) fn select_in_passing(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Selection> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
-        compute(plan, &pool.columns, &pool.curated.marks, bench)
+        compute(plan, &pool, bench)
     }
 
     /// The selection of a plan, which becomes the plan being built.
@@ -324,7 +322,13 @@ impl Session {
         Ok(selected.selection.rows == frozen.rows && *selected.reasons == *frozen.reasons)
     }
 
-    fn selection_view(&self, plan: &SelectionPlan, selection: &Selection, key: &str, lost: usize) -> SelectionView {
+    fn selection_view(
+        &self,
+        plan: &SelectionPlan,
+        selection: &Selection,
+        key: &str,
+        curated: &Curated,
+    ) -> SelectionView {
         let mut counts = [0_u64; ReasonCode::ALL.len()];
         for reason in &selection.reasons {
             counts[reason.code() as usize] += 1;
@@ -351,28 +355,29 @@ impl Session {
                 .map(|(code, count)| (code.word().to_owned(), count))
                 .collect(),
             reason_column: reason_column(key),
-            notes: notes(plan, selection, lost),
+            notes: notes(plan, selection, curated),
         }
     }
 }
 
 /// The selection of a plan, whatever is in memory.
-fn compute(plan: &SelectionPlan, pool: &PoolColumns, marks: &Marks, bench: &Bench<'_>) -> Outcome<Selection> {
-    let curation = paser_select::Curation { pinned: marks.pinned.clone(), excluded: marks.excluded.clone() };
+fn compute(plan: &SelectionPlan, pool: &AtHand, bench: &Bench<'_>) -> Outcome<Selection> {
+    let curation = pool.curated.for_selection(plan.budget.unit());
     let params = SelectParams::new(plan, concepts::rule(&bench.recipe.recipe.concepts));
     bench
         .work(&format!("selecting by {}", plan.strategy), "samples", |monitor| {
-            select(pool, &curation, &params, monitor)
+            select(&pool.columns, &curation, &params, monitor)
         })
         .map_err(Told::told)
 }
 
 /// Sentences that must stand beside the numbers.
-fn notes(plan: &SelectionPlan, selection: &Selection, lost: usize) -> Vec<String> {
+fn notes(plan: &SelectionPlan, selection: &Selection, curated: &Curated) -> Vec<String> {
     let mut notes = Vec::new();
     if selection.equal_weights {
         notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
     }
+    notes.extend(notes_by_hand(plan, selection, curated));
     let exhausted: Vec<&str> = selection
         .ledger
         .iter()
@@ -386,10 +391,65 @@ fn notes(plan: &SelectionPlan, selection: &Selection, lost: usize) -> Vec<String
     if shortfall > 0 {
         notes.push(format!("{shortfall} {} of the budget found no sample.", selection.unit.name()));
     }
+    let lost = curated.marks.lost;
     if lost > 0 {
         notes.push(format!("{lost} pinned or excluded samples are not in this pool and count for nothing."));
     }
     notes
+}
+
+/// What became of the quotas and the emphasis that a person set.
+fn notes_by_hand(plan: &SelectionPlan, selection: &Selection, curated: &Curated) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(clusters) = &curated.clusters else { return notes };
+    let unit = plan.budget.unit();
+    let set = clusters.quotas.iter().any(Option::is_some) || clusters.emphasis.iter().any(|factor| *factor != 1.0);
+    if set && !heeds_quotas(plan.strategy) {
+        notes.push(format!("Quotas and emphasis set by hand count for nothing under {}.", plan.strategy));
+        return notes;
+    }
+    let names = clusters.names.as_deref().unwrap_or_default();
+    let foreign = clusters.quotas.iter().zip(names).filter(|(quota, _)| quota.is_some_and(|(_, of)| of != unit));
+    let foreign: Vec<&str> = foreign.map(|(_, name)| name.as_str()).collect();
+    if !foreign.is_empty() {
+        let other = if unit == Unit::Samples { Unit::Tokens } else { Unit::Samples };
+        notes.push(format!(
+            "Quotas set by hand in {} are not applied to a budget in {}: {}.",
+            other.name(),
+            unit.name(),
+            foreign.join("; ")
+        ));
+    }
+    if selection.scaled {
+        notes.push("The quotas set by hand exceed the budget together, so each was scaled down.".to_owned());
+    }
+    if selection.held_back > 0 {
+        notes.push(format!(
+            "{} {} of the budget are not spent: all that is left lies in clusters with a quota set by hand.",
+            selection.held_back,
+            unit.name()
+        ));
+    }
+    notes
+}
+
+/// Whether quotas and emphasis of the project's clusters change what a strategy takes.
+fn heeds_quotas(strategy: Strategy) -> bool {
+    match strategy {
+        Strategy::Paser
+        | Strategy::PaserGuarded
+        | Strategy::PaserNoCdais
+        | Strategy::PaserNoNtem
+        | Strategy::RandomLengthMatched => true,
+        Strategy::PaserNoS2ric
+        | Strategy::Full
+        | Strategy::Random
+        | Strategy::Longest
+        | Strategy::JsdTop
+        | Strategy::PerplexityMid
+        | Strategy::PerplexityTop
+        | Strategy::Manual => false,
+    }
 }
 
 /// What the pool's columns are made of; none where one of them is missing.
@@ -410,7 +470,24 @@ fn not_run() -> paser_protocol::Report {
 
 fn decided_by(plan: &SelectionPlan, pool: Inputs, curated: &Curated) -> Outcome<Inputs> {
     let plan = serde_json::to_string(plan).map_err(|error| failed(error.to_string(), ""))?;
-    Ok(pool.with("program's selection", VERSION).with("plan", plan).with("curation", &curated.marks.fingerprint))
+    let mut inputs =
+        pool.with("program's selection", VERSION).with("plan", plan).with("curation", &curated.marks.fingerprint);
+    // Named only where there are any, so that selections made before there could be some keep their names.
+    if let Some(clusters) = &curated.clusters {
+        let quotas: Vec<String> = (clusters.quotas.iter().enumerate())
+            .filter_map(|(at, quota)| quota.map(|(quota, unit)| format!("{at}: {quota} {}", unit.name())))
+            .collect();
+        let emphasis: Vec<String> = (clusters.emphasis.iter().enumerate())
+            .filter(|(_, factor)| **factor != 1.0)
+            .map(|(at, factor)| format!("{at}: {factor}"))
+            .collect();
+        for (name, set) in [("quotas", quotas), ("emphasis", emphasis)] {
+            if !set.is_empty() {
+                inputs = inputs.with(name, set.join(", "));
+            }
+        }
+    }
+    Ok(inputs)
 }
 
 /// Whether a selection that `inputs` decided was made of these samples: only then its rows are theirs.

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use common::{NEVER, World, run};
 use paser_engine::Session;
 use paser_protocol::{
-    ClusterView, Edit, EditKind, ExportFormat, Part, ProjectDraft, SelectionPlan, Stage, StageState, Strategy,
-    decode_u32,
+    Budget, ClusterView, Edit, EditKind, ExportFormat, Part, ProjectDraft, SelectionPlan, Stage, StageState, Strategy,
+    Unit, decode_u32,
 };
 
 fn make(session: &Session, what: EditKind) -> u64 {
@@ -263,4 +263,42 @@ fn selections_follow_the_clusters_and_frozen_ones_stay_readable() {
     let manifest = fs_err::read_to_string(&exported.paths[1]).unwrap();
     assert!(manifest.contains("cluster edits") && manifest.contains("\"recipe\""), "{manifest}");
     session.sample(0).unwrap();
+}
+
+#[test]
+fn quotas_and_emphasis_by_hand_decide_selections_and_are_told_of() {
+    let world = World::new(400);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let plan = SelectionPlan { budget: Budget::Samples(100), ..SelectionPlan::default() };
+    let plain = session.select(&plan, &NEVER).unwrap();
+    assert!(plain.ledger.iter().all(|row| !row.by_hand));
+    let refused = EditKind::SetEmphasis { cluster: 0, factor: f64::NAN };
+    assert!(session.curate(&Edit::new(refused, "")).is_err());
+    make(&session, EditKind::SetQuota { cluster: 1, quota: Some(7), unit: Unit::Samples });
+    make(&session, EditKind::SetEmphasis { cluster: 0, factor: 0.0 });
+    let clusters = session.view().clusters;
+    assert_eq!((clusters[1].quota, clusters[0].emphasis), (Some((7, Unit::Samples)), 0.0));
+    let set = session.select(&plan, &NEVER).unwrap();
+    assert_eq!((set.ledger[1].quota, set.ledger[1].by_hand, set.ledger[0].quota), (7, true, 0));
+    assert_eq!((set.selected, set.notes.clone()), (100, plain.notes.clone()));
+    session.freeze("by hand", &NEVER).unwrap();
+    assert!(session.replay("by hand", &NEVER).unwrap());
+
+    let notes = |plan: &SelectionPlan| session.select(plan, &NEVER).unwrap().notes.join(" ");
+    let tokens = SelectionPlan { budget: Budget::Tokens(5_000), ..plan.clone() };
+    assert!(notes(&tokens).contains("in samples are not applied to a budget in tokens"), "{}", notes(&tokens));
+    let random = SelectionPlan { strategy: Strategy::Random, ..plan.clone() };
+    assert!(notes(&random).contains("count for nothing under random"));
+    let whole = SelectionPlan { budget: Budget::Samples(400), ..plan.clone() };
+    assert!(notes(&whole).contains("are not spent"), "{}", notes(&whole));
+    let little = SelectionPlan { budget: Budget::Samples(5), ..plan.clone() };
+    assert!(notes(&little).contains("scaled down"));
+    let kmeans = SelectionPlan { strategy: Strategy::PaserNoS2ric, ..plan.clone() };
+    assert!(notes(&kmeans).contains("count for nothing"));
+
+    make(&session, EditKind::SetQuota { cluster: 1, quota: None, unit: Unit::Samples });
+    make(&session, EditKind::SetEmphasis { cluster: 0, factor: 1.0 });
+    assert_eq!(session.select(&plan, &NEVER).unwrap(), plain);
+    assert!(session.replay("by hand", &NEVER).unwrap_err().what.contains("emphasis, quotas"));
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Unit;
+
 /// Most characters of a tag, and of a cluster's name.
 const LONGEST_NAME: usize = 64;
 
@@ -75,6 +77,17 @@ pub enum EditKind {
     SplitCluster {
         cluster: u32,
         parts: u32,
+    },
+    /// None: back to the budget's rule.
+    SetQuota {
+        cluster: u32,
+        quota: Option<u64>,
+        unit: Unit,
+    },
+    /// Multiplies the cluster's weight by 0 to 100; 1 is none.
+    SetEmphasis {
+        cluster: u32,
+        factor: f64,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnInfo, JobView, Report, SelectionPlan, SelectionView, TagView};
+use crate::{ColumnInfo, JobView, Report, SelectionPlan, SelectionView, TagView, Unit};
 
 /// The stages of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,8 +119,18 @@ pub struct ClusterView {
     pub concepts: Vec<String>,
     /// Where its label stands on the map.
     pub centre: [f32; 2],
+    /// The quota that a person set, and what it counts; none: by the budget's rule.
+    #[serde(default)]
+    pub quota: Option<(u64, Unit)>,
+    /// What a person multiplies its weight by; 1 is none.
+    #[serde(default = "no_emphasis")]
+    pub emphasis: f64,
     /// Samples per bin of JSD; 24 equal bins over 0 to `ProjectView::damage_scale`, the last one open.
     pub histogram: Vec<u32>,
+}
+
+fn no_emphasis() -> f64 {
+    1.0
 }
 
 /// The curves behind the number of clusters (`method.md` 1, item 6).

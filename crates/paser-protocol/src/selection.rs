@@ -17,7 +17,8 @@ pub enum Budget {
 }
 
 /// What budgets, quotas and caps are counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Distinct samples.
     Samples,
@@ -314,6 +315,9 @@ pub struct LedgerRow {
     pub shortfall_reason: Option<ShortfallReason>,
     /// The quota reached the cap.
     pub exhausted: bool,
+    /// A person set the quota.
+    #[serde(default)]
+    pub by_hand: bool,
     /// Candidates the concept graph turned away, refilled ones included.
     pub rejected: u64,
     pub excluded: u64,

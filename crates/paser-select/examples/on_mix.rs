@@ -155,7 +155,12 @@ fn columns(texts: &[Text], table: &ConceptTable, one_cluster: bool) -> PoolColum
 
 fn live_quotas() {
     let forty: Vec<ClusterWeight> = (1..=40)
-        .map(|at| ClusterWeight { cds: Some(0.01 * at as f64), size: 250 * at, eligible: 250 * at, pinned: 0 })
+        .map(|at| ClusterWeight {
+            cds: Some(0.01 * at as f64),
+            size: 250 * at,
+            eligible: 250 * at,
+            ..ClusterWeight::default()
+        })
         .collect();
     let eligible: u64 = forty.iter().map(|weight| weight.eligible).sum();
     let start = Instant::now();

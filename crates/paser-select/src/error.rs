@@ -28,6 +28,9 @@ pub enum SelectError {
     /// A pin or exclusion on a row the pool does not have.
     #[error("row {row} is pinned or excluded and the pool has {rows} rows: take that mark back")]
     NoSuchRow { row: u32, rows: usize },
+    /// A quota or an emphasis for a cluster the pool does not have.
+    #[error("cluster {cluster} has a quota or an emphasis and there are {clusters} clusters: take it back")]
+    NoClusterForQuota { cluster: u32, clusters: usize },
     /// One sample both pinned and excluded.
     #[error("sample `{id}` is pinned and excluded at once: keep the later mark only")]
     PinnedAndExcluded { id: String },

@@ -41,6 +41,15 @@ pub(crate) struct Frame<'a> {
     pub cds: Vec<Option<Cds>>,
     pub unit: Unit,
     pub damage: Damage,
+    /// What a person set for each cluster; nothing for k-means clusters, which nobody saw.
+    pub by_hand: Vec<ByHand>,
+}
+
+/// Quota and emphasis of a cluster.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByHand {
+    pub quota: Option<u64>,
+    pub emphasis: f64,
 }
 
 impl<'a> Frame<'a> {
@@ -94,8 +103,28 @@ impl<'a> Frame<'a> {
             State::Pinned | State::Eligible => true,
             State::Excluded => guard == Guard::None || !above(row),
         };
+        let mut by_hand = vec![ByHand { quota: None, emphasis: 1.0 }; names.len()];
+        if grouping == Grouping::Clusters {
+            for &(cluster, quota) in &curation.quotas {
+                by_hand[cluster as usize].quota = Some(quota);
+            }
+            for &(cluster, factor) in &curation.emphasis {
+                by_hand[cluster as usize].emphasis = factor;
+            }
+        }
         let cds = damage_by_label(&order, labels, names.len(), &pool.scores, counts);
-        Ok(Self { pool, labels, names, order, state, fences, cds, unit: params.budget.unit(), damage: params.damage })
+        Ok(Self {
+            pool,
+            labels,
+            names,
+            order,
+            state,
+            fences,
+            cds,
+            unit: params.budget.unit(),
+            damage: params.damage,
+            by_hand,
+        })
     }
 
     pub fn clusters(&self) -> usize {
@@ -131,7 +160,12 @@ impl<'a> Frame<'a> {
     /// What [`crate::quotas`] needs of every cluster.
     pub fn weights(&self) -> Vec<ClusterWeight> {
         let mut weights: Vec<ClusterWeight> = (0..self.clusters())
-            .map(|cluster| ClusterWeight { cds: self.cluster_damage(cluster), size: 0, eligible: 0, pinned: 0 })
+            .map(|cluster| ClusterWeight {
+                cds: self.cluster_damage(cluster),
+                emphasis: self.by_hand[cluster].emphasis,
+                fixed: self.by_hand[cluster].quota,
+                ..ClusterWeight::default()
+            })
             .collect();
         for row in 0..self.pool.len() as u32 {
             let state = self.state[row as usize];

@@ -8,14 +8,15 @@ use crate::frame::{Frame, State};
 use crate::reasons::Reason;
 use crate::walk::Outcome;
 
-/// Builds the ledger of a walk. `total` is what the quotas must sum to, `raw` the raw quota of each cluster, `kept` the
-/// shortfall of each cluster for want of consistent candidates. What nobody could spend is booked where the best
+/// Builds the ledger of a walk. `total` is what the quotas must sum to, `raw` the raw quota of each cluster, `fixed` the
+/// quotas set by hand, `kept` the shortfall of each cluster for want of consistent candidates. What nobody could spend is booked where the best
 /// remaining samples are, within the caps. Strategies without quotas have no `raw`, and so no shortfall.
 pub(crate) fn ledger(
     frame: &Frame<'_>,
     outcome: &Outcome,
     total: u64,
     raw: Option<&[f64]>,
+    fixed: &[Option<u64>],
     kept: &[u64],
 ) -> Vec<LedgerRow> {
     let mut rows: Vec<LedgerRow> = frame
@@ -42,6 +43,7 @@ pub(crate) fn ledger(
                 shortfall,
                 shortfall_reason: (shortfall > 0).then_some(ShortfallReason::NoConsistentCandidate),
                 exhausted: false,
+                by_hand: fixed.get(cluster).is_some_and(Option::is_some),
                 rejected: 0,
                 excluded: 0,
                 guarded: 0,
@@ -71,6 +73,7 @@ pub(crate) fn ledger(
         account.tokens += u64::from(frame.pool.trained_tokens[row as usize]);
     }
     if raw.is_some() {
+        book_left(frame, outcome, fixed, &mut rows);
         book_unspent(frame, outcome, total, &mut rows);
     }
     for account in &mut rows {
@@ -78,6 +81,29 @@ pub(crate) fn ledger(
         account.exhausted = account.quota == account.cap;
     }
     rows
+}
+
+/// What a quota set by hand could not spend is its own cluster's shortfall.
+fn book_left(frame: &Frame<'_>, outcome: &Outcome, fixed: &[Option<u64>], rows: &mut [LedgerRow]) {
+    for (account, fixed) in rows.iter_mut().zip(fixed) {
+        let Some(fixed) = fixed else { continue };
+        let accounted = account.pinned + account.taken + account.refilled + account.shortfall;
+        let left = fixed.saturating_sub(accounted);
+        if left == 0 {
+            continue;
+        }
+        let would_fit = outcome.best_first.iter().any(|&row| {
+            frame.label(row) == account.cluster as usize
+                && frame.cost(row) <= left
+                && !outcome.reasons[row as usize].is_some_and(|reason| reason.selected())
+        });
+        account.shortfall += left;
+        account.shortfall_reason.get_or_insert(if would_fit {
+            ShortfallReason::NoConsistentCandidate
+        } else {
+            ShortfallReason::NextSampleTooLong
+        });
+    }
 }
 
 fn book_unspent(frame: &Frame<'_>, outcome: &Outcome, total: u64, rows: &mut [LedgerRow]) {
@@ -92,6 +118,9 @@ fn book_unspent(frame: &Frame<'_>, outcome: &Outcome, total: u64, rows: &mut [Le
             continue;
         }
         let account = &mut rows[frame.label(row)];
+        if account.by_hand {
+            continue;
+        }
         let room = account.cap - account.pinned - account.taken - account.refilled - account.shortfall;
         let booked = room.min(left);
         if booked > 0 {

@@ -38,6 +38,10 @@ pub struct Selection {
     pub above_fence: Option<f64>,
     /// True where no cluster showed any damage, so that all had the same weight.
     pub equal_weights: bool,
+    /// True where the quotas set by hand asked for more than the budget, so that each was scaled down.
+    pub scaled: bool,
+    /// Budget that samples could be had for, were it not for the quotas set by hand.
+    pub held_back: u64,
 }
 
 /// Chooses samples of the pool. Same inputs give the same bytes; another order of the pool gives the same samples.
@@ -69,7 +73,7 @@ pub fn select(
             kept[cluster as usize] = inconsistent;
         }
     }
-    let ledger = ledger(&frame, &outcome, choice.total, choice.raw.as_deref(), &kept);
+    let ledger = ledger(&frame, &outcome, choice.total, choice.raw.as_deref(), &choice.fixed, &kept);
     let reasons = (0..pool.len() as u32).map(|row| reason(&frame, row, outcome.reasons[row as usize])).collect();
     let share = |count: usize| (!outcome.rows.is_empty()).then(|| count as f64 / outcome.rows.len() as f64);
     let above_fence = share(outcome.rows.iter().filter(|row| frame.above_fence(**row)).count());
@@ -89,7 +93,9 @@ pub fn select(
         acceptance_rate: (outcome.graph && shown > 0).then(|| accepted as f64 / shown as f64),
         mean_response_tokens: (!responses.is_empty()).then(|| responses.iter().sum::<f64>() / responses.len() as f64),
         above_fence,
-        equal_weights: choice.equal_weights,
+        equal_weights: choice.remarks.equal_weights,
+        scaled: choice.remarks.scaled,
+        held_back: choice.remarks.held_back,
         rows: outcome.rows,
         ledger,
     })

@@ -13,6 +13,8 @@ use crate::reasons::Reason;
 pub(crate) struct Group {
     /// What this group may spend, in the unit of the budget, beside what earlier groups leave over.
     pub quota: u64,
+    /// Its quota was set by hand: it spends that, takes nothing from other groups and leaves them nothing.
+    pub fixed: bool,
     /// Eligible rows, best first.
     pub rows: Vec<u32>,
 }
@@ -57,6 +59,8 @@ pub(crate) struct Outcome {
     pub rejected: Vec<bool>,
     /// Per group: what it could not spend because no consistent candidate was left.
     pub inconsistent: Vec<u64>,
+    /// Per group with a fixed quota: what its next sample was too long for.
+    left: Vec<u64>,
     /// All eligible rows, best first.
     pub best_first: Vec<u32>,
     /// True where the concept graph was in use.
@@ -76,6 +80,7 @@ pub(crate) fn walk(frame: &Frame<'_>, plan: Plan, monitor: &dyn Monitor) -> Resu
             reasons: vec![None; rows],
             rejected: vec![false; rows],
             inconsistent: Vec::with_capacity(groups.len()),
+            left: Vec::with_capacity(groups.len()),
             best_first,
             graph: strictness.is_some(),
         },
@@ -97,7 +102,8 @@ pub(crate) fn walk(frame: &Frame<'_>, plan: Plan, monitor: &dyn Monitor) -> Resu
     for group in &groups {
         carry = walker.group(group, carry)?;
     }
-    walker.last_pass(&group_of, carry)?;
+    let fixed: Vec<bool> = groups.iter().map(|group| group.fixed).collect();
+    walker.last_pass(&group_of, &fixed, carry)?;
     Ok(walker.outcome)
 }
 
@@ -127,7 +133,8 @@ impl Walker<'_> {
     /// Walks one group and returns what it hands on: the carried part it did not use and, where its next sample was too
     /// long or none was left, its own remainder.
     fn group(&mut self, group: &Group, carry: u64) -> Result<u64, SelectError> {
-        let mut room = group.quota + carry;
+        let carried = if group.fixed { 0 } else { carry };
+        let mut room = group.quota + carried;
         let mut rejected = Vec::new();
         let mut ran_out = true;
         for &row in &group.rows {
@@ -148,7 +155,7 @@ impl Walker<'_> {
                 break;
             }
         }
-        let spent = group.quota + carry - room;
+        let spent = group.quota + carried - room;
         let mut inconsistent = 0;
         if ran_out && room > 0 && !rejected.is_empty() {
             match self.refill {
@@ -165,24 +172,27 @@ impl Walker<'_> {
             }
         }
         self.outcome.inconsistent.push(inconsistent);
-        Ok(room - inconsistent)
+        let left = room - inconsistent;
+        self.outcome.left.push(if group.fixed { left } else { 0 });
+        Ok(if group.fixed { carry } else { left })
     }
 
-    /// Spends what was carried past the last group on the best remaining samples that fit, until none does.
-    fn last_pass(&mut self, group_of: &[u32], mut carry: u64) -> Result<(), SelectError> {
+    /// Spends what was carried past the last group on the best remaining samples that fit, until none does; groups with a
+    /// fixed quota spend what they have left themselves.
+    fn last_pass(&mut self, group_of: &[u32], fixed: &[bool], mut carry: u64) -> Result<(), SelectError> {
         let mut remaining: Vec<u32> = self.outcome.best_first.clone();
         loop {
             let before = self.outcome.rows.len();
             remaining.retain(|&row| self.outcome.reasons[row as usize].is_some_and(|reason| !reason.selected()));
-            if carry == 0 || remaining.is_empty() {
+            if carry == 0 && self.outcome.left.iter().all(|left| *left == 0) || remaining.is_empty() {
                 return Ok(());
             }
             for &row in &remaining {
                 let cost = self.frame.cost(row);
                 let group = group_of[row as usize] as usize;
                 // A group that ran out of consistent candidates still has its own remainder to spend.
-                let own = self.outcome.inconsistent[group];
-                if cost > own + carry {
+                let own = self.outcome.inconsistent[group] + self.outcome.left[group];
+                if cost > own + if fixed[group] { 0 } else { carry } {
                     continue;
                 }
                 self.step()?;
@@ -192,7 +202,9 @@ impl Walker<'_> {
                     continue;
                 }
                 self.take(row)?;
-                self.outcome.inconsistent[group] = own.saturating_sub(cost);
+                let left = self.outcome.left[group].saturating_sub(cost);
+                self.outcome.inconsistent[group] = own.saturating_sub(cost) - left;
+                self.outcome.left[group] = left;
                 carry -= cost.saturating_sub(own);
             }
             if self.outcome.rows.len() == before {
@@ -200,12 +212,18 @@ impl Walker<'_> {
             }
         }
         if self.refill == Refill::FewestConflicts {
-            let fitting: Vec<u32> = remaining.into_iter().filter(|&row| self.frame.cost(row) <= carry).collect();
+            let fits = |outcome: &Outcome, row: u32, carry: u64| {
+                let group = group_of[row as usize] as usize;
+                self.frame.cost(row) <= if fixed[group] { outcome.left[group] } else { carry }
+            };
+            let fitting: Vec<u32> = remaining.into_iter().filter(|&row| fits(&self.outcome, row, carry)).collect();
             for (row, conflicts) in self.by_conflicts(&fitting)? {
+                let group = group_of[row as usize] as usize;
+                let room = if fixed[group] { &mut self.outcome.left[group] } else { &mut carry };
                 let cost = self.frame.cost(row);
-                if cost <= carry {
+                if cost <= *room {
+                    *room -= cost;
                     self.refill(row, conflicts);
-                    carry -= cost;
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! Spreads a budget over clusters: capped water-filling in real numbers, then largest-remainder rounding. Owns the
-//! rule of section 2 of the method ("Budget"); forty clusters take microseconds, so a window can call it while a
+//! Spreads a budget over clusters: quotas that a person set, then capped water-filling in real numbers, then
+//! largest-remainder rounding. Owns the rule of section 2 of the method ("Budget"); forty clusters take microseconds, so a window can call it while a
 //! slider moves.
 
 use paser_protocol::Weight;
@@ -17,23 +17,39 @@ pub struct ClusterWeight {
     pub eligible: u64,
     /// Pinned samples, or their tokens.
     pub pinned: u64,
+    /// What a person multiplies its weight by; 1 is none.
+    pub emphasis: f64,
+    /// A quota that a person set, pins included.
+    pub fixed: Option<u64>,
+}
+
+impl Default for ClusterWeight {
+    fn default() -> Self {
+        Self { cds: None, size: 0, eligible: 0, pinned: 0, emphasis: 1.0, fixed: None }
+    }
 }
 
 impl ClusterWeight {
     fn weight(&self, weight: Weight) -> f64 {
         let damage = self.cds.unwrap_or(0.0);
-        match weight {
+        let weight = match weight {
             Weight::Cds => damage,
             Weight::CdsXSize => damage * self.size as f64,
             Weight::Uniform => 1.0,
-        }
+        };
+        weight * self.emphasis
+    }
+
+    /// What its own quota asks for beyond the pins, as far as there are samples.
+    fn asked(&self) -> Option<u64> {
+        self.fixed.map(|fixed| fixed.saturating_sub(self.pinned).min(self.eligible))
     }
 }
 
 /// The share of one cluster, in the unit of the budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClusterQuota {
-    /// Pins plus the share its weight alone would give: before caps and rounding.
+    /// Pins plus the share its weight alone would give, or the quota that a person set: before caps and rounding.
     pub raw: f64,
     /// Pins plus eligible unpinned samples: the most it can give.
     pub cap: u64,
@@ -48,42 +64,76 @@ pub struct Quotas {
     pub clusters: Vec<ClusterQuota>,
     /// Sum of the quotas: the smaller of budget and `available`.
     pub total: u64,
-    /// Sum of the caps.
+    /// The most that could be spent: the caps, and of clusters with a quota by hand that quota.
     pub available: u64,
     /// True where no cluster had any weight, so that all count the same.
     pub equal_weights: bool,
+    /// True where the quotas by hand asked for more than the budget, so that each was scaled down.
+    pub scaled: bool,
+    /// Budget that samples could be had for, were it not for the quotas by hand.
+    pub held_back: u64,
 }
 
-/// Spreads `budget` over the clusters: pins first, the rest by weight, each cluster at most its eligible samples; what
-/// a full cluster cannot hold flows to the others by the same weights. Clusters without weight come into play only when
-/// all others are full. Fails where the pins alone exceed the budget.
+/// Spreads `budget` over the clusters: pins first, then the quotas set by hand (never below the pins, never above the cap,
+/// scaled down in proportion where they exceed the budget together), and the rest by weight, each cluster at most its
+/// eligible samples; what a full cluster cannot hold flows to the others by the same weights. Clusters without weight
+/// come into play only when all others are full; those with a quota by hand get that and no more. Fails where the pins
+/// alone exceed the budget.
 pub fn quotas(clusters: &[ClusterWeight], weight: Weight, budget: u64) -> Result<Quotas, SelectError> {
     let pinned: u64 = clusters.iter().map(|cluster| cluster.pinned).sum();
     let eligible: u64 = clusters.iter().map(|cluster| cluster.eligible).sum();
     let Some(free) = budget.checked_sub(pinned) else {
         return Err(SelectError::MorePinsThanBudget { pinned, budget });
     };
-    let mut weights: Vec<f64> = clusters.iter().map(|cluster| cluster.weight(weight)).collect();
-    let counts = weights.iter().zip(clusters).any(|(weight, cluster)| *weight > 0.0 && cluster.eligible > 0);
-    let equal_weights = eligible > 0 && !counts;
+    let asked: Vec<u64> = clusters.iter().map(|cluster| cluster.asked().unwrap_or(0)).collect();
+    let all_asked: u64 = asked.iter().sum();
+    let scaled = all_asked > free;
+    let fixed = if scaled {
+        let share = free as f64 / all_asked as f64;
+        let shares: Vec<f64> = asked.iter().map(|asked| *asked as f64 * share).collect();
+        round_to_sum(&shares, &asked, free)
+    } else {
+        asked
+    };
+    let rest = free - fixed.iter().sum::<u64>();
+
+    let open: Vec<bool> = clusters.iter().map(|cluster| cluster.fixed.is_none()).collect();
+    let caps: Vec<u64> =
+        clusters.iter().map(|cluster| if cluster.fixed.is_none() { cluster.eligible } else { 0 }).collect();
+    let room: u64 = caps.iter().sum();
+    let weigh = |of: &dyn Fn(&ClusterWeight) -> f64| -> Vec<f64> {
+        clusters.iter().zip(&open).map(|(cluster, open)| if *open { of(cluster) } else { 0.0 }).collect()
+    };
+    let mut weights = weigh(&|cluster| cluster.weight(weight));
+    let counts = |weights: &[f64]| weights.iter().zip(&caps).any(|(weight, cap)| *weight > 0.0 && *cap > 0);
+    let equal_weights = room > 0 && !counts(&weights);
     if equal_weights {
-        weights.fill(1.0);
+        weights = weigh(&|cluster| cluster.emphasis);
+        if !counts(&weights) {
+            weights = weigh(&|_| 1.0);
+        }
     }
     let sum: f64 = weights.iter().sum();
-    let spread = free.min(eligible);
-    let caps: Vec<u64> = clusters.iter().map(|cluster| cluster.eligible).collect();
+    let spread = rest.min(room);
     let shares = round_to_sum(&water_fill(&weights, &caps, spread), &caps, spread);
-    let clusters = clusters
-        .iter()
-        .zip(&weights)
-        .zip(shares)
-        .map(|((cluster, weight), share)| ClusterQuota {
-            raw: cluster.pinned as f64 + if sum > 0.0 { free as f64 * (weight / sum) } else { 0.0 },
-            cap: cluster.pinned + cluster.eligible,
-            quota: cluster.pinned + share,
-        })
-        .collect();
-    Ok(Quotas { clusters, total: pinned + spread, available: pinned + eligible, equal_weights })
+    let total = pinned + free - rest + spread;
+    let quotas = clusters.iter().enumerate().map(|(at, cluster)| ClusterQuota {
+        raw: match cluster.fixed {
+            Some(fixed) => fixed as f64,
+            None if sum > 0.0 => cluster.pinned as f64 + rest as f64 * (weights[at] / sum),
+            None => cluster.pinned as f64,
+        },
+        cap: cluster.pinned + cluster.eligible,
+        quota: cluster.pinned + fixed[at] + shares[at],
+    });
+    Ok(Quotas {
+        clusters: quotas.collect(),
+        total,
+        available: pinned + all_asked + room,
+        equal_weights,
+        scaled,
+        held_back: budget.min(pinned + eligible) - total,
+    })
 }
 
 /// Real shares `min(cap, level x weight)` that sum to `amount`, which must not exceed the sum of the caps.

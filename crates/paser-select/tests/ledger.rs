@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use paser_protocol::{Budget, Damage, Guard, ReasonCode, Refill, ShortfallReason, Silent, Strategy, Unit};
+use paser_protocol::{Budget, Damage, Guard, ReasonCode, Refill, ShortfallReason, Silent, Strategy, Unit, Weight};
 use paser_select::{
     ClusterWeight, Curation, PoolColumns, Reason, SelectError, SelectParams, Selection, linear_quantile, quotas,
     select, tukey_fence,
@@ -270,6 +270,61 @@ proptest! {
         }
     }
 
+    /// The same with quotas and emphasis that a person set: what is served is the ledger's quota to the unit, also in tokens.
+    #[test]
+    fn quotas_by_hand_add_up(
+        (samples, curation, params) in random_case(),
+        hands in prop::collection::vec((prop::option::of(0u64..400), 0.0..3.0f64), support::clusters() as usize),
+    ) {
+        let pool = pool(&samples, support::clusters());
+        let quotas_set = (0..).zip(&hands).filter_map(|(cluster, (quota, _))| quota.map(|quota| (cluster, quota)));
+        let emphasis = (0..).zip(&hands).map(|(cluster, (_, factor))| (cluster, *factor));
+        let plain = curation;
+        let curation = Curation { quotas: quotas_set.collect(), emphasis: emphasis.collect(), ..plain.clone() };
+        let Ok(selection) = select(&pool, &curation, &params, &Silent) else {
+            prop_assert!(select(&pool, &plain, &params, &Silent).is_err());
+            return Ok(());
+        };
+        check_rows(&pool, &curation, &params, &selection)?;
+        check_graph(&pool, &params, &selection)?;
+        let ledger = &selection.ledger;
+        prop_assert_eq!(ledger.iter().map(|row| row.pinned + row.taken + row.refilled).sum::<u64>(), selection.selected);
+        for row in ledger {
+            prop_assert_eq!(row.quota, row.pinned + row.taken + row.refilled + row.shortfall);
+            prop_assert!(row.quota <= row.cap);
+        }
+        match params.strategy {
+            Strategy::Paser | Strategy::PaserGuarded | Strategy::PaserNoCdais | Strategy::PaserNoNtem => {}
+            // Its sizes are those of `paser` with the same quotas.
+            Strategy::RandomLengthMatched => return Ok(()),
+            _ => {
+                prop_assert!(ledger.iter().all(|row| !row.by_hand));
+                prop_assert_eq!(&selection, &select(&pool, &plain, &params, &Silent).unwrap());
+                return Ok(());
+            }
+        }
+        let weight = if params.strategy == Strategy::PaserNoCdais { Weight::Uniform } else { params.weight };
+        let weights: Vec<ClusterWeight> = (ledger.iter().zip(&hands))
+            .map(|(row, (fixed, emphasis))| ClusterWeight {
+                cds: if params.damage == Damage::Whole { row.cds } else { row.cds_rest },
+                size: row.samples,
+                eligible: row.cap - row.pinned,
+                pinned: row.pinned,
+                emphasis: *emphasis,
+                fixed: *fixed,
+            })
+            .collect();
+        let live = quotas(&weights, weight, params.budget.resolve(pool.selectable_samples())).unwrap();
+        prop_assert_eq!((live.total, live.scaled, live.held_back), (selection.budget, selection.scaled, selection.held_back));
+        prop_assert_eq!(ledger.iter().map(|row| row.quota).sum::<u64>(), selection.budget);
+        for ((live, row), (fixed, _)) in live.clusters.iter().zip(ledger).zip(&hands) {
+            prop_assert_eq!((row.by_hand, row.quota_raw), (fixed.is_some(), Some(live.raw)));
+            if row.by_hand || selection.unit == Unit::Samples {
+                prop_assert_eq!(live.quota, row.quota, "{:?}", row);
+            }
+        }
+    }
+
     /// Quotas drawn while a slider moves, from what a window knows of each cluster, are those of the selection that follows.
     #[test]
     fn live_quotas_are_the_quotas_of_the_selection((samples, curation, params) in random_case()) {
@@ -284,6 +339,7 @@ proptest! {
                 size: row.samples,
                 eligible: row.cap - row.pinned,
                 pinned: row.pinned,
+                ..ClusterWeight::default()
             })
             .collect();
         let live = quotas(&weights, params.weight, params.budget.resolve(pool.selectable_samples())).unwrap();

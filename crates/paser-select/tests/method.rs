@@ -105,7 +105,11 @@ fn marks_that_cannot_hold_are_errors() {
     let run = |curation: &Curation| {
         select(&pool, curation, &params(Strategy::Random, Budget::Samples(1)), &Silent).unwrap_err()
     };
-    let marks = |pinned: &[u32], excluded: &[u32]| Curation { pinned: pinned.to_vec(), excluded: excluded.to_vec() };
+    let marks = |pinned: &[u32], excluded: &[u32]| Curation {
+        pinned: pinned.to_vec(),
+        excluded: excluded.to_vec(),
+        ..Curation::default()
+    };
     assert_eq!(run(&marks(&[0], &[])), SelectError::PinnedHeldOut { id: "s0".to_owned() });
     assert_eq!(run(&marks(&[1], &[1])), SelectError::PinnedAndExcluded { id: "s1".to_owned() });
     assert_eq!(run(&marks(&[], &[7])), SelectError::NoSuchRow { row: 7, rows: 3 });

@@ -6,7 +6,7 @@ use paser_select::{ClusterWeight, Quotas, SelectError, quotas};
 use proptest::prelude::*;
 
 fn cluster(cds: f64, eligible: u64) -> ClusterWeight {
-    ClusterWeight { cds: Some(cds), size: eligible, eligible, pinned: 0 }
+    ClusterWeight { cds: Some(cds), size: eligible, eligible, ..ClusterWeight::default() }
 }
 
 fn amounts(quotas: &Quotas) -> Vec<u64> {
@@ -66,8 +66,15 @@ fn without_any_damage_all_clusters_count_the_same_and_it_is_said() {
 }
 
 fn clusters() -> impl Strategy<Value = Vec<ClusterWeight>> {
-    let one = (prop_oneof![Just(None), Just(Some(0.0)), (1e-6..0.7f64).prop_map(Some)], 0u64..2000, 0u64..30)
-        .prop_map(|(cds, eligible, pinned)| ClusterWeight { cds, size: eligible + pinned, eligible, pinned });
+    let one = (prop_oneof![Just(None), Just(Some(0.0)), (1e-6..0.7f64).prop_map(Some)], 0u64..2000, 0u64..30).prop_map(
+        |(cds, eligible, pinned)| ClusterWeight {
+            cds,
+            size: eligible + pinned,
+            eligible,
+            pinned,
+            ..ClusterWeight::default()
+        },
+    );
     prop::collection::vec(one, 1..40)
 }
 
@@ -75,8 +82,68 @@ fn weights() -> impl Strategy<Value = Weight> {
     prop_oneof![Just(Weight::Cds), Just(Weight::CdsXSize), Just(Weight::Uniform)]
 }
 
+#[test]
+fn a_quota_by_hand_is_served_first_and_the_rest_goes_by_weight_and_emphasis() {
+    let fixed = |quota| ClusterWeight { fixed: Some(quota), ..cluster(0.5, 50) };
+    let spread = quotas(&[fixed(10), cluster(0.1, 100), cluster(0.3, 100)], Weight::Cds, 50).unwrap();
+    assert_eq!(amounts(&spread), [10, 10, 30]);
+    let raw: Vec<i64> = spread.clusters.iter().map(|cluster| cluster.raw.round() as i64).collect();
+    assert_eq!(raw, [10, 10, 30]);
+    let doubled = ClusterWeight { emphasis: 3.0, ..cluster(0.1, 100) };
+    assert_eq!(amounts(&quotas(&[fixed(10), doubled, cluster(0.3, 100)], Weight::Cds, 50).unwrap()), [10, 20, 20]);
+    let none = ClusterWeight { emphasis: 0.0, ..cluster(0.1, 100) };
+    assert_eq!(amounts(&quotas(&[fixed(10), none, cluster(0.3, 20)], Weight::Cds, 50).unwrap()), [10, 20, 20]);
+    // Where nothing is damaged emphasis alone decides.
+    let pair = [cluster(0.0, 90), ClusterWeight { emphasis: 2.0, ..cluster(0.0, 90) }];
+    assert_eq!(amounts(&quotas(&pair, Weight::Cds, 90).unwrap()), [30, 60]);
+}
+
+#[test]
+fn a_quota_by_hand_stays_between_pins_and_cap_and_within_the_budget() {
+    let fixed = |quota, pinned| ClusterWeight { fixed: Some(quota), pinned, ..cluster(0.5, 50) };
+    let open = cluster(0.1, 100);
+    assert_eq!(amounts(&quotas(&[fixed(3, 8), open], Weight::Cds, 20).unwrap()), [8, 12]);
+    assert_eq!(amounts(&quotas(&[fixed(500, 0), open], Weight::Cds, 70).unwrap()), [50, 20]);
+    let spread = quotas(&[fixed(40, 0), fixed(20, 0), open], Weight::Cds, 30).unwrap();
+    assert_eq!((amounts(&spread), spread.scaled), (vec![20, 10, 0], true));
+    let spread = quotas(&[fixed(10, 0), open], Weight::Cds, 130).unwrap();
+    assert_eq!((amounts(&spread), spread.held_back, spread.available), (vec![10, 100], 20, 110));
+    assert!(!spread.scaled && !spread.equal_weights);
+    let all = quotas(&[fixed(10, 0), fixed(5, 0)], Weight::Cds, 40).unwrap();
+    assert_eq!((amounts(&all), all.held_back, all.equal_weights), (vec![10, 5], 25, false));
+}
+
+fn by_hand() -> impl Strategy<Value = Vec<ClusterWeight>> {
+    let hand = (prop_oneof![2 => Just(None), 1 => (0u64..3000).prop_map(Some)], prop_oneof![Just(1.0), 0.0..5.0f64]);
+    (clusters(), prop::collection::vec(hand, 40)).prop_map(|(clusters, hands)| {
+        let set = |(cluster, (fixed, emphasis)): (ClusterWeight, _)| ClusterWeight { fixed, emphasis, ..cluster };
+        clusters.into_iter().zip(hands).map(set).collect()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn quotas_by_hand_sum_too(clusters in by_hand(), weight in weights(), share in 0.0..1.3f64) {
+        let pinned: u64 = clusters.iter().map(|cluster| cluster.pinned).sum();
+        let eligible: u64 = clusters.iter().map(|cluster| cluster.eligible).sum();
+        let budget = pinned + (share * eligible as f64) as u64;
+        let spread = quotas(&clusters, weight, budget).unwrap();
+        prop_assert_eq!(spread.total, budget.min(spread.available));
+        prop_assert_eq!(spread.total + spread.held_back, budget.min(pinned + eligible));
+        prop_assert_eq!(spread.clusters.iter().map(|cluster| cluster.quota).sum::<u64>(), spread.total);
+        for (quota, cluster) in spread.clusters.iter().zip(&clusters) {
+            prop_assert!(quota.quota <= quota.cap && quota.quota >= cluster.pinned && quota.raw.is_finite());
+            if let Some(fixed) = cluster.fixed {
+                let asked = fixed.clamp(cluster.pinned, quota.cap);
+                prop_assert!(quota.quota <= asked && (spread.scaled || quota.quota == asked));
+            }
+        }
+        if !clusters.iter().any(|cluster| cluster.fixed.is_some()) {
+            prop_assert_eq!((spread.scaled, spread.held_back), (false, 0));
+        }
+    }
 
     #[test]
     fn quotas_sum_and_stay_within_caps(clusters in clusters(), weight in weights(), share in 0.0..1.3f64) {

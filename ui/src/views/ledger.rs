@@ -130,6 +130,7 @@ fn sums(selection: &SelectionView) -> [String; 13] {
         shortfall: 0,
         shortfall_reason: None,
         exhausted: false,
+        by_hand: false,
         rejected: 0,
         excluded: 0,
         guarded: 0,

@@ -330,6 +330,7 @@ impl Inner {
                 shortfall: quota.quota - account[0] - account[1],
                 shortfall_reason: None,
                 exhausted: quota.quota == quota.cap,
+                by_hand: cluster.quota.is_some(),
                 rejected: account[3],
                 excluded: excluded.iter().filter(|row| self.pool.cluster[**row as usize] == cluster.cluster).count()
                     as u64,

@@ -334,6 +334,8 @@ pub fn clusters(pool: &Pool, pinned: &[u32], excluded: &[u32], scored: bool) -> 
                 pinned: pins.len() as u64,
                 pinned_tokens: pins.iter().map(all).sum(),
                 concepts: kind.concepts.iter().map(|concept| (*concept).to_owned()).collect(),
+                quota: None,
+                emphasis: 1.0,
                 centre: kind.centre,
                 histogram,
             }

@@ -1,5 +1,6 @@
 //! What a line of the journal says, and how it is told in words.
 
+use paser_protocol::Unit;
 use serde::{Deserialize, Serialize};
 
 /// A sample as the journal knows it. The hash finds it again where ids are line numbers and the file changed.
@@ -63,6 +64,16 @@ pub enum JournalEdit {
         cluster: NamedCluster,
         parts: u32,
     },
+    SetQuota {
+        cluster: NamedCluster,
+        /// None: back to the budget's rule.
+        quota: Option<u64>,
+        unit: Unit,
+    },
+    SetEmphasis {
+        cluster: NamedCluster,
+        factor: f64,
+    },
     /// Takes back the entry with this number.
     Undo {
         of: u64,
@@ -87,6 +98,8 @@ impl JournalEdit {
             Self::RenameCluster { .. }
             | Self::MergeClusters { .. }
             | Self::SplitCluster { .. }
+            | Self::SetQuota { .. }
+            | Self::SetEmphasis { .. }
             | Self::Undo { .. }
             | Self::Redo { .. } => &[],
         }
@@ -95,7 +108,10 @@ impl JournalEdit {
     /// The clusters that it is about.
     pub fn clusters(&self) -> &[NamedCluster] {
         match self {
-            Self::RenameCluster { cluster, .. } | Self::SplitCluster { cluster, .. } => std::slice::from_ref(cluster),
+            Self::RenameCluster { cluster, .. }
+            | Self::SplitCluster { cluster, .. }
+            | Self::SetQuota { cluster, .. }
+            | Self::SetEmphasis { cluster, .. } => std::slice::from_ref(cluster),
             Self::MergeClusters { clusters } => clusters,
             _ => &[],
         }
@@ -131,6 +147,11 @@ impl JournalEdit {
             Self::SplitCluster { cluster, parts } => {
                 format!("split of \"{}\" into {parts} parts", cluster.name)
             }
+            Self::SetQuota { cluster, quota: Some(quota), unit } => {
+                format!("quota of {quota} {} for \"{}\"", unit.name(), cluster.name)
+            }
+            Self::SetQuota { cluster, quota: None, .. } => format!("automatic quota for \"{}\"", cluster.name),
+            Self::SetEmphasis { cluster, factor } => format!("emphasis {factor} on \"{}\"", cluster.name),
             Self::Undo { of } => format!("undo of entry {of}"),
             Self::Redo { of } => format!("redo of entry {of}"),
         }

@@ -3,8 +3,8 @@
 use paser_protocol::Refill;
 
 use crate::frame::{Frame, State};
-use crate::strategies::Choice;
 use crate::strategies::random::pinned_and_eligible;
+use crate::strategies::{Choice, Remarks};
 use crate::walk::{Group, Plan, Unreached};
 
 pub(crate) fn plan(frame: &Frame<'_>) -> Choice {
@@ -12,7 +12,7 @@ pub(crate) fn plan(frame: &Frame<'_>) -> Choice {
     let (pinned, eligible) = pinned_and_eligible(frame);
     Choice {
         plan: Plan {
-            groups: vec![Group { quota: eligible, rows: rows.clone() }],
+            groups: vec![Group { quota: eligible, fixed: false, rows: rows.clone() }],
             best_first: rows,
             strictness: None,
             refill: Refill::None,
@@ -21,6 +21,7 @@ pub(crate) fn plan(frame: &Frame<'_>) -> Choice {
         total: pinned + eligible,
         raw: None,
         cluster_of_group: None,
-        equal_weights: false,
+        remarks: Remarks::default(),
+        fixed: Vec::new(),
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn plan(
 
     let edges = bin_edges(frame);
     let bin = |row: u32| edges.partition_point(|edge| *edge < length(frame, row));
-    let mut groups: Vec<Group> = (0..BINS).map(|_| Group { quota: 0, rows: Vec::new() }).collect();
+    let mut groups: Vec<Group> = (0..BINS).map(|_| Group { quota: 0, fixed: false, rows: Vec::new() }).collect();
     for &row in outcome.rows.iter().filter(|row| frame.state[**row as usize] == State::Eligible) {
         groups[bin(row)].quota += frame.cost(row);
     }
@@ -38,8 +38,8 @@ pub(crate) fn plan(
     for &row in &best_first {
         groups[bin(row)].rows.push(row);
     }
-    let (pinned, eligible) = pinned_and_eligible(frame);
-    let total = pinned + budget.saturating_sub(pinned).min(eligible);
+    let (pinned, _) = pinned_and_eligible(frame);
+    let total = reference.total;
     // What a token budget left over because the next sample was too long may fit here; what lacked consistent
     // candidates stays unspent, so that both selections have the same size.
     let spent: u64 = groups.iter().map(|group| group.quota).sum();
@@ -52,7 +52,8 @@ pub(crate) fn plan(
         total,
         raw: None,
         cluster_of_group: None,
-        equal_weights: reference.equal_weights,
+        remarks: reference.remarks,
+        fixed: Vec::new(),
     })
 }
 

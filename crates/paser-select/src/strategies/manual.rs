@@ -4,8 +4,8 @@ use paser_protocol::Refill;
 
 use crate::error::SelectError;
 use crate::frame::Frame;
-use crate::strategies::Choice;
 use crate::strategies::random::pinned_and_eligible;
+use crate::strategies::{Choice, Remarks};
 use crate::walk::{Plan, Unreached};
 
 pub(crate) fn plan(frame: &Frame<'_>, budget: u64) -> Result<Choice, SelectError> {
@@ -24,6 +24,7 @@ pub(crate) fn plan(frame: &Frame<'_>, budget: u64) -> Result<Choice, SelectError
         total: pinned,
         raw: None,
         cluster_of_group: None,
-        equal_weights: false,
+        remarks: Remarks::default(),
+        fixed: Vec::new(),
     })
 }

@@ -26,7 +26,17 @@ pub(crate) struct Choice {
     pub raw: Option<Vec<f64>>,
     /// Cluster of each group; `None` where groups are not clusters.
     pub cluster_of_group: Option<Vec<u32>>,
+    pub remarks: Remarks,
+    /// Quotas that a person set, as they are served; none for clusters without one.
+    pub fixed: Vec<Option<u64>>,
+}
+
+/// What must be told of a spread of the budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Remarks {
     pub equal_weights: bool,
+    pub scaled: bool,
+    pub held_back: u64,
 }
 
 /// The pool as this strategy sees it.

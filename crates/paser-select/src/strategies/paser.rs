@@ -4,9 +4,9 @@
 use crate::error::SelectError;
 use crate::frame::{Frame, State};
 use crate::params::SelectParams;
-use crate::strategies::Choice;
 use crate::strategies::ablations::Variant;
 use crate::strategies::random::draw_keys;
+use crate::strategies::{Choice, Remarks};
 use crate::walk::{Group, Plan, Unreached};
 use crate::water::quotas;
 
@@ -36,6 +36,7 @@ pub(crate) fn plan(
             let cluster = cluster as usize;
             Group {
                 quota: spread.clusters[cluster].quota - pinned[cluster],
+                fixed: frame.by_hand[cluster].quota.is_some(),
                 rows: std::mem::take(&mut members[cluster]),
             }
         })
@@ -51,7 +52,10 @@ pub(crate) fn plan(
         total: spread.total,
         raw: Some(spread.clusters.iter().map(|cluster| cluster.raw).collect()),
         cluster_of_group: Some(clusters),
-        equal_weights: spread.equal_weights,
+        remarks: Remarks { equal_weights: spread.equal_weights, scaled: spread.scaled, held_back: spread.held_back },
+        fixed: (frame.by_hand.iter().zip(&spread.clusters))
+            .map(|(by_hand, served)| by_hand.quota.map(|_| served.quota))
+            .collect(),
     })
 }
 

@@ -9,7 +9,7 @@ use paser_protocol::Refill;
 use crate::error::SelectError;
 use crate::frame::{Frame, State};
 use crate::params::SelectParams;
-use crate::strategies::Choice;
+use crate::strategies::{Choice, Remarks};
 use crate::walk::{Group, Plan, Unreached};
 
 /// A uniform 64-bit key for every row.
@@ -48,7 +48,7 @@ pub(crate) fn in_one_order(
     let free = budget.checked_sub(pinned).ok_or(SelectError::MorePinsThanBudget { pinned, budget })?.min(eligible);
     Ok(Choice {
         plan: Plan {
-            groups: vec![Group { quota: free, rows: rows.clone() }],
+            groups: vec![Group { quota: free, fixed: false, rows: rows.clone() }],
             best_first: rows,
             strictness: None,
             refill: Refill::None,
@@ -57,7 +57,8 @@ pub(crate) fn in_one_order(
         total: pinned + free,
         raw: None,
         cluster_of_group: None,
-        equal_weights: false,
+        remarks: Remarks::default(),
+        fixed: Vec::new(),
     })
 }
 

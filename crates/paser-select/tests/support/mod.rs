@@ -120,7 +120,7 @@ pub fn random_case() -> impl Generator<Value = (Vec<Sample>, Curation, SelectPar
             }
         }
         let rows = |pin| pins.iter().filter(|entry| *entry.1 == pin).map(|entry| *entry.0).collect();
-        let curation = Curation { pinned: rows(true), excluded: rows(false) };
+        let curation = Curation { pinned: rows(true), excluded: rows(false), ..Curation::default() };
         (samples, curation, params)
     })
 }
