@@ -297,6 +297,10 @@ impl App {
                 "clusters": project.clusters.len(),
                 "pinned": project.curation.pinned,
                 "excluded": project.curation.excluded,
+                "hidden": project.curation.hidden,
+                "tags": project.curation.tags.iter().map(|tag| (&tag.tag, tag.rows.len())).collect::<Vec<_>>(),
+                "cluster_names": project.clusters.iter().map(|cluster| &cluster.name).collect::<Vec<_>>(),
+                "journal": project.curation.entries,
                 "selections": project.selections.iter().map(|selection| selection.name.clone()).collect::<Vec<_>>(),
                 "job": project.job,
             })

@@ -22,6 +22,9 @@ pub enum Command {
     BrushPin,
     BrushExclude,
     BrushRelease,
+    EditSamples,
+    ShowHidden,
+    Journal,
     Back,
     Freeze,
     Export,
@@ -87,7 +90,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 53] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -103,6 +106,9 @@ impl Command {
         Self::BrushPin,
         Self::BrushExclude,
         Self::BrushRelease,
+        Self::EditSamples,
+        Self::ShowHidden,
+        Self::Journal,
         Self::Back,
         Self::Freeze,
         Self::Export,
@@ -157,6 +163,9 @@ impl Command {
             | Self::BrushPin
             | Self::BrushExclude
             | Self::BrushRelease
+            | Self::EditSamples
+            | Self::ShowHidden
+            | Self::Journal
             | Self::Search
             | Self::NextRow
             | Self::PreviousRow => Group::Edit,
@@ -193,6 +202,9 @@ impl Command {
             Self::BrushPin => "Pin all brushed samples",
             Self::BrushExclude => "Exclude all brushed samples",
             Self::BrushRelease => "Release all brushed samples",
+            Self::EditSamples => "Tag or edit samples...",
+            Self::ShowHidden => "Show hidden samples...",
+            Self::Journal => "Journal of edits...",
             Self::Back => "Clear one level",
             Self::Freeze => "Freeze selection...",
             Self::Export => "Export...",
@@ -247,6 +259,9 @@ impl Command {
             Self::Exclude => "never in the selection",
             Self::Release => "neither pinned nor excluded",
             Self::BrushPin | Self::BrushExclude | Self::BrushRelease => "the brushed cluster or box",
+            Self::EditSamples => "the brushed ones, else this one: tag, hide, pin, exclude, with a reason",
+            Self::ShowHidden => "all of them, back on the map",
+            Self::Journal => "what was pinned, excluded, merged and why; take back any one edit",
             Self::Back => "card, brush, filter, one after the other",
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",
@@ -290,6 +305,8 @@ impl Command {
             Self::BrushPin => shift(Key::P),
             Self::BrushExclude => shift(Key::X),
             Self::BrushRelease => shift(Key::R),
+            Self::EditSamples => plain(Key::T),
+            Self::Journal => plain(Key::U),
             Self::Back => plain(Key::Escape),
             Self::Freeze => ctrl(Key::S),
             Self::Export => ctrl(Key::E),
@@ -379,6 +396,10 @@ impl Command {
             Self::Redo => need(state.next_redo().is_some(), "nothing to redo"),
             Self::Pin | Self::Exclude | Self::Release | Self::ShowInspected => {
                 need(state.focus.inspected.is_some(), "click a sample first")
+            }
+            Self::EditSamples => need(brushed || state.focus.inspected.is_some(), "brush samples or click one first"),
+            Self::ShowHidden => {
+                need(project.is_some_and(|project| !project.curation.hidden.is_empty()), "nothing is hidden")
             }
             Self::BrushPin | Self::BrushExclude | Self::BrushRelease => need(brushed, "brush a cluster or a box first"),
             Self::AddStrategy => need(state.is_scored(), "nothing scored yet"),

@@ -1,6 +1,8 @@
 //! What can lie over the screen, one at a time: palette, sheet of shortcuts, and the small forms.
 
-use paser_protocol::{DownloadView, ExportFormat, ExportedView, Part, SelectionPlan};
+use std::rc::Rc;
+
+use paser_protocol::{DownloadView, EditSource, ExportFormat, ExportedView, Part, SelectionPlan, Unit};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {
@@ -15,6 +17,12 @@ pub enum Dialog {
     /// A frozen selection goes for good: asked once more.
     Discard {
         name: String,
+    },
+    /// Many samples at once, with a reason.
+    EditSamples(EditSamples),
+    Cluster(ClusterForm),
+    Journal {
+        typed: String,
     },
     /// Another strategy to compare with.
     AddStrategy(AddStrategy),
@@ -31,6 +39,90 @@ pub enum Dialog {
     BadRows,
     /// The recipe as text.
     Recipe,
+}
+
+/// What can be done with many samples at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    Pin,
+    Exclude,
+    Release,
+    #[default]
+    Tag,
+    Untag,
+    Hide,
+    Show,
+}
+
+impl Action {
+    pub const ALL: [Self; 7] =
+        [Self::Pin, Self::Exclude, Self::Release, Self::Tag, Self::Untag, Self::Hide, Self::Show];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pin => "pin",
+            Self::Exclude => "exclude",
+            Self::Release => "release",
+            Self::Tag => "tag",
+            Self::Untag => "untag",
+            Self::Hide => "hide",
+            Self::Show => "show",
+        }
+    }
+
+    /// On the form's primary button.
+    pub fn button(self) -> &'static str {
+        match self {
+            Self::Pin => "Pin",
+            Self::Exclude => "Exclude",
+            Self::Release => "Release",
+            Self::Tag => "Tag",
+            Self::Untag => "Untag",
+            Self::Hide => "Hide",
+            Self::Show => "Show",
+        }
+    }
+
+    pub fn is_tag(self) -> bool {
+        matches!(self, Self::Tag | Self::Untag)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct EditSamples {
+    pub rows: Rc<Vec<u32>>,
+    pub source: Option<EditSource>,
+    pub action: Action,
+    pub tag: String,
+    pub reason: String,
+}
+
+/// An edit of clusters, as its form holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EditCluster {
+    Rename {
+        name: String,
+    },
+    Split {
+        parts: u32,
+    },
+    Merge,
+    /// As typed; empty for none.
+    Quota {
+        quota: String,
+        unit: Unit,
+    },
+    Emphasis {
+        factor: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterForm {
+    /// Numbers of the clusters that it is about.
+    pub clusters: Vec<u32>,
+    pub edit: EditCluster,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -29,6 +29,7 @@ const POOLS: [&str; 5] = ["json", "jsonl", "ndjson", "csv", "parquet"];
 fn sorted(mut curation: CurationView) -> CurationView {
     curation.pinned.sort_unstable();
     curation.excluded.sort_unstable();
+    curation.hidden.sort_unstable();
     curation
 }
 
@@ -43,6 +44,7 @@ fn scores_of(project: &ProjectView) -> [Option<&str>; 4] {
 struct Marks<'a> {
     pinned: &'a [u32],
     excluded: &'a [u32],
+    hidden: &'a [u32],
     scale: u64,
     /// Id, colour, and the bits of the damage.
     clusters: Vec<(u32, u32, Option<u64>)>,
@@ -53,6 +55,7 @@ impl<'a> Marks<'a> {
         Self {
             pinned: &project.curation.pinned,
             excluded: &project.curation.excluded,
+            hidden: &project.curation.hidden,
             scale: project.damage_scale.to_bits(),
             clusters: project.clusters.iter().map(|c| (c.cluster, c.colour, c.cds.map(f64::to_bits))).collect(),
         }
@@ -228,6 +231,7 @@ impl AppState {
             (For::BudgetCurve(name), Reply::BudgetCurve(curve)) => self.compare.curve_arrived(&name, Ok(curve)),
             (For::Fates(row), Reply::Fates(fates)) => self.compare.fates_arrived(row, fates),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
+            (For::Journal, Reply::Journal(entries)) => self.journal.entries = Some(Rc::new(entries)),
             (For::Discard(name), _) => {
                 let now = self.now;
                 self.dialog = None;
@@ -275,6 +279,7 @@ impl AppState {
             self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
             self.compare = self.compare.of_another_project();
+            self.journal.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -342,6 +347,7 @@ impl AppState {
             project.curation.excluded.hash(&mut hasher);
             for cluster in &project.clusters {
                 (cluster.cluster, cluster.samples, cluster.eligible, cluster.pinned).hash(&mut hasher);
+                (cluster.quota.map(|(quota, unit)| (quota, unit.name())), cluster.emphasis.to_bits()).hash(&mut hasher);
                 cluster.cds.map(f64::to_bits).hash(&mut hasher);
                 cluster.cds_rest.map(f64::to_bits).hash(&mut hasher);
             }
@@ -382,6 +388,7 @@ impl AppState {
                 self.compare.curve_arrived(name, Err(report.clone()));
                 return;
             }
+            For::Journal => self.journal.forget(),
             For::FreezePlan(_) => {
                 if let Some(Dialog::AddStrategy(form)) = &mut self.dialog {
                     form.waiting = false;

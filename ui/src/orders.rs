@@ -6,7 +6,7 @@ use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strate
 
 use crate::{
     command::Command,
-    dialogs::{AddStrategy, Dialog, ExportForm, safe},
+    dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, safe},
     history::Step,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
     transport::PickKind,
@@ -64,9 +64,33 @@ impl AppState {
             Command::BrushPin | Command::BrushExclude | Command::BrushRelease => {
                 let rows = self.acting_rows();
                 if !rows.is_empty() {
-                    self.curate(edit_of(command, rows));
+                    let source = self.acting_source();
+                    self.curate(Edit { source, ..edit_of(command, rows) });
                 }
             }
+            Command::EditSamples => {
+                let brushed = self.acting_rows();
+                let (rows, source) = match (brushed.is_empty(), self.focus.inspected) {
+                    (true, Some(row)) => (vec![row], None),
+                    _ => (brushed, self.acting_source()),
+                };
+                if !rows.is_empty() {
+                    let (action, tag, reason) = (Action::default(), String::new(), String::new());
+                    self.dialog =
+                        Some(Dialog::EditSamples(EditSamples { rows: Rc::new(rows), source, action, tag, reason }));
+                }
+            }
+            Command::ShowHidden => {
+                let hidden = self.project.as_ref().map(|project| project.curation.hidden.clone()).unwrap_or_default();
+                self.dialog = Some(Dialog::EditSamples(EditSamples {
+                    rows: Rc::new(hidden),
+                    source: None,
+                    action: Action::Show,
+                    tag: String::new(),
+                    reason: String::new(),
+                }));
+            }
+            Command::Journal => self.dialog = Some(Dialog::Journal { typed: String::new() }),
             Command::Back => self.back(),
             Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name(&self.build.plan) }),
             Command::Export => self.dialog = Some(Dialog::Export(ExportForm::default())),

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use egui::Rect;
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, DownloadView, Edit, Hello, ProjectView, ReasonCode, Report, Request,
-    SelectionPlan, SelectionView,
+    ClusterView, ColumnInfo, ColumnKind, DownloadView, Edit, EditSource, Hello, ProjectView, ReasonCode, Report,
+    Request, SelectionPlan, SelectionView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ use crate::{
     focus::Focus,
     history::{History, Step, difference},
     transport::PickKind,
-    views::{form::Form, table::TableState},
+    views::{form::Form, journal::Journal, table::TableState},
     widgets::toast::Toasts,
 };
 
@@ -184,6 +184,7 @@ pub enum For {
     BudgetCurve(String),
     Fates(u32),
     Differences,
+    Journal,
     Discard(String),
     Export(String),
     /// The project is let go.
@@ -269,6 +270,7 @@ pub struct AppState {
     pub data: Data,
     pub focus: Focus,
     pub compare: Compare,
+    pub journal: Journal,
     pub panels: Panels,
     pub colour: ColourBy,
     pub tool: Tool,
@@ -373,6 +375,16 @@ impl AppState {
 
     pub fn is_excluded(&self, row: u32) -> bool {
         self.project.as_ref().is_some_and(|project| project.curation.excluded.binary_search(&row).is_ok())
+    }
+
+    pub fn is_hidden(&self, row: u32) -> bool {
+        self.project.as_ref().is_some_and(|project| project.curation.hidden.binary_search(&row).is_ok())
+    }
+
+    /// Tags of a sample, by name.
+    pub fn tags_of(&self, row: u32) -> Vec<String> {
+        let tags = self.project.iter().flat_map(|project| &project.curation.tags);
+        tags.filter(|tag| tag.rows.binary_search(&row).is_ok()).map(|tag| tag.tag.clone()).collect()
     }
 
     /// Top of the damage ramp, nats.
@@ -512,6 +524,19 @@ impl AppState {
                 None => Vec::new(),
             },
             Brush::Nothing => Vec::new(),
+        }
+    }
+
+    /// How the rows that an edit acts on were found.
+    pub fn acting_source(&self) -> Option<EditSource> {
+        match self.focus.brush() {
+            Brush::Rows(_) => self.focus.source().cloned(),
+            Brush::Clusters(brushed) => {
+                let names: Vec<&str> =
+                    brushed.iter().filter_map(|id| self.cluster(*id)).map(|cluster| cluster.name.as_str()).collect();
+                Some(EditSource::Cluster { name: names.join("; ") })
+            }
+            Brush::Nothing => None,
         }
     }
 

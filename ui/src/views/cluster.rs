@@ -1,15 +1,16 @@
 //! The numbers of what is brushed: size, damage, quota, the histogram of damage per sample, and the concepts that set
 //! it apart. Without a brush: one sentence that says where pruning hurt most.
 
-use egui::{Align2, Rect, Stroke, Ui, Vec2, pos2};
+use egui::{Align2, Popup, Rect, Stroke, Ui, Vec2, pos2};
 use paser_protocol::ClusterView;
 
+use super::cluster_menu;
 use crate::{
     format,
     glossary::Place,
     state::{AppState, Brush},
-    theme::Look,
-    widgets::{Words, chip, column, look, pane::section_head},
+    theme::{Look, icons},
+    widgets::{Words, button::icon_button_sized, chip, column, look, pane::section_head, row},
 };
 
 /// Room that the part below the bars wants.
@@ -115,7 +116,19 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[&ClusterView]) {
         }
         many => format!("{} clusters", many.len()),
     };
-    Words::of(look).strong(title).at(ui, pos2(left, rect.center().y), Align2::LEFT_CENTER, rect.right() - left);
+    let more = Rect::from_center_size(pos2(rect.right() - 10.0, rect.center().y), Vec2::splat(20.0));
+    let response = row(ui, more, 0.0, |ui| {
+        let name = if brushed.len() == 1 { "What to do with this cluster" } else { "What to do with these clusters" };
+        icon_button_sized(ui, icons::DOTS_THREE, name, false, None, Vec2::splat(20.0))
+    });
+    state.note("cluster menu", response.rect);
+    let owned: Vec<ClusterView> = brushed.iter().map(|cluster| (*cluster).clone()).collect();
+    Popup::menu(&response).accessible_name("Clusters").show(|ui| cluster_menu::show(ui, state, &owned));
+    let width = more.left() - left - 4.0;
+    Words::of(look).strong(title).at(ui, pos2(left, rect.center().y), Align2::LEFT_CENTER, width);
+    if let [one] = brushed {
+        cluster_menu::by_hand_words(ui, one);
+    }
     ui.add_space(2.0);
     let sum = |part: fn(&ClusterView) -> u64| brushed.iter().map(|c| part(c)).sum::<u64>();
     let scored = sum(|c| c.scored);
@@ -234,7 +247,12 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterVi
     let Some(stats) = state.box_stats() else { return };
     column(ui, rect.shrink2(Vec2::new(10.0, 0.0)), |ui| {
         ui.add_space(10.0);
-        Words::new(ui).strong("box on the map").show(ui);
+        let words = match state.focus.source() {
+            Some(paser_protocol::EditSource::Region { .. }) => "region of the map",
+            Some(_) => "samples found",
+            None => "brushed samples",
+        };
+        Words::new(ui).strong(words).show(ui);
         ui.add_space(4.0);
         let number = |text: String| Words::of(look).num(text);
         let mut entries = vec![("samples", number(format::count(stats.samples)))];
@@ -248,7 +266,7 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterVi
         }
         pairs(ui, Place::Brush, &entries);
         ui.add_space(8.0);
-        section_head(ui, "Clusters in the box", None);
+        section_head(ui, "Their clusters", None);
         let mut order: Vec<_> = stats.clusters.iter().map(|(cluster, count)| (*cluster, *count)).collect();
         order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         let most = order.first().map_or(1, |(_, count)| *count).max(1);

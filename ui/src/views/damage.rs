@@ -1,10 +1,10 @@
 //! Damage per cluster, worst first, with n and 95 % intervals; the numbers of the brushed cluster below. A second tab holds
 //! the curves behind the number of clusters.
 
-use egui::{Rect, Ui, pos2};
+use egui::{Popup, Rect, Ui, pos2};
 use paser_protocol::{Stage, StageState};
 
-use super::{cluster, curves};
+use super::{cluster, cluster_menu, curves};
 use crate::{
     command::Command,
     format,
@@ -175,6 +175,9 @@ fn one(
     if response.hovered() {
         state.focus.next_hovered_cluster = Some(cluster.cluster);
     }
+    Popup::context_menu(&response).accessible_name("Cluster").show(|ui| {
+        cluster_menu::show(ui, state, std::slice::from_ref(cluster));
+    });
     if super::click_cluster(ui, &response, state, cluster.cluster) {
         state.panels.table = true;
     }

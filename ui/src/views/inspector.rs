@@ -1,11 +1,14 @@
 //! One sample, whole: its text, the response shaded by divergence, its numbers, and why it was or was not taken.
 
+use std::rc::Rc;
+
 use egui::{Rect, Ui, Vec2, pos2};
-use paser_protocol::{Blocking, ReasonCode, SampleView};
+use paser_protocol::{Blocking, Edit, EditKind, ReasonCode, SampleView};
 
 use super::{cluster::pairs, compare, tokens};
 use crate::{
     command::Command,
+    dialogs::{Action, Dialog, EditSamples},
     format,
     glossary::Place,
     state::{AppState, MapOrder, Screen},
@@ -138,8 +141,44 @@ fn status(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
             }
         });
     });
+    tags(ui, state, sample.row);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 1.0), egui::Sense::hover());
     ui.painter().rect_filled(rect, 0.0, look.line);
+}
+
+/// Tags of the sample, each with its way out, and one to add another; and whether it is hidden.
+fn tags(ui: &mut Ui, state: &mut AppState, row: u32) {
+    egui::Frame::new().inner_margin(egui::Margin { left: 10, right: 10, top: 0, bottom: 8 }).show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::new(4.0, 4.0);
+            for tag in state.tags_of(row) {
+                let name = format!("Remove the tag {tag}");
+                let response = ui.add(Button::new(&tag).height(20.0).icon(icons::X).name(&name));
+                state.note(format!("tag:{tag}"), response.rect);
+                if response.on_hover_text(&name).clicked() {
+                    state.curate(Edit::new(EditKind::Untag { rows: vec![row], tag }, ""));
+                }
+            }
+            if state.is_hidden(row) {
+                let response = ui.add(Button::new("hidden").height(20.0).icon(icons::EYE_SLASH));
+                if response.on_hover_text("Show it on the map again").clicked() {
+                    state.curate(Edit::new(EditKind::Show { rows: vec![row] }, ""));
+                }
+            }
+            let add = ui.add(Button::new("tag...").quiet().height(20.0).icon(icons::TAG).name("Tag this sample"));
+            state.note("tag this", add.rect);
+            if add.clicked() {
+                let form = EditSamples {
+                    rows: Rc::new(vec![row]),
+                    source: None,
+                    action: Action::Tag,
+                    tag: String::new(),
+                    reason: String::new(),
+                };
+                state.dialog = Some(Dialog::EditSamples(form));
+            }
+        });
+    });
 }
 
 fn repeats(sample: &SampleView) -> Option<String> {

@@ -19,7 +19,7 @@ use crate::{
     state::{AppState, MapOrder, Tool},
     theme::icons,
     widgets::{
-        Words, icon_button, look,
+        Button, Words, icon_button, look,
         pane::pane,
         row, row_right,
         segmented::{Face, segmented},
@@ -32,7 +32,8 @@ const CARD_AFTER: f64 = 0.06;
 pub struct MapView {
     camera: Camera,
     fit: Camera,
-    points: Option<(String, Rc<Points>)>,
+    /// What they were made of: the positions' column key, and the hidden rows.
+    points: Option<((String, Vec<u32>), Rc<Points>)>,
     pub(super) paint: map_paint::Cache,
     /// Colours of the map without tools, and what they were made for: points, theme, scale.
     still_paint: Option<((u64, bool, u32), Rc<Paint>)>,
@@ -108,17 +109,24 @@ impl MapView {
         self.points.as_ref().map_or(0, |(_, points)| points.places.len())
     }
 
-    /// Positions under a column key, once they have arrived.
+    /// Positions under a column key, once they have arrived. Hidden samples have none.
     pub(super) fn load(&mut self, state: &mut AppState, key: &str) -> Option<Rc<Points>> {
+        let hidden = state.project.as_ref().map_or(&[][..], |project| &project.curation.hidden);
         if let Some((loaded, points)) = &self.points
-            && loaded == key
+            && loaded.0 == key
+            && loaded.1 == hidden
         {
             return Some(points.clone());
         }
+        let hidden = hidden.to_vec();
         let xy = state.data.numbers(key)?;
+        let mut xy = xy.as_ref().clone();
+        for row in &hidden {
+            xy.get_mut(2 * *row as usize..).into_iter().flatten().take(2).for_each(|place| *place = f32::NAN);
+        }
         self.next_id += 1;
         let points = Rc::new(Points::new(&xy, self.next_id));
-        self.points = Some((key.to_owned(), points.clone()));
+        self.points = Some(((key.to_owned(), hidden), points.clone()));
         Some(points)
     }
 
@@ -173,6 +181,15 @@ impl MapView {
             if ui.available_width() > 100.0 {
                 ui.add_space(4.0);
                 Words::new(ui).num3(format::count(state.samples())).small(" samples").show(ui);
+                let hidden = state.project.as_ref().map_or(0, |project| project.curation.hidden.len());
+                if hidden > 0 && ui.available_width() > 90.0 {
+                    let words = format!("{} hidden", format::count(hidden as u64));
+                    let button = ui.add(Button::new(&words).quiet().height(20.0).icon(icons::EYE_SLASH));
+                    state.note("hidden", button.rect);
+                    if button.on_hover_text(Command::ShowHidden.hint()).clicked() {
+                        state.run(Command::ShowHidden);
+                    }
+                }
             }
         });
     }

@@ -126,6 +126,13 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
                 state.run(command);
             }
         }
+        let text = if narrow { "" } else { "more" };
+        let response =
+            ui.add(Button::new(text).quiet().icon(icons::TAG).height(22.0).name(Command::EditSamples.name()));
+        state.note("EditSamples", response.rect);
+        if response.on_hover_text(Command::EditSamples.hint()).clicked() {
+            state.run(Command::EditSamples);
+        }
         let text = if narrow { "" } else { "clear" };
         let response = ui.add(Button::new(text).quiet().icon(icons::X).height(22.0).name("Clear the brush"));
         state.note("clear brush", response.rect);

@@ -3,15 +3,18 @@
 pub mod budget;
 pub mod budget_settings;
 pub mod cluster;
+pub mod cluster_menu;
 pub mod compare;
 pub mod contents;
 pub mod curves;
 pub mod damage;
+pub mod edit_samples;
 pub mod explore;
 pub mod export;
 pub mod form;
 pub mod inspector;
 pub mod jobs;
+pub mod journal;
 pub mod ledger;
 pub mod map;
 pub mod map_card;
@@ -38,6 +41,9 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Shortcuts => shortcuts::sheet(ctx),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
+        Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),
+        Dialog::Cluster(form) => cluster_menu::form(ctx, state, form),
+        Dialog::Journal { typed } => journal::show(ctx, state, typed),
         Dialog::Rename { from, to } => export::rename(ctx, state, from, to),
         Dialog::Discard { name } => export::discard(ctx, state, name),
         Dialog::Export(form) => export::export(ctx, state, form),
