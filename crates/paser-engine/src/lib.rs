@@ -10,6 +10,7 @@ mod curated;
 pub mod demo;
 mod estimate;
 mod export;
+mod filter;
 mod inspector;
 mod job;
 mod loaded;

@@ -4,6 +4,7 @@
 mod columns;
 mod edit;
 mod event;
+pub mod filter;
 mod monitor;
 mod order;
 mod project;
