@@ -29,6 +29,9 @@ fn an_open_project_is_looked_at_and_exported_but_not_changed() -> Result<()> {
     let alone = done(&mut paser(&["status"])?)?;
     ensure!(!alone.contains("is open in"), "nobody had the project: {alone}");
     let compared = done(&mut paser(&["compare", "paser-20", "random-20"])?)?;
+    done(&mut paser(&["curate", "pin", "sample-0003", "--reason", "a good example"])?)?;
+    let journal = done(&mut paser(&["curate", "journal"])?)?;
+    ensure!(journal.contains("a good example"), "the journal lacks the edit: {journal}");
 
     let served = Served::start(state.path(), Some(&demo))?;
     let status = done(&mut paser(&["status"])?)?;
@@ -36,6 +39,7 @@ fn an_open_project_is_looked_at_and_exported_but_not_changed() -> Result<()> {
     ensure!(status.contains(&owner), "status does not say who has the project: {status}");
     ensure!(status.contains(alone.trim_end()), "status beside a window says other things:\n{alone}\n{status}");
     ensure!(done(&mut paser(&["compare", "paser-20", "random-20"])?)? == compared, "another comparison");
+    ensure!(done(&mut paser(&["curate", "journal"])?)? == journal, "another journal");
     let out = state.path().join("out");
     done(paser(&["export", "--selection", "paser-20", "--format", "alpaca-json", "--out"])?.arg(&out))?;
     ensure!(out.join("manifest.json").is_file() && out.join("indices.txt").is_file(), "the export is not whole");

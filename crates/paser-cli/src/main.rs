@@ -77,7 +77,7 @@ enum Command {
     Cluster(cluster::ClusterArgs),
     /// Measures how far a pruned model has moved, sample by sample.
     Score(score::ScoreArgs),
-    /// Pins and excludes samples of a project.
+    /// Edits the samples and clusters of a project, and shows its journal.
     Curate(curate::CurateArgs),
     /// Makes a named, frozen selection.
     Select(select::SelectArgs),

@@ -168,6 +168,20 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Seconds since 1970 as `2026-11-24 19:05`, UTC.
+pub fn date(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Days since 1 March of the year 0, in 400 years of 146,097 days that end with their leap day.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let (number, of_month) = (if month < 10 { month + 3 } else { month - 9 }, of_year - (153 * month + 2) / 5 + 1);
+    let year = era * 400 + year + u64::from(number <= 2);
+    format!("{year}-{number:02}-{of_month:02} {:02}:{:02}", rest / 3_600, rest % 3_600 / 60)
+}
+
 /// `1.5 GiB`
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -203,6 +217,11 @@ mod tests {
             ("0.4 s".into(), "1 min 00 s".into(), "3 min 05 s".into())
         );
         assert_eq!(duration(7800.0), "2 h 10 min");
+        assert_eq!((date(0).as_str(), date(951_782_399).as_str()), ("1970-01-01 00:00", "2000-02-28 23:59"));
+        assert_eq!(
+            (date(951_782_400).as_str(), date(1_795_547_100).as_str()),
+            ("2000-02-29 00:00", "2026-11-24 19:05")
+        );
         assert_eq!((bytes(512), bytes(3 << 30)), ("512 B".into(), "3.0 GiB".into()));
     }
 }

@@ -191,6 +191,24 @@ pub(crate) fn infos(loaded: &Loaded) -> Vec<ColumnInfo> {
     all(loaded).into_iter().map(|column| column.info).collect()
 }
 
+/// Names of the columns that hold one number per row.
+pub(crate) fn names_of_numbers(loaded: &Loaded) -> Vec<String> {
+    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. } | ColumnKind::Codes);
+    infos(loaded).into_iter().filter(|info| is_number(&info.kind)).map(|info| info.name).collect()
+}
+
+/// The numbers of a column of the program's own, missing ones as NaN.
+pub(crate) fn numbers(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
+    let found = all(loaded).into_iter().find(|column| column.info.name == name)?;
+    match (found.cells, found.info.kind) {
+        // The file's own columns are compared as they are, not rounded.
+        _ if name.starts_with("extra:") => None,
+        (Cells::Numbers(values), ColumnKind::Number { .. }) => Some(values.into_owned()),
+        (Cells::Bytes(codes), _) => Some(codes.into_iter().map(f32::from).collect()),
+        _ => None,
+    }
+}
+
 /// Numbers to sort by, missing ones as NaN; text columns by their text's place among the labels.
 pub(crate) fn sort_values(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
     all(loaded).into_iter().find(|column| column.info.name == name).map(|column| {

@@ -12,6 +12,7 @@ pub mod demo;
 mod differences;
 mod estimate;
 mod export;
+mod filter;
 mod inspector;
 mod job;
 mod loaded;

@@ -22,7 +22,7 @@ impl Session {
     /// The rows of a query in its order, as a column key.
     ///
     /// # Errors
-    /// A column to sort by that does not exist.
+    /// A column to sort by that does not exist; a filter that cannot be read or names what is not there.
     pub fn query(&self, query: &RowQuery) -> Outcome<Reply> {
         let rows = self.rows(query)?;
         let bytes: Arc<[u8]> = encode_u32(&rows).into();
@@ -42,6 +42,10 @@ impl Session {
         };
         // While a new pool is taken in, the catalogue may be ahead of what is in memory.
         rows.retain(|row| (*row as usize) < samples.len());
+        if !query.filter.trim().is_empty() {
+            let fits = self.fitting(&loaded, &query.filter)?;
+            rows.retain(|row| fits.get(*row as usize).copied().unwrap_or(false));
+        }
         if let Some(brushed) = &query.rows {
             let mut inside = vec![false; samples.len()];
             for &row in brushed {

@@ -246,7 +246,7 @@ fn selections_follow_the_clusters_and_frozen_ones_stay_readable() {
     assert_ne!(plain.reason_column, edited.reason_column);
     assert!(session.replay("edited", &NEVER).unwrap());
     assert!(session.replay("plain", &NEVER).unwrap_err().what.contains("cluster edits"));
-    let kmeans = SelectionPlan { strategy: Strategy::PaserNoS2ric, ..plan.clone() };
+    let kmeans = SelectionPlan { strategy: Strategy::PaserNoS2ric, ..plan };
     assert_eq!(session.select(&kmeans, &NEVER).unwrap().ledger.len(), clusters.len());
     let manifold = session.view().stages.into_iter().find(|stage| stage.stage == Stage::Manifold).unwrap();
     assert!(matches!(manifold.state, StageState::Done { .. }), "the artefact is what the recipe makes: {manifold:?}");
@@ -281,20 +281,20 @@ fn quotas_and_emphasis_by_hand_decide_selections_and_are_told_of() {
     assert_eq!((clusters[1].quota, clusters[0].emphasis), (Some((7, Unit::Samples)), 0.0));
     let set = session.select(&plan, &NEVER).unwrap();
     assert_eq!((set.ledger[1].quota, set.ledger[1].by_hand, set.ledger[0].quota), (7, true, 0));
-    assert_eq!((set.selected, set.notes.clone()), (100, plain.notes.clone()));
+    assert_eq!((set.selected, &set.notes), (100, &plain.notes));
     session.freeze("by hand", &NEVER).unwrap();
     assert!(session.replay("by hand", &NEVER).unwrap());
 
     let notes = |plan: &SelectionPlan| session.select(plan, &NEVER).unwrap().notes.join(" ");
-    let tokens = SelectionPlan { budget: Budget::Tokens(5_000), ..plan.clone() };
+    let tokens = SelectionPlan { budget: Budget::Tokens(5_000), ..plan };
     assert!(notes(&tokens).contains("in samples are not applied to a budget in tokens"), "{}", notes(&tokens));
-    let random = SelectionPlan { strategy: Strategy::Random, ..plan.clone() };
+    let random = SelectionPlan { strategy: Strategy::Random, ..plan };
     assert!(notes(&random).contains("count for nothing under random"));
-    let whole = SelectionPlan { budget: Budget::Samples(400), ..plan.clone() };
+    let whole = SelectionPlan { budget: Budget::Samples(400), ..plan };
     assert!(notes(&whole).contains("are not spent"), "{}", notes(&whole));
-    let little = SelectionPlan { budget: Budget::Samples(5), ..plan.clone() };
+    let little = SelectionPlan { budget: Budget::Samples(5), ..plan };
     assert!(notes(&little).contains("scaled down"));
-    let kmeans = SelectionPlan { strategy: Strategy::PaserNoS2ric, ..plan.clone() };
+    let kmeans = SelectionPlan { strategy: Strategy::PaserNoS2ric, ..plan };
     assert!(notes(&kmeans).contains("count for nothing"));
 
     make(&session, EditKind::SetQuota { cluster: 1, quota: None, unit: Unit::Samples });

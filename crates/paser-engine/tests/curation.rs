@@ -121,3 +121,93 @@ fn the_journal_tells_what_was_done_why_and_where_from() {
     assert_eq!(entries[0].trouble, None);
     assert!(entries[1].trouble.as_ref().unwrap().contains("none of its samples"));
 }
+
+#[test]
+fn filters_find_samples_by_all_that_is_known_of_them() {
+    let world = World::new(300);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let find = |filter: &str| session.rows_where(filter).unwrap();
+    let code: Vec<u32> = (0..300).filter(|row| row % 5 == 4).collect();
+    assert_eq!(find("capability = code"), code);
+    assert_eq!(find("\"extra:capability\" ~ \"COD\""), code);
+    assert_eq!(find("capability != code").len(), 240);
+    assert_eq!(find("text ~ \"sort words\""), (0..300).filter(|row| row % 5 == 3).collect::<Vec<u32>>());
+    assert_eq!(find("id = 17 or id = \"18\""), [17, 18]);
+    assert_eq!(find("weight < 20").len() + find("not weight < 20").len(), 300);
+    let column = session.view().columns.into_iter().find(|column| column.name == "jsd").unwrap();
+    let jsd = paser_protocol::decode_f32(&session.column(&column.key).unwrap());
+    let middle = f64::from(jsd[7]);
+    assert_eq!(find(&format!("jsd > {middle}")).len(), jsd.iter().filter(|value| **value > jsd[7]).count());
+    assert!(find(&format!("jsd = {middle}")).contains(&7));
+
+    tag(&session, &[1, 4, 9], "sql");
+    make(&session, EditKind::Exclude { rows: vec![4, 5] });
+    make(&session, EditKind::Hide { rows: vec![9] });
+    assert_eq!(find("tag = sql and not hidden"), [1, 4]);
+    assert_eq!(find("excluded and capability = code"), [4]);
+    assert_eq!(find("tag != sql").len(), 297);
+    let clusters = session.view().clusters;
+    assert_eq!(find("cluster = 1").len() as u64, clusters[1].samples);
+    let word = clusters[1].name.split(' ').next().unwrap();
+    assert!(find(&format!("cluster = \"{word}\"")).len() as u64 >= clusters[1].samples);
+    let selected = session.select(&session.view().plan, &NEVER).unwrap();
+    assert_eq!(find("status = taken or status = refilled or status = pinned").len() as u64, selected.selected);
+    assert_eq!(find("status = \"Quota full\""), find("status = quota-full"));
+
+    let query = |filter: &str| paser_protocol::RowQuery {
+        filter: filter.to_owned(),
+        sort: "id".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(session.rows(&query("tag = sql")).unwrap(), [1, 4, 9]);
+    assert_eq!(session.rows(&query(" ")).unwrap().len(), 300);
+    for (filter, why) in [
+        ("jsdd > 1", "Near names: jsd"),
+        ("capabilty = code", "Near names: capability"),
+        ("jsd ~ 1", "holds numbers"),
+        ("jsd > much", "holds numbers"),
+        ("capability > a", "no order"),
+        ("pined", "Near names: pinned"),
+        ("jsd", "has to be compared"),
+        ("pinned = 1", "Write pinned alone"),
+        ("status = eaten", "not drawn"),
+        ("cluster = 99", "no cluster 99"),
+        ("cluster = \"zzz\"", "no cluster zzz"),
+        ("text = a", "text ~"),
+        ("jsd >", "at character 6: expected a number"),
+    ] {
+        let report = session.rows_where(filter).unwrap_err();
+        assert!(report.to_string().contains(why), "{filter}: {report}");
+        assert_eq!(report.failure, paser_protocol::Failure::Usage);
+    }
+    assert_eq!(session.cluster_named("2").unwrap(), 2);
+    assert_eq!(session.cluster_named(&clusters[0].name.to_uppercase()).unwrap(), 0);
+    assert!(session.cluster_named("e").unwrap_err().what.contains("several names"));
+}
+
+#[test]
+fn a_hundred_thousand_samples_are_edited_at_once() {
+    let place = tempfile::tempdir().unwrap();
+    let rows: Vec<String> = (0..100_000)
+        .map(|id| format!("{{\"id\": {id}, \"instruction\": \"task {id}\", \"output\": \"done\"}}"))
+        .collect();
+    let pool = place.path().join("pool.jsonl");
+    write_pool(&pool, &rows);
+    let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
+    let draft = paser_protocol::ProjectDraft {
+        folder: text(place.path().join("p")),
+        pool: text(pool),
+        ..paser_protocol::ProjectDraft::default()
+    };
+    let session = Session::create(&draft).unwrap();
+    run(&session, Stage::Import).unwrap();
+    let started = std::time::Instant::now();
+    make(&session, EditKind::Exclude { rows: (0..100_000).collect() });
+    assert_eq!(session.view().curation.excluded.len(), 100_000);
+    let edited = started.elapsed();
+    tag(&session, &(0..100_000).collect::<Vec<u32>>(), "all");
+    session.undo().unwrap();
+    assert_eq!(session.journal()[0].rows.len(), 100_000);
+    eprintln!("an edit and a view take {edited:?}");
+}

@@ -5,6 +5,7 @@ mod columns;
 mod compare;
 mod edit;
 mod event;
+pub mod filter;
 mod monitor;
 mod order;
 mod project;

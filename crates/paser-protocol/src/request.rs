@@ -80,6 +80,9 @@ pub enum ClusterChoice {
 pub struct RowQuery {
     /// Full-text search; empty for all.
     pub text: String,
+    /// A filter expression ([`crate::filter`]); empty for all.
+    #[serde(default)]
+    pub filter: String,
     pub clusters: Vec<u32>,
     /// Rows brushed on the map; none for all.
     pub rows: Option<Vec<u32>>,

@@ -188,7 +188,7 @@ fn query(ui: &Ui, state: &mut AppState) {
         Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
         Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
     }
-    let query = RowQuery { text, clusters, rows, sort, descending };
+    let query = RowQuery { text, filter: String::new(), clusters, rows, sort, descending };
     state.ask(Request::Query { query }, For::Query(number));
 }
 

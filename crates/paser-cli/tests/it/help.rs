@@ -19,7 +19,10 @@ fn help_of_every_command_has_an_example() {
         assert!(help.contains(&format!("Example:\n  paser {command} ")), "{help}");
         insta::assert_snapshot!(command, help);
     }
-    for edit in ["pin", "exclude", "release", "undo", "redo"] {
+    for edit in [
+        "pin", "exclude", "release", "tag", "untag", "hide", "show", "rename", "merge", "split", "quota", "emphasis",
+        "undo", "redo", "revert", "journal",
+    ] {
         let help = paser(&["curate", edit, "--help"]).well().stdout;
         assert!(help.contains("Example:\n  paser curate my-recovery "), "{help}");
         insta::assert_snapshot!(format!("curate-{edit}"), help);
@@ -37,9 +40,6 @@ fn later_commands_are_refused_with_one_sentence() {
         "plan",
         "worker --shard 3",
         "merge",
-        "curate tag 1 hard",
-        "curate merge 1 2",
-        "curate . rename 1 x",
         "run --until recover",
         "run --until evaluate",
         "run --device cuda:0",
@@ -74,6 +74,9 @@ fn wrong_usage_ends_with_2() {
         "select --discard a --strategy paser",
         "serve --port 0",
         "compare a",
+        "curate pin",
+        "curate pin 1 --where pinned",
+        "curate merge 1",
         "run --threads 0",
         "export --selection a --format csv --out o",
     ] {
