@@ -91,9 +91,16 @@ pub fn benchmark_name(path: &Path) -> String {
 /// A file that cannot be read, is not UTF-8 or holds no question; a line that is no JSON object or has no field with a
 /// question. Each names the file and the line.
 pub fn read_benchmark(path: &Path) -> Result<Benchmark, DataError> {
+    parse_benchmark(&fs_err::read(path)?, path)
+}
+
+/// The questions in the bytes of a file; `path` names it, and its ending says what it is.
+///
+/// # Errors
+/// As [`read_benchmark`].
+pub fn parse_benchmark(bytes: &[u8], path: &Path) -> Result<Benchmark, DataError> {
     let broken = |place: String, what: String| DataError::Benchmark { path: path.to_owned(), place, what };
-    let bytes = fs_err::read(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         broken(format!("line {line}"), "is not UTF-8: convert the file to UTF-8".to_owned())
     })?;

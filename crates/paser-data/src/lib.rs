@@ -21,7 +21,7 @@ mod tokenizer;
 mod words;
 
 pub use agreement::{TokenizerAgreement, read_alike, tokenizer_agreement};
-pub use benchmark::{Benchmark, Question, benchmark_name, read_benchmark};
+pub use benchmark::{Benchmark, Question, benchmark_name, parse_benchmark, read_benchmark};
 pub use chat::ChatTemplate;
 pub use columns::{Categories, ColumnValues, ExtraColumn, MISSING};
 pub use encode::{Encoded, Encoding, encode_pool, encode_sample};

@@ -60,6 +60,20 @@ impl Session {
         Ok(entry)
     }
 
+    /// Ids of these rows.
+    ///
+    /// # Errors
+    /// Before the import; the first row that the pool does not have.
+    pub fn ids_of(&self, rows: &[u32]) -> Outcome<Vec<String>> {
+        let samples = self.samples()?;
+        rows.iter()
+            .map(|row| {
+                let id = samples.ids.get(*row as usize);
+                id.cloned().ok_or_else(|| usage(format!("The pool has no row {row}."), ""))
+            })
+            .collect()
+    }
+
     /// Rows of these ids.
     ///
     /// # Errors

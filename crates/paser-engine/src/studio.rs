@@ -185,6 +185,7 @@ impl Studio {
             }
             Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
+            Request::Checks => Ok(Reply::Checks(Box::new(self.session()?.checks()))),
             Request::Export { selection, format, path } if path.is_empty() => {
                 let archive = self.session()?.export_archive(selection.as_deref(), format, &closed)?;
                 Ok(Reply::Exported(self.offer(archive)))

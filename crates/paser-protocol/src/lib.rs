@@ -1,6 +1,7 @@
 //! The words both sides speak: requests, replies, events, columns, plans and ledgers. Serde only; builds for
 //! WebAssembly. The window knows this crate and `paser-select`, and nothing else of the engine.
 
+mod checks;
 mod columns;
 mod event;
 mod monitor;
@@ -10,6 +11,7 @@ mod report;
 mod request;
 mod selection;
 
+pub use checks::*;
 pub use columns::*;
 pub use event::*;
 pub use monitor::{Monitor, Silent};

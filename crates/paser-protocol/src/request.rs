@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CurationView, ProjectView, Report, SelectionPlan, SelectionView, Stage};
+use crate::{ChecksView, CurationView, ProjectView, Report, SelectionPlan, SelectionView, Stage};
 
 /// What a path or hub id is meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +164,8 @@ pub enum Request {
     },
     Undo,
     Redo,
+    /// Near-duplicates and benchmark questions, as they were computed last.
+    Checks,
     Export {
         selection: Option<String>,
         format: ExportFormat,
@@ -318,5 +320,6 @@ pub enum Reply {
     Tokens(TokensView),
     Selection(Box<SelectionView>),
     Curation(CurationView),
+    Checks(Box<ChecksView>),
     Exported(ExportedView),
 }
