@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, serve, status,
+    check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, serve,
+    status,
 };
 use output::Output;
 use paser_protocol::Report;
@@ -67,6 +68,8 @@ enum Command {
     Run(run::RunArgs),
     /// Tells where a project stands, and what is stale and why.
     Status(status::StatusArgs),
+    /// Looks for near-duplicates and benchmark questions in the pool.
+    Check(check::CheckArgs),
     /// Looks into a model, or tells two apart.
     Inspect(inspect::InspectArgs),
     /// Makes a pruned model.
@@ -136,6 +139,7 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::New(args) => new::run(args, output),
         Command::Run(args) => run::run(args, threads, output),
         Command::Status(args) => status::run(args, output),
+        Command::Check(args) => check::run(args, threads, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Prune(args) => prune::run(args, output),
         Command::Encode(args) => encode::run(args, output),

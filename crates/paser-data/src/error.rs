@@ -71,6 +71,9 @@ pub enum DataError {
     #[error("{}: {what}", path.display())]
     Tokenizer { path: PathBuf, what: String },
 
+    #[error("{}: {place} {what}", path.display())]
+    Benchmark { path: PathBuf, place: String, what: String },
+
     #[error("export: {0}")]
     Export(String),
 

@@ -7,6 +7,7 @@ use paser_data::{ColumnValues, MISSING};
 use paser_protocol::{ColumnInfo, ColumnKind, encode_f32, encode_u32};
 
 use crate::{
+    checks::{Checks, DUPLICATE_LABELS},
     loaded::{SCORE_COLUMNS, TOKEN_COLUMNS},
     selection::{another_pool, is_of, reason_column},
     session::{Loaded, Session, lock},
@@ -169,6 +170,9 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
                 _ => {}
             }
         }
+        if let Some(checks) = &loaded.checks {
+            columns.extend(of_checks(checks));
+        }
         if samples.held_out.contains(&true) {
             let key = format!("held-out-{}", short(&samples.held_out_fingerprint));
             columns.push(Column {
@@ -182,6 +186,34 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
                 cells: Cells::Bytes(samples.held_out.iter().map(|held| u8::from(*held)).collect()),
             });
         }
+    }
+    columns
+}
+
+fn of_checks(checks: &Checks) -> Vec<Column<'_>> {
+    let key = short(&checks.key);
+    let category = |name: &str, label: &str, labels: Vec<String>, codes| Column {
+        info: ColumnInfo {
+            key: format!("{name}-{key}"),
+            name: name.to_owned(),
+            label: label.to_owned(),
+            unit: String::new(),
+            kind: ColumnKind::Category { labels },
+        },
+        cells: Cells::Counts(codes),
+    };
+    let mut columns = Vec::new();
+    if checks.looked_for_duplicates() {
+        let labels = DUPLICATE_LABELS.map(str::to_owned).to_vec();
+        columns.push(category("duplicates", "near-duplicates", labels, &checks.duplicates));
+        let (name, values) = ("duplicate_similarity", checks.similarity.as_slice());
+        columns.push(number(name, "similarity to the kept one", "", &format!("{name}-{key}"), values));
+    }
+    if !checks.facts.benchmarks.is_empty() {
+        let labels = checks.facts.benchmarks.iter().map(|benchmark| benchmark.name.clone()).collect();
+        columns.push(category("leak", "contains a question of", labels, &checks.leak));
+        let (name, values) = ("leak_share", checks.leak_share.as_slice());
+        columns.push(number(name, "share of a benchmark question", "", &format!("{name}-{key}"), values));
     }
     columns
 }

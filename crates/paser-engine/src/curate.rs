@@ -125,6 +125,20 @@ impl Session {
         journal.entries().iter().map(|entry| entry_view(entry, journal.state_of(entry), &loaded)).collect()
     }
 
+    /// Ids of these rows.
+    ///
+    /// # Errors
+    /// Before the import; the first row that the pool does not have.
+    pub fn ids_of(&self, rows: &[u32]) -> Outcome<Vec<String>> {
+        let samples = self.samples()?;
+        rows.iter()
+            .map(|row| {
+                let id = samples.ids.get(*row as usize);
+                id.cloned().ok_or_else(|| usage(format!("The pool has no row {row}."), ""))
+            })
+            .collect()
+    }
+
     /// Rows of these ids.
     ///
     /// # Errors

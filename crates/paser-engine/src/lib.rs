@@ -2,6 +2,7 @@
 //! cancel, estimates, and the protocol's requests. Every face holds a [`Studio`] or a [`Session`] and nothing else.
 
 mod archive;
+mod checks;
 mod cluster_edits;
 mod clusters;
 mod columns;
@@ -33,6 +34,7 @@ mod studio;
 mod trouble;
 mod views;
 
+pub use checks::{CheckOptions, Excluded, Excluding};
 pub use estimate::WORDS_ONLY;
 pub use export::Archived;
 pub use machine::threads;

@@ -169,6 +169,9 @@ impl Session {
                 }
             }
         }
+        if let (Some(samples), Some(checks)) = (&loaded.samples, &loaded.checks) {
+            values.extend(checks.values(row, samples));
+        }
         let concepts = loaded.concepts.as_ref().map_or_else(Vec::new, |concepts| {
             let table = &concepts.table;
             table.samples[at].iter().map(|concept| table.names[*concept as usize].clone()).collect()

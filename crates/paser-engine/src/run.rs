@@ -222,7 +222,11 @@ impl Session {
 fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
     let session = bench.session;
     match bench.stage {
-        Stage::Import => stages::import::ImportPlan::check(bench)?.bring_up(bench).map(Some),
+        Stage::Import => {
+            let imported = stages::import::ImportPlan::check(bench)?.bring_up(bench)?;
+            let checked = stages::checks::bring_up(bench)?;
+            Ok(Some(imported && checked))
+        }
         Stage::Embed => stages::embed::EmbedPlan::check(bench)?.bring_up(bench).map(Some),
         Stage::Manifold => stages::manifold::ManifoldPlan::check(bench)?.bring_up(bench).map(Some),
         Stage::Score => match stages::score::ScorePlan::check(bench)? {

@@ -15,6 +15,7 @@ use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, S
 use paser_select::Score;
 
 use crate::{
+    checks::Checks,
     cluster_edits::{Clusters, SplitCache},
     clusters::{self, Parts},
     columns::ColumnCache,
@@ -45,6 +46,7 @@ pub(crate) struct Loaded {
     /// Of a scoring that is not whole; none where whole scores are there.
     pub partial: Option<Arc<Partial>>,
     pub concepts: Option<Arc<Concepts>>,
+    pub checks: Option<Arc<Checks>>,
     /// One name per cluster of the manifold: its most distinctive concepts.
     pub base_names: Option<Arc<Vec<String>>>,
     /// What the journal means for all of it.
@@ -69,6 +71,7 @@ impl Loaded {
             self.manifold.as_ref().map(|manifold| &manifold.key),
             self.scores.as_ref().map(|scores| &scores.key),
             self.concepts.as_ref().map(|concepts| &concepts.key),
+            self.checks.as_ref().map(|checks| &checks.key),
         ];
         let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
         let edits = self.clusters().map_or("", |clusters| clusters.edits.as_str());
@@ -317,6 +320,9 @@ impl Session {
                 loaded.concepts =
                     Concepts::read(&found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
             }
+        }
+        if let (Some(samples), Some(found)) = (&loaded.samples, artefact(crate::stages::checks::STAGE)?) {
+            loaded.checks = Checks::read(&found, samples).ok().map(Arc::new);
         }
         clusters::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);

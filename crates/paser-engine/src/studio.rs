@@ -203,6 +203,7 @@ impl Studio {
             }
             Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
+            Request::Checks => Ok(Reply::Checks(Box::new(self.session()?.checks()))),
             Request::Revert { entry } => {
                 self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))
             }

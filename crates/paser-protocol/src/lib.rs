@@ -1,6 +1,7 @@
 //! The words both sides speak: requests, replies, events, columns, plans and ledgers. Serde only; builds for
 //! WebAssembly. The window knows this crate and `paser-select`, and nothing else of the engine.
 
+mod checks;
 mod columns;
 mod compare;
 mod edit;
@@ -13,6 +14,7 @@ mod report;
 mod request;
 mod selection;
 
+pub use checks::*;
 pub use columns::*;
 pub use compare::*;
 pub use edit::*;

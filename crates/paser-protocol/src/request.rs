@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ComparisonView, CurationView, Edit, FateView, JournalEntryView, Part, ProjectView, Report,
+    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, Part, ProjectView, Report,
     SelectionPlan, SelectionView, Stage,
 };
 
@@ -184,6 +184,8 @@ pub enum Request {
     },
     /// Every line of the journal.
     Journal,
+    /// Near-duplicates and benchmark questions, as they were computed last.
+    Checks,
     Export {
         selection: Option<String>,
         /// Which of its samples.
@@ -345,5 +347,6 @@ pub enum Reply {
     Curation(CurationView),
     /// Oldest first.
     Journal(Vec<JournalEntryView>),
+    Checks(Box<ChecksView>),
     Exported(ExportedView),
 }

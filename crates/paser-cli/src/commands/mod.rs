@@ -1,5 +1,6 @@
 //! One file a command: its arguments and what it does.
 
+pub mod check;
 pub mod cluster;
 pub mod compare;
 pub mod curate;

@@ -2,9 +2,9 @@
 
 use crate::support::paser;
 
-const COMMANDS: [&str; 14] = [
-    "demo", "new", "run", "status", "inspect", "prune", "encode", "cluster", "score", "curate", "select", "compare",
-    "export", "serve",
+const COMMANDS: [&str; 15] = [
+    "demo", "new", "run", "status", "check", "inspect", "prune", "encode", "cluster", "score", "curate", "select",
+    "compare", "export", "serve",
 ];
 
 #[test]

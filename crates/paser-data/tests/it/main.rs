@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
+mod checks;
 mod pool;
 mod round_trip;
 mod support;

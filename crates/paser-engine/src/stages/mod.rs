@@ -1,6 +1,7 @@
 //! The stages of a run, all of the same shape: parameters from the recipe are checked into a plan that names every
 //! input and so its key; the plan is run with a voice; what comes out is an artefact with its manifest.
 
+pub(crate) mod checks;
 pub(crate) mod concepts;
 pub(crate) mod embed;
 pub(crate) mod import;

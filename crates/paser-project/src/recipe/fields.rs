@@ -23,6 +23,8 @@ pub enum Kind {
     Budget,
     /// A number of phrases, or `all`.
     PerSample,
+    /// A list of paths.
+    Files,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::HoldOut => "\"none\", a share such as 0.05, \"multiples of 50\", or a list of ids".to_owned(),
             Self::Budget => "20%, 1000 or 2M-tokens".to_owned(),
             Self::PerSample => "a whole number from 1 to 100, or \"all\"".to_owned(),
+            Self::Files => "a list of files, such as [\"arc_easy.jsonl\"], or []".to_owned(),
         }
     }
 }
@@ -81,7 +84,12 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("prune", "Makes the pruned model here, where models.pruned is empty."),
     ("score", "One teacher-forced pass of both models over the pool."),
     ("concepts", "The phrases whose co-occurrence keeps contradicting samples out."),
+    ("checks", "What to look for in the pool after its import. It is shown, and nothing is left out by itself."),
 ];
+
+/// Sections that recipes of earlier versions lack. Nothing that a run computed by such a recipe depends on them; they
+/// hold their defaults there, and the checks say so.
+pub const LATER: &[&str] = &["checks"];
 
 /// Every field outside `[[selections]]`, in the order of the file.
 pub const FIELDS: &[Field] = &[
@@ -236,6 +244,22 @@ pub const FIELDS: &[Field] = &[
         "Best phrases of a sample that count; \"all\" is the paper's literal rule.",
     ),
     field("concepts", "max_words", "4", Kind::Integer { min: 1, max: 20 }, "Longer phrases are dropped."),
+    field(
+        "checks",
+        "near_duplicates",
+        "0.8",
+        Kind::Number { min: 0.0, max: 1.0 },
+        "Samples are near-duplicates from this similarity on: the Jaccard index of their three-word runs, 0.5 to 1; 0 \
+         does not look.",
+    ),
+    field(
+        "checks",
+        "benchmarks",
+        "[]",
+        Kind::Files,
+        "Files of benchmark tasks whose questions no sample should contain: JSON lines, a JSON array or .txt; a \
+         relative path starts at this folder.",
+    ),
 ];
 
 /// The fields of one selection that a run keeps up to date.

@@ -110,6 +110,16 @@ pub struct ConceptsRecipe {
     pub max_words: usize,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChecksRecipe {
+    /// Jaccard similarity from which samples are near-duplicates, 0.5 to 1; 0: not looked for.
+    pub near_duplicates: f64,
+    /// Files of benchmark tasks, as written.
+    pub benchmarks: Vec<String>,
+    /// The recipe is of an earlier version and has no such section: these are the defaults.
+    pub assumed: bool,
+}
+
 /// A selection that a run keeps up to date.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedPlan {
@@ -130,6 +140,7 @@ pub struct Recipe {
     pub prune: PruneRecipe,
     pub score: ScoreRecipe,
     pub concepts: ConceptsRecipe,
+    pub checks: ChecksRecipe,
     pub selections: Vec<NamedPlan>,
 }
 
@@ -260,6 +271,14 @@ impl Recipe {
                 },
                 max_words: get.count("concepts.max_words"),
             },
+            checks: ChecksRecipe {
+                near_duplicates: get.number("checks.near_duplicates"),
+                benchmarks: match document.values.get("checks.benchmarks") {
+                    Some(Parsed::List(files)) => files.clone(),
+                    _ => Vec::new(),
+                },
+                assumed: document.assumed.contains(&"checks"),
+            },
             selections: document.selections.iter().map(named_plan).collect(),
         }
     }
@@ -308,6 +327,9 @@ impl Recipe {
                 );
             }
         }
+        if self.checks.near_duplicates > 0.0 && self.checks.near_duplicates < LEAST_SIMILARITY {
+            add("checks", "near_duplicates", "`near_duplicates` must be 0 (off) or a number from 0.5 to 1");
+        }
         if self.models.dense.is_empty() && !self.models.pruned.is_empty() {
             add("models", "dense", "`pruned` is given without `dense`: damage is the difference of both");
         }
@@ -320,6 +342,9 @@ impl Default for Recipe {
         Self::new()
     }
 }
+
+/// Below it texts that merely share a template would pass for duplicates.
+pub const LEAST_SIMILARITY: f64 = 0.5;
 
 /// A share of zeros, or N of M.
 pub fn prune_pattern(text: &str) -> Option<Result<f64, (usize, usize)>> {

@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, ops::Range, path::Path};
 use paser_protocol::Budget;
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{FIELDS, Field, Kind, SECTIONS, SELECTION, SELECTION_FIELDS};
+use super::fields::{FIELDS, Field, Kind, LATER, SECTIONS, SELECTION, SELECTION_FIELDS};
+use super::render::parsed_default;
 use crate::ProjectError;
 
 /// A value of the right kind.
@@ -26,6 +27,8 @@ pub(super) type Values = BTreeMap<&'static str, Parsed>;
 pub(super) struct Document {
     pub values: BTreeMap<String, Parsed>,
     pub selections: Vec<Values>,
+    /// Sections that are not there and hold their defaults.
+    pub assumed: Vec<&'static str>,
 }
 
 pub(super) struct Problems<'a> {
@@ -82,7 +85,14 @@ pub(super) fn document<'a>(text: &'a str, path: &'a Path) -> Result<Document, Pr
     });
     for (section, _) in SECTIONS {
         let Some((key, value)) = entry(root.get_ref(), section) else {
-            problems.add(end, &format!("the section [{section}] is missing"));
+            if LATER.contains(section) {
+                document.assumed.push(section);
+                for field in FIELDS.iter().filter(|field| field.section == *section) {
+                    document.values.insert(format!("{section}.{}", field.key), parsed_default(field));
+                }
+            } else {
+                problems.add(end, &format!("the section [{section}] is missing"));
+            }
             continue;
         };
         let DeValue::Table(table) = value.get_ref() else {
@@ -244,6 +254,10 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Parsed> {
             Some(_) => None,
             None => integer(value).filter(|n| (1..=100).contains(n)).map(Parsed::Integer),
         },
+        Kind::Files => {
+            let paths = value.as_array()?.iter().map(|path| path.get_ref().as_str().filter(|path| !path.is_empty()));
+            paths.map(|path| path.map(str::to_owned)).collect::<Option<Vec<_>>>().map(Parsed::List)
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn parsed_default(field: &Field) -> Parsed {
     match field.kind {
         Kind::Text | Kind::Choice(_) | Kind::HoldOut | Kind::Budget => Parsed::Text(text),
         Kind::Flag => Parsed::Flag(text == "true"),
+        Kind::Files => Parsed::List(Vec::new()),
         Kind::Number { .. } => Parsed::Number(text.parse().unwrap_or(0.0)),
         Kind::Integer { .. } | Kind::Clusters | Kind::PerSample => {
             text.parse().map_or_else(|_| Parsed::Text(text.clone()), Parsed::Integer)
@@ -95,10 +96,7 @@ fn value(recipe: &Recipe, section: &str, key: &str) -> String {
             HoldOutRule::None => literal("none"),
             HoldOutRule::Share(share) => number(*share),
             HoldOutRule::MultiplesOf(divisor) => literal(&format!("multiples of {divisor}")),
-            HoldOutRule::Ids(ids) => {
-                let ids: Vec<String> = ids.iter().map(|id| literal(id)).collect();
-                format!("[{}]", ids.join(", "))
-            }
+            HoldOutRule::Ids(ids) => list(ids),
         },
         ("roles", "instruction") => literal(&recipe.roles.instruction),
         ("roles", "input") => literal(&recipe.roles.input),
@@ -121,8 +119,15 @@ fn value(recipe: &Recipe, section: &str, key: &str) -> String {
         ("concepts", "per_sample") => {
             recipe.concepts.per_sample.map_or_else(|| literal("all"), |count| count.to_string())
         }
-        (_, _) => recipe.concepts.max_words.to_string(),
+        ("concepts", _) => recipe.concepts.max_words.to_string(),
+        (_, "near_duplicates") => number(recipe.checks.near_duplicates),
+        (_, _) => list(&recipe.checks.benchmarks),
     }
+}
+
+fn list(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 fn manifold_value(recipe: &Recipe, key: &str) -> String {

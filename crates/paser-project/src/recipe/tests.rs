@@ -27,6 +27,8 @@ fn what_new_writes_is_read_back_as_it_was() {
     recipe.manifold.clusters = ClusterRule::Fixed(12);
     recipe.manifold.alpha = 0.5;
     recipe.concepts.per_sample = None;
+    recipe.checks.near_duplicates = 0.0;
+    recipe.checks.benchmarks = vec!["eval/arc easy.jsonl".to_owned(), "C:\\x.txt".to_owned()];
     recipe.selections[0].plan = SelectionPlan {
         strategy: Strategy::PaserNoNtem,
         budget: Budget::Tokens(2_000_000),
@@ -84,6 +86,22 @@ fn fields_that_contradict_each_other_are_found() {
     assert!(problems(&text.replace("candidates = 30", "candidates = 5"))[0].contains("at least `neighbours`"));
     assert!(problems(&text.replace("instruction = \"auto\"", "instruction = \"q\""))[0].contains("all four"));
     assert!(problems(&text.replace("method = \"none\"", "method = \"wanda\""))[0].contains("models.dense"));
+}
+
+#[test]
+fn a_recipe_from_before_the_checks_gets_their_defaults_and_knows_it() {
+    let mut recipe = Recipe::new();
+    let text = recipe.render();
+    let (head, tail) = (text.find("# What to look for").unwrap(), text.find("# Selections that every run").unwrap());
+    let old = format!("{}{}", &text[..head], &text[tail..]);
+    assert!(!old.contains("[checks]"));
+    recipe.checks.assumed = true;
+    assert_eq!(Recipe::parse(&old, path()).unwrap(), recipe);
+    assert_eq!((recipe.checks.near_duplicates, recipe.checks.benchmarks.len()), (0.8, 0));
+    // A section that is there has to be whole.
+    assert!(problems(&text.replace("benchmarks = []", ""))[0].contains("`benchmarks` is missing in [checks]"));
+    assert!(problems(&text.replace("benchmarks = []", "benchmarks = \"a\""))[0].contains("a list of files"));
+    assert!(problems(&text.replace("near_duplicates = 0.8", "near_duplicates = 0.3"))[0].contains("0.5 to 1"));
 }
 
 #[test]
