@@ -25,6 +25,7 @@ pub enum Command {
     EditSamples,
     ShowHidden,
     Journal,
+    Checks,
     Back,
     Freeze,
     Export,
@@ -90,7 +91,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -109,6 +110,7 @@ impl Command {
         Self::EditSamples,
         Self::ShowHidden,
         Self::Journal,
+        Self::Checks,
         Self::Back,
         Self::Freeze,
         Self::Export,
@@ -166,6 +168,7 @@ impl Command {
             | Self::EditSamples
             | Self::ShowHidden
             | Self::Journal
+            | Self::Checks
             | Self::Search
             | Self::NextRow
             | Self::PreviousRow => Group::Edit,
@@ -205,6 +208,7 @@ impl Command {
             Self::EditSamples => "Tag or edit samples...",
             Self::ShowHidden => "Show hidden samples...",
             Self::Journal => "Journal of edits...",
+            Self::Checks => "Duplicates and leakage...",
             Self::Back => "Clear one level",
             Self::Freeze => "Freeze selection...",
             Self::Export => "Export...",
@@ -262,6 +266,7 @@ impl Command {
             Self::EditSamples => "the brushed ones, else this one: tag, hide, pin, exclude, with a reason",
             Self::ShowHidden => "all of them, back on the map",
             Self::Journal => "what was pinned, excluded, merged and why; take back any one edit",
+            Self::Checks => "near-duplicates, and samples that contain a benchmark's question",
             Self::Back => "card, brush, filter, one after the other",
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",

@@ -24,6 +24,8 @@ pub enum Dialog {
     Journal {
         typed: String,
     },
+    /// Near-duplicates and benchmark questions.
+    Checks,
     /// Another strategy to compare with.
     AddStrategy(AddStrategy),
     Rename {

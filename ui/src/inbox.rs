@@ -231,6 +231,7 @@ impl AppState {
             (For::BudgetCurve(name), Reply::BudgetCurve(curve)) => self.compare.curve_arrived(&name, Ok(curve)),
             (For::Fates(row), Reply::Fates(fates)) => self.compare.fates_arrived(row, fates),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
+            (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
             (For::Journal, Reply::Journal(entries)) => self.journal.entries = Some(Rc::new(entries)),
             (For::Discard(name), _) => {
                 let now = self.now;
@@ -280,6 +281,7 @@ impl AppState {
             self.focus = self.focus.forgotten();
             self.compare = self.compare.of_another_project();
             self.journal.forget();
+            self.checks.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -389,6 +391,7 @@ impl AppState {
                 return;
             }
             For::Journal => self.journal.forget(),
+            For::Checks => self.checks.forget(),
             For::FreezePlan(_) => {
                 if let Some(Dialog::AddStrategy(form)) = &mut self.dialog {
                     form.waiting = false;
@@ -401,7 +404,11 @@ impl AppState {
                 self.build.problem = Some(report.clone());
                 return;
             }
-            For::Query(number) => self.table.failed(*number),
+            For::Query(number) => {
+                if self.table.failed(*number, report) {
+                    return;
+                }
+            }
             For::Texts(generation, rows) if *generation == self.data.generation => {
                 self.data.texts_failed(rows, self.now);
             }

@@ -19,7 +19,7 @@ use crate::{
     focus::Focus,
     history::{History, Step, difference},
     transport::PickKind,
-    views::{form::Form, journal::Journal, table::TableState},
+    views::{checks::Checks, form::Form, journal::Journal, table::TableState},
     widgets::toast::Toasts,
 };
 
@@ -185,6 +185,7 @@ pub enum For {
     Fates(u32),
     Differences,
     Journal,
+    Checks,
     Discard(String),
     Export(String),
     /// The project is let go.
@@ -271,6 +272,7 @@ pub struct AppState {
     pub focus: Focus,
     pub compare: Compare,
     pub journal: Journal,
+    pub checks: Checks,
     pub panels: Panels,
     pub colour: ColourBy,
     pub tool: Tool,
@@ -538,6 +540,19 @@ impl AppState {
             }
             Brush::Nothing => None,
         }
+    }
+
+    /// The rows of the table become the brush, where words or a filter found them.
+    pub fn brush_found(&mut self) {
+        if !self.table.is_filtered() {
+            return;
+        }
+        let Some(rows) = self.table.rows(&mut self.data) else { return };
+        let mut rows = rows.to_vec();
+        rows.sort_unstable();
+        let text = self.table.search.trim().to_owned();
+        let source = if self.table.is_filter { EditSource::Filter { text } } else { EditSource::Search { text } };
+        self.focus.set_rows(rows, Some(source));
     }
 
     pub fn curate(&mut self, edit: Edit) {

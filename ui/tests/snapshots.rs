@@ -291,3 +291,53 @@ pictures!(
     },
     Start::default()
 );
+
+pictures!(journal, "journal", edited, Start::default());
+
+/// A cluster excluded, a sample pinned, the exclusion taken back.
+fn edited(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("bar:6");
+    bench.key(egui::Modifiers::SHIFT, egui::Key::X);
+    bench.click("row:1");
+    bench.key(egui::Modifiers::NONE, egui::Key::P);
+    bench.key(egui::Modifiers::NONE, egui::Key::U);
+    bench.click("revert:1");
+    bench
+}
+
+pictures!(
+    edit_samples,
+    "edit-samples",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.click("bar:6");
+        bench.key(egui::Modifiers::NONE, egui::Key::T);
+        bench
+    },
+    Start::default()
+);
+
+pictures!(
+    checks,
+    "checks",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.harness.state_mut().state.run(ui::command::Command::Checks);
+        bench.harness.run();
+        bench
+    },
+    Start::default()
+);
+
+pictures!(
+    cluster_by_hand,
+    "cluster-menu",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.click("bar:6");
+        bench.click("cluster menu");
+        bench
+    },
+    Start::default()
+);

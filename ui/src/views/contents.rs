@@ -49,6 +49,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             ui.spacing_mut().item_spacing = Vec2::ZERO;
             ui.add_space(4.0);
             pool(ui, state, &project.pool);
+            reports(ui, state, project.curation.entries);
             clusters(ui, state, &project.clusters);
             selections(ui, state, &project.selections);
             models(ui, &project);
@@ -71,6 +72,20 @@ fn pool(ui: &mut Ui, state: &mut AppState, pool: &PoolView) {
         let bad = Leaf::new(Mark::Icon(icons::WARNING), "rows not read", format::count(pool.bad));
         if leaf(ui, bad).clicked() {
             state.dialog = Some(Dialog::BadRows);
+        }
+    }
+}
+
+/// Lines that open what there is to read about the pool.
+fn reports(ui: &mut Ui, state: &mut AppState, edits: u64) {
+    for (command, icon, words, right) in [
+        (Command::Checks, icons::COPY, "duplicates, leakage", String::new()),
+        (Command::Journal, icons::CLOCK_COUNTER_CLOCKWISE, "journal of edits", format::count(edits)),
+    ] {
+        let response = leaf(ui, Leaf::new(Mark::Icon(icon), words, right));
+        state.note(format!("contents:{command:?}"), response.rect);
+        if response.on_hover_text(command.hint()).clicked() {
+            state.run(command);
         }
     }
 }

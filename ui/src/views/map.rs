@@ -41,8 +41,8 @@ pub struct MapView {
     gl: Option<Gl>,
     clock: Option<fn() -> f64>,
     flight: Option<Flight>,
-    /// The region being drawn, and on which map.
-    drawn: Option<(Id, Drawn)>,
+    /// The region being drawn, on which map, and what becomes of the brush by it: as the keys were when it began.
+    drawn: Option<(Id, Drawn, Combine)>,
     hover: (Option<u32>, f64),
     next_id: u64,
 }
@@ -433,14 +433,15 @@ impl MapView {
         if response.clicked() && state.tool == Tool::Lasso {
             self.corner(ui, body, response);
         }
-        if self.drawn.as_ref().is_none_or(|(map, _)| *map != response.id) {
+        if self.drawn.as_ref().is_none_or(|(map, ..)| *map != response.id) {
             return;
         }
         let Some(to) = ui.input(|input| input.pointer.latest_pos()) else { return };
         let here = self.camera.to_map(body, to);
         let near = 2.0 / self.camera.scale;
         let let_go = response.drag_stopped() || !response.is_pointer_button_down_on();
-        let Some((_, drawn)) = &mut self.drawn else { return };
+        let Some((_, drawn, combine)) = &mut self.drawn else { return };
+        let combine = *combine;
         let (outline, done) = match drawn {
             Drawn::Box { from } => (region::corners(Rect::from_two_pos(from.to_pos2(), here.to_pos2())), let_go),
             Drawn::Lasso { line, by_clicks: false } => {
@@ -461,10 +462,9 @@ impl MapView {
         };
         if done {
             self.drawn = None;
-            self.brush_region(ui, state, points, &outline);
+            self.brush_region(state, points, &outline, combine);
         } else {
             self.outline(ui, body, &outline);
-            ui.ctx().request_repaint();
         }
     }
 
@@ -482,7 +482,12 @@ impl MapView {
             Tool::Lasso => Drawn::Lasso { line: vec![at], by_clicks: false },
             Tool::Point | Tool::Hand => return,
         };
-        self.drawn = Some((response.id, drawn));
+        // With the point tool, Shift is what draws the box.
+        let combine = match state.tool {
+            Tool::Point => Combine::Replace,
+            _ => Combine::of(ui.input(|input| input.modifiers)),
+        };
+        self.drawn = Some((response.id, drawn, combine));
     }
 
     /// A click with the lasso: the first or the next corner, or the first again, which closes the region.
@@ -490,14 +495,16 @@ impl MapView {
         let Some(at) = response.interact_pointer_pos() else { return };
         let place = self.camera.to_map(body, at);
         match &mut self.drawn {
-            Some((map, Drawn::Lasso { line, by_clicks: true })) if *map == response.id => {
+            Some((map, Drawn::Lasso { line, by_clicks: true }, _)) if *map == response.id => {
                 let first = line[0];
                 let closes = line.len() > 2 && region::is_at(self.camera.to_screen(body, first), at);
                 line.push(if closes { first } else { place });
             }
-            _ => self.drawn = Some((response.id, Drawn::Lasso { line: vec![place], by_clicks: true })),
+            _ => {
+                let combine = Combine::of(ui.input(|input| input.modifiers));
+                self.drawn = Some((response.id, Drawn::Lasso { line: vec![place], by_clicks: true }, combine));
+            }
         }
-        ui.ctx().request_repaint();
     }
 
     fn outline(&self, ui: &Ui, body: Rect, outline: &[Vec2]) {
@@ -507,14 +514,9 @@ impl MapView {
         ui.painter_at(body).extend(egui::Shape::dashed_line(&line, Stroke::new(1.5, look.accent), 5.0, 3.0));
     }
 
-    fn brush_region(&self, ui: &Ui, state: &mut AppState, points: &Points, outline: &[Vec2]) {
+    fn brush_region(&self, state: &mut AppState, points: &Points, outline: &[Vec2], combine: Combine) {
         let polygon = region::simplified(outline, 0.75 / self.camera.scale);
         let rows = points.grid.within(&points.places, &polygon);
-        // With the point tool, Shift is what draws the box.
-        let combine = match state.tool {
-            Tool::Point => Combine::Replace,
-            _ => Combine::of(ui.input(|input| input.modifiers)),
-        };
         let rows = match combine {
             Combine::Replace => rows,
             other => other.rows(&state.acting_rows(), &rows),

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use egui::{Align2, Id, Key, Popup, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
-use paser_protocol::{Request, RowQuery};
+use paser_protocol::{Report, Request, RowQuery};
 
 use super::table_rows::{IDS, column_heads, one, shown_columns};
 
@@ -17,7 +17,7 @@ use crate::{
     widgets::{
         Button, Words, column,
         field::{Field, menu_entry},
-        look,
+        icon_button, look,
         pane::pane,
         row, row_right,
     },
@@ -35,6 +35,10 @@ const TYPING: f64 = 0.15;
 /// Which rows the table shows.
 pub struct TableState {
     pub search: String,
+    /// What is typed is a filter expression, not words.
+    pub is_filter: bool,
+    /// Why the filter cannot be read.
+    pub problem: Option<Report>,
     /// Column name; empty for pool order.
     pub sort: String,
     pub descending: bool,
@@ -59,6 +63,7 @@ pub struct TableState {
 #[derive(Clone, Debug, PartialEq)]
 struct Asked {
     text: String,
+    is_filter: bool,
     brush: u64,
     sort: String,
     descending: bool,
@@ -68,7 +73,7 @@ struct Asked {
 struct Answer {
     key: String,
     count: u64,
-    /// The words that they were searched by.
+    /// The words or the filter that they were found by.
     text: String,
 }
 
@@ -76,6 +81,8 @@ impl Default for TableState {
     fn default() -> Self {
         Self {
             search: String::new(),
+            is_filter: false,
+            problem: None,
             sort: String::new(),
             descending: false,
             focus_search: false,
@@ -102,6 +109,7 @@ impl TableState {
     pub fn answered(&mut self, number: u64, key: String, count: u64) {
         if number == self.number {
             let text = self.asked.as_ref().map(|asked| asked.text.clone()).unwrap_or_default();
+            self.problem = None;
             self.answer = Some(Answer { key, count, text });
             self.to_top |= self.top_of == number;
         }
@@ -112,10 +120,14 @@ impl TableState {
         self.answer = Some(Answer { key: key.to_owned(), count: 0, text: words.to_owned() });
     }
 
-    pub fn failed(&mut self, number: u64) {
+    /// True where it was a filter that cannot be read: that is told where it is typed.
+    pub fn failed(&mut self, number: u64, report: &Report) -> bool {
+        let is_filter = self.asked.as_ref().is_some_and(|asked| asked.is_filter && !asked.text.is_empty());
         if number == self.number {
             self.answer = None;
+            self.problem = is_filter.then(|| report.clone());
         }
+        is_filter
     }
 
     pub fn key(&self) -> Option<&str> {
@@ -167,6 +179,7 @@ fn query(ui: &Ui, state: &mut AppState) {
     let table = &mut state.table;
     let same = table.asked.as_ref().is_some_and(|asked| {
         asked.text == table.search.trim()
+            && asked.is_filter == table.is_filter
             && asked.brush == brush
             && asked.sort == table.sort
             && asked.descending == table.descending
@@ -181,14 +194,16 @@ fn query(ui: &Ui, state: &mut AppState) {
     }
     let number = table.number;
     let (text, sort, descending) = (table.search.trim().to_owned(), table.sort.clone(), table.descending);
-    table.asked = Some(Asked { text: text.clone(), brush, sort: sort.clone(), descending });
+    let is_filter = table.is_filter;
+    table.asked = Some(Asked { text: text.clone(), is_filter, brush, sort: sort.clone(), descending });
     let (mut clusters, mut rows) = (Vec::new(), None);
     match state.focus.brush() {
         Brush::Nothing => {}
         Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
         Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
     }
-    let query = RowQuery { text, filter: String::new(), clusters, rows, sort, descending };
+    let (text, filter) = if is_filter { (String::new(), text) } else { (text, String::new()) };
+    let query = RowQuery { text, filter, clusters, rows, sort, descending };
     state.ask(Request::Query { query }, For::Query(number));
 }
 
@@ -201,6 +216,15 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let columns = shown_columns(state, body.width());
     let (titles, list) = body.split_top_bottom_at_y(body.top() + HEAD);
     column_heads(ui, titles, state, &columns);
+    if let Some(problem) = &state.table.problem {
+        let words = format!("{} {}", problem.what, problem.advice);
+        let inside = Rect::from_min_max(list.min + Vec2::new(12.0, 10.0), list.max);
+        column(ui, inside, |ui| {
+            ui.set_width(inside.width() - 12.0);
+            crate::widgets::pane::remark(ui, "error", &words);
+        });
+        return;
+    }
     let Some(rows) = state.table.rows(&mut state.data) else {
         let key = state.table.key().map(str::to_owned);
         let text = if key.is_some_and(|key| state.data.failed(&key)) { "The rows could not be fetched." } else { "" };
@@ -262,20 +286,27 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         if export.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
             state.run(Command::Export);
         }
-        if let Some(count) = count.filter(|_| *state.focus.brush() != Brush::Nothing) {
+        let searched = state.table.is_filtered();
+        if let Some(count) = count.filter(|count| *count > 0 && (searched || *state.focus.brush() != Brush::Nothing)) {
             let text = format!("{} {}...", if narrow { "All" } else { "Apply to all" }, format::count(count));
             let all = ui.add(Button::new(&text).height(24.0).name("Apply to all"));
             state.note("Apply to all", all.rect);
             Popup::menu(&all).accessible_name("Apply to all").show(|ui| {
                 ui.set_min_width(240.0);
-                for (command, icon) in [
-                    (Command::BrushPin, icons::PUSH_PIN),
-                    (Command::BrushExclude, icons::PROHIBIT),
-                    (Command::BrushRelease, icons::ARROW_U_UP_LEFT),
-                ] {
-                    let keys = command.keys().join("+");
-                    if menu_entry(ui, command.name(), &keys, false, Some(icon), true).clicked() {
-                        state.run(command);
+                let entries = [
+                    (Some(Command::BrushPin), "Pin all of them", icons::PUSH_PIN),
+                    (Some(Command::BrushExclude), "Exclude all of them", icons::PROHIBIT),
+                    (Some(Command::BrushRelease), "Release all of them", icons::ARROW_U_UP_LEFT),
+                    (Some(Command::EditSamples), "Tag, hide, give a reason...", icons::TAG),
+                    (None, "Brush them", icons::SELECTION),
+                ];
+                for (command, words, icon) in entries {
+                    let keys = command.map(|command| command.keys().join("+")).unwrap_or_default();
+                    if menu_entry(ui, words, &keys, false, Some(icon), true).clicked() {
+                        state.brush_found();
+                        if let Some(command) = command {
+                            state.run(command);
+                        }
                         ui.close();
                     }
                 }
@@ -292,7 +323,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
                 cluster.map(|cluster| (cluster.name.clone(), Some(look(ui).cluster(cluster.colour))))
             }
             Brush::Clusters(brushed) => Some((format!("{} clusters", brushed.len()), None)),
-            Brush::Rows(_) => Some(("box".to_owned(), None)),
+            Brush::Rows(_) => Some(("brushed".to_owned(), None)),
         };
         if let Some((name, colour)) = brush {
             let count = count.map(format::count).unwrap_or_default();
@@ -307,16 +338,25 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         } else if let Some(count) = count {
             Words::new(ui).num3(format::count(count)).show(ui);
         }
-        let width = ui.available_width().min(220.0);
+        let width = ui.available_width().min(if state.table.is_filter { 420.0 } else { 220.0 });
         if width > 80.0 {
             let id = Id::unique("find in text");
             let before = state.table.search.clone();
-            let field = Field::new("Find in text", width)
-                .hint("find in text")
-                .icon(icons::MAGNIFYING_GLASS)
-                .height(22.0)
-                .id(id)
-                .show(ui, &mut state.table.search);
+            let before_kind = state.table.is_filter;
+            let (name, hint, icon) = if before_kind {
+                ("Filter", "jsd > 0.2 and not excluded", icons::FUNNEL)
+            } else {
+                ("Find in text", "find in text", icons::MAGNIFYING_GLASS)
+            };
+            let kind = icon_button(ui, icon, FILTER_HINT, before_kind, None);
+            state.note("filter kind", kind.rect);
+            if kind.clicked() {
+                state.table.is_filter = !before_kind;
+                state.table.problem = None;
+                state.table.focus_search = true;
+            }
+            let width = (width - 30.0).max(60.0);
+            let field = Field::new(name, width).hint(hint).height(22.0).id(id).show(ui, &mut state.table.search);
             state.note("search", field.response.rect);
             if std::mem::take(&mut state.table.focus_search) {
                 ui.memory_mut(|memory| memory.request_focus(id));
@@ -327,6 +367,9 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         }
     });
 }
+
+/// What a filter may say.
+const FILTER_HINT: &str = "Words, or a filter: columns with = != < <= > >= (jsd, ies, response_tokens, ...), cluster = \"name\", tag = name, status = taken, text ~ \"words\", pinned, excluded, hidden; and, or, not, parentheses";
 
 /// As much of a name as fits into `width`.
 fn fitting(ui: &Ui, name: &str, width: f32) -> String {

@@ -4,13 +4,17 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    Blocking, BudgetCurve, BudgetPoint, CurationView, DemoCard, DownloadView, Edit, EditKind, EditView, EstimateView,
-    ExportedView, Failure, FateView, Hello, LedgerRow, ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request,
-    RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
+    BenchmarkView, Blocking, BudgetCurve, BudgetPoint, ChecksView, DemoCard, DownloadView, EstimateView, ExportedView,
+    Failure, FateView, Hello, LeakView, LedgerRow, NearDuplicatesView, NearGroupView, ProjectView, ReasonCode, Recent,
+    Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView,
+    encode_f32, encode_u32,
 };
 use ui::budget_math;
 
-use super::fixture::{self, Pool};
+use super::{
+    curation::Edits,
+    fixture::{self, Pool},
+};
 
 pub struct Engine {
     inner: Rc<RefCell<Inner>>,
@@ -20,11 +24,7 @@ struct Inner {
     pool: Pool,
     project: ProjectView,
     recent: Vec<Recent>,
-    /// Number of each edit, and the marks on its other side.
-    done: Vec<(u64, Marks)>,
-    undone: Vec<(u64, Marks)>,
-    /// Lines of the journal: undo and redo are lines, too.
-    entries: u64,
+    edits: Edits,
     queries: u64,
     selects: u64,
     fresh: BTreeMap<String, Vec<u8>>,
@@ -65,9 +65,7 @@ impl Engine {
             pool,
             project,
             recent,
-            done: vec![],
-            undone: vec![],
-            entries: 0,
+            edits: Edits::default(),
             queries: 0,
             selects: 0,
             fresh: BTreeMap::new(),
@@ -180,6 +178,9 @@ impl Inner {
             | Request::Project
             | Request::CreateProject { .. } => Reply::Project(Box::new(self.project.clone())),
             Request::Select { plan } => Reply::Selection(Box::new(self.select(plan))),
+            Request::Query { query } if query.filter.contains("nonsense") => {
+                return Err(Report::new(Failure::Usage, "There is no column nonsense.", "Near it: none."));
+            }
             Request::Query { query } => self.query(query),
             Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
             Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
@@ -246,9 +247,24 @@ impl Inner {
                 self.project.selections.retain(|selection| selection.name.as_ref() != Some(name));
                 Reply::Done
             }
-            Request::Curate { edit } => self.curate(edit),
-            Request::Undo => self.step(true),
-            Request::Redo => self.step(false),
+            Request::Curate { edit } => {
+                self.edits.add(edit);
+                self.curated()
+            }
+            Request::Undo => {
+                self.edits.undo();
+                self.curated()
+            }
+            Request::Redo => {
+                self.edits.redo();
+                self.curated()
+            }
+            Request::Revert { entry } => {
+                self.edits.revert(*entry);
+                self.curated()
+            }
+            Request::Journal => Reply::Journal(self.edits.journal()),
+            Request::Checks => Reply::Checks(Box::new(checks())),
             Request::Probe { path, .. } if path.contains("missing") => {
                 return Err(Report::new(Failure::Unusable, format!("{path} is not there."), "Check the path."));
             }
@@ -373,6 +389,7 @@ impl Inner {
         let mut rows: Vec<u32> = (0..self.pool.len() as u32)
             .filter(|row| query.clusters.is_empty() || query.clusters.contains(&self.pool.cluster[*row as usize]))
             .filter(|row| query.rows.as_ref().is_none_or(|rows| rows.contains(row)))
+            .filter(|row| !query.filter.contains("jsd >") || self.pool.jsd[*row as usize] > 0.3)
             .filter(|row| text.is_empty() || fixture::instruction(&self.pool, *row).to_lowercase().contains(&text))
             .collect();
         let values = match query.sort.as_str() {
@@ -454,63 +471,16 @@ impl Inner {
         TokensView { row, tokens }
     }
 
-    fn marks(&self) -> Marks {
-        (self.project.curation.pinned.clone(), self.project.curation.excluded.clone())
-    }
-
-    fn curate(&mut self, edit: &Edit) -> Reply {
-        self.entries += 1;
-        self.done.push((self.entries, self.marks()));
-        self.undone.clear();
-        let curation = &mut self.project.curation;
-        let (rows, pin, out) = match &edit.what {
-            EditKind::Pin { rows } => (rows, true, false),
-            EditKind::Exclude { rows } => (rows, false, true),
-            EditKind::Release { rows } => (rows, false, false),
-            other => panic!("the window asked for {other:?}"),
-        };
-        curation.pinned.retain(|row| !rows.contains(row));
-        curation.excluded.retain(|row| !rows.contains(row));
-        if pin {
-            curation.pinned.extend(rows);
-        }
-        if out {
-            curation.excluded.extend(rows);
-        }
-        curation.pinned.sort_unstable();
-        curation.excluded.sort_unstable();
-        self.marked()
-    }
-
-    fn step(&mut self, back: bool) -> Reply {
-        let now = self.marks();
-        let (from, to) = if back { (&mut self.done, &mut self.undone) } else { (&mut self.undone, &mut self.done) };
-        if let Some((number, (pinned, excluded))) = from.pop() {
-            self.entries += 1;
-            to.push((number, now));
-            (self.project.curation.pinned, self.project.curation.excluded) = (pinned, excluded);
-        }
-        self.marked()
-    }
-
-    fn marked(&mut self) -> Reply {
-        let (pinned, excluded) = self.marks();
-        self.project.curation = CurationView {
-            undo: self.done.last().map(|edit| EditView { entry: edit.0, what: "the last edit".to_owned() }),
-            redo: self.undone.last().map(|edit| EditView { entry: edit.0, what: "the undone edit".to_owned() }),
-            entries: self.entries,
-            pinned: pinned.clone(),
-            excluded: excluded.clone(),
-            ..CurationView::default()
-        };
-        self.project.clusters = fixture::clusters(&self.pool, &pinned, &excluded, true);
+    fn curated(&mut self) -> Reply {
+        let curation = self.edits.view();
+        let (pinned, excluded) = (&curation.pinned, &curation.excluded);
+        self.project.clusters = fixture::clusters(&self.pool, pinned, excluded, true);
+        self.edits.apply(&mut self.project.clusters);
+        self.project.curation = curation;
         self.project.revision += 1;
         Reply::Curation(self.project.curation.clone())
     }
 }
-
-/// Pinned and excluded rows.
-type Marks = (Vec<u32>, Vec<u32>);
 
 const RESPONSE: [(&str, f32); 24] = [
     ("Three", 0.21),
@@ -566,5 +536,38 @@ fn estimate() -> EstimateView {
         disk_bytes: Some(210_000_000),
         network_bytes: Some(91_000_000),
         remarks: vec![Remark { level: "warn".into(), text: "the encoder is fetched once, 91 MB".into() }],
+    }
+}
+
+fn checks() -> ChecksView {
+    ChecksView {
+        near_duplicates: Some(NearDuplicatesView {
+            threshold: 0.8,
+            groups: 2,
+            samples: 3,
+            largest: 3,
+            examples: vec![
+                NearGroupView { kept: 4, kept_id: "5".into(), rows: vec![9, 12], similarity: 0.91 },
+                NearGroupView { kept: 30, kept_id: "31".into(), rows: vec![31], similarity: 0.84 },
+            ],
+            rows: vec![9, 12, 31],
+        }),
+        benchmarks: vec![BenchmarkView {
+            name: "ARC-e".into(),
+            path: "eval/arc_easy.jsonl".into(),
+            questions: 2_376,
+            too_short: 3,
+            samples: vec![40, 41],
+            examples: vec![LeakView {
+                row: 40,
+                id: "41".into(),
+                question: "Which of these would most likely cause the tides on Earth to be higher than usual?".into(),
+                shared: "which of these would most likely cause the tides on earth to be".into(),
+                share: 0.8,
+            }],
+        }],
+        seconds: 2.4,
+        off: vec![],
+        notes: vec!["One bucket of 1,204 equal texts was compared with its first 64 only.".into()],
     }
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub mod compare;
+pub mod curation;
 pub mod engine;
 pub mod fixture;
 pub mod raster;
