@@ -9,14 +9,14 @@ use std::{
 
 use paser_project::{FrozenSelection, Inputs, SelectionHead};
 use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy};
-use paser_select::{PoolColumns, SelectParams, Selection, select};
+use paser_select::{PoolColumns, SelectParams, Selection, Vectors, select};
 use serde::Serialize;
 
 use crate::{
     loaded::Samples,
     progress::Reporter,
     session::{Marks, RecipeText, Session, lock},
-    stages::{Bench, concepts, kmeans},
+    stages::{Bench, concepts, embed::EmbedPlan, kmeans, neighbours},
     trouble::{Outcome, Told, failed, usage},
 };
 
@@ -38,8 +38,8 @@ pub(crate) struct Selected {
 
 #[derive(Default)]
 pub(crate) struct SelectionCache {
-    /// The pool's columns, by the keys of what they were made of; with k-means labels or without.
-    pools: BTreeMap<bool, (String, Arc<PoolColumns>)>,
+    /// The pool's columns, by the keys of what they were made of; one for each extra column.
+    pools: BTreeMap<Extra, (String, Arc<PoolColumns>)>,
     results: VecDeque<Arc<Selected>>,
 }
 
@@ -66,6 +66,29 @@ impl SelectionCache {
         }
     }
 }
+
+/// What a strategy reads beyond the columns that all do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Extra {
+    None,
+    KMeans,
+    Vectors,
+    Neighbours,
+}
+
+impl Extra {
+    fn of(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::PaserNoS2ric => Self::KMeans,
+            Strategy::Kcenter => Self::Vectors,
+            Strategy::InstructionMining => Self::Neighbours,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Inputs of extra columns: not looked up for a mere view, since all of them follow from the vectors of the manifold.
+pub(crate) const EXTRA_INPUTS: [&str; 3] = ["k-means", "neighbours", "vectors"];
 
 /// The pool as the strategies read it, everything it was made of, and the samples that are its rows.
 struct AtHand {
@@ -121,8 +144,8 @@ impl Session {
         })
     }
 
-    /// The pool for a strategy; with the k-means labels of the ablation or without.
-    fn pool_columns(&self, alternative: bool, bench: &Bench<'_>) -> Outcome<AtHand> {
+    /// The pool for a strategy, with what it reads beyond the common columns.
+    fn pool_columns(&self, strategy: Strategy, bench: &Bench<'_>) -> Outcome<AtHand> {
         let loaded = self.loaded();
         let missing =
             |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
@@ -134,19 +157,31 @@ impl Session {
         let concepts = loaded.concepts.ok_or_else(|| missing("The concepts have to be found"))?;
         let names = loaded.names.ok_or_else(|| missing("The pool has to be clustered"))?;
         let mut inputs = pool_inputs(&samples.key, &manifold.key, &scores.key, &concepts.key);
-        let labels = if alternative {
-            let (labels, key) = kmeans::labels(bench)?;
-            inputs = inputs.with("k-means", key);
-            Some(labels)
-        } else {
-            None
-        };
+        let extra = Extra::of(strategy);
+        let (mut labels, mut embed, mut distances) = (None, None, None);
+        match extra {
+            Extra::None => {}
+            Extra::KMeans => {
+                let (found, key) = kmeans::labels(bench)?;
+                (labels, inputs) = (Some(found), inputs.with("k-means", key));
+            }
+            Extra::Neighbours => {
+                let (found, key) = neighbours::distances(bench)?;
+                (distances, inputs) = (Some(found), inputs.with("neighbours", key));
+            }
+            Extra::Vectors => {
+                let plan = EmbedPlan::check(bench)?;
+                inputs = inputs.with("vectors", plan.inputs.key());
+                embed = Some(plan);
+            }
+        }
         let key = inputs.key();
-        if let Some((known, pool)) = lock(&self.selections).pools.get(&alternative)
+        if let Some((known, pool)) = lock(&self.selections).pools.get(&extra)
             && *known == key
         {
             return Ok(AtHand { columns: pool.clone(), inputs, samples });
         }
+        let vectors = embed.map(|plan| plan.vectors(bench)).transpose()?;
         let pool = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
             hashes: samples.hashes.clone(),
@@ -158,12 +193,14 @@ impl Session {
             concepts: concepts.table.samples.clone(),
             concept_names: concepts.table.names.clone(),
             alternative_clusters: labels,
+            vectors: vectors.map(|found| Vectors { values: found.values.into(), dimensions: found.dimensions }),
+            neighbour_distances: distances,
         });
-        lock(&self.selections).pools.insert(alternative, (key, pool.clone()));
+        lock(&self.selections).pools.insert(extra, (key, pool.clone()));
         Ok(AtHand { columns: pool, inputs, samples })
     }
 
-    /// The same as far as it is known without computing or reading k-means labels.
+    /// The same as far as it is known without computing or reading extra columns.
     pub(crate) fn quick_selection_inputs(&self, plan: &SelectionPlan) -> Outcome<Inputs> {
         let loaded = self.loaded();
         match (&loaded.samples, &loaded.manifold, &loaded.scores, &loaded.concepts) {
@@ -182,13 +219,13 @@ impl Session {
 
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
-        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let pool = self.pool_columns(plan.strategy, bench)?;
         decided_by(plan, pool.inputs, &self.marks(&pool.samples), &pool.samples)
     }
 
     /// The selection of a plan, from memory or computed.
     pub(crate) fn select_with(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Arc<Selected>> {
-        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let pool = self.pool_columns(plan.strategy, bench)?;
         let marks = self.marks(&pool.samples);
         let inputs = decided_by(plan, pool.inputs, &marks, &pool.samples)?;
         let key = inputs.key();
@@ -438,6 +475,20 @@ impl Session {
 /// Sentences that must stand beside the numbers.
 fn notes(plan: &SelectionPlan, selection: &Selection, lost: usize) -> Vec<String> {
     let mut notes = Vec::new();
+    if plan.strategy == Strategy::InstructionMining {
+        notes.push(
+            "Instruction Mining without its reward term, which needs a reward model: response length and the distance to \
+             the sixth neighbour decide."
+                .to_owned(),
+        );
+    }
+    if plan.strategy == Strategy::Kcenter {
+        notes.push(
+            "Farthest first on the sentence vectors: the selection covers the pool, outliers first, and looks at \
+             no score."
+                .to_owned(),
+        );
+    }
     if selection.equal_weights {
         notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
     }

@@ -113,11 +113,13 @@ pub enum Strategy {
     JsdTop,
     PerplexityMid,
     PerplexityTop,
+    Kcenter,
+    InstructionMining,
     Manual,
 }
 
 impl Strategy {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Paser,
         Self::PaserGuarded,
         Self::PaserNoS2ric,
@@ -130,6 +132,8 @@ impl Strategy {
         Self::JsdTop,
         Self::PerplexityMid,
         Self::PerplexityTop,
+        Self::Kcenter,
+        Self::InstructionMining,
         Self::Manual,
     ];
 
@@ -148,6 +152,8 @@ impl Strategy {
             Self::JsdTop => "jsd-top",
             Self::PerplexityMid => "perplexity-mid",
             Self::PerplexityTop => "perplexity-top",
+            Self::Kcenter => "kcenter",
+            Self::InstructionMining => "instruction-mining",
             Self::Manual => "manual",
         }
     }
@@ -167,6 +173,8 @@ impl Strategy {
             Self::JsdTop => "highest divergence first, without clusters",
             Self::PerplexityMid => "middle of the pruned model's perplexity",
             Self::PerplexityTop => "highest perplexity of the pruned model first",
+            Self::Kcenter => "farthest first on the vectors; slow for large budgets",
+            Self::InstructionMining => "Instruction Mining v1 without its reward term",
             Self::Manual => "pinned samples only",
         }
     }
