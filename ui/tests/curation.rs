@@ -70,6 +70,8 @@ fn a_lasso_brushes_and_the_edit_remembers_its_outline() {
 #[test]
 fn regions_add_take_away_and_cut() {
     let mut bench = demo();
+    // The table unfolds with the first brush and would move the map.
+    bench.click("ToggleTable");
     bench.click("tool:Lasso");
     let middle = bench.rect("map").center();
     drag(&mut bench, &square(middle, 60.0), Modifiers::NONE);
@@ -169,20 +171,16 @@ fn clusters_are_renamed_merged_and_given_a_quota() {
     assert_eq!(bench.state().cluster(6).unwrap().quota, Some((12, Unit::Samples)));
     let row = bench.state().build.selection.clone().unwrap().ledger.into_iter().find(|row| row.cluster == 6);
     assert_eq!(row.unwrap().quota, 12, "the selection was asked for anew");
-    let at = bench.rect("bar:7").center();
-    for pressed in [true, false] {
-        let button = egui::PointerButton::Primary;
-        bench.harness.event_modifiers(egui::Event::PointerMoved(at), Modifiers::SHIFT);
-        let event = egui::Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::SHIFT };
-        bench.harness.event_modifiers(event, Modifiers::SHIFT);
-    }
-    bench.harness.run();
+    // The topmost other bar: lower ones are scrolled out of sight.
+    let bars = (0..12_u32).filter(|id| *id != 6).map(|id| (id, bench.rect(&format!("bar:{id}")).center()));
+    let (other, at) = bars.min_by(|a, b| a.1.y.total_cmp(&b.1.y)).unwrap();
+    drag(&mut bench, &[at, at], Modifiers::SHIFT);
+    assert_eq!(*bench.state().focus.brush(), Brush::Clusters([6, other].into()));
     bench.click("cluster menu");
     bench.click("cluster:Merge...");
     bench.click("dialog:Merge");
-    let EditKind::MergeClusters { mut clusters } = edits(&bench).pop().unwrap().what else { panic!("no merge") };
-    clusters.sort_unstable();
-    assert_eq!(clusters, [6, 7]);
+    let EditKind::MergeClusters { clusters } = edits(&bench).pop().unwrap().what else { panic!("no merge") };
+    assert!(clusters.len() == 2 && clusters.contains(&6) && clusters.contains(&other));
 }
 
 #[test]

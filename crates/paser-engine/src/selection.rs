@@ -9,14 +9,14 @@ use std::{
 
 use paser_project::{FrozenSelection, Inputs, SelectionHead};
 use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy, Unit};
-use paser_select::{PoolColumns, SelectParams, Selection, select};
+use paser_select::{PoolColumns, SelectParams, Selection, Vectors, select};
 
 use crate::{
     curated::Curated,
     loaded::Samples,
     progress::Reporter,
     session::{Loaded, RecipeText, Session, lock},
-    stages::{Bench, concepts, kmeans},
+    stages::{Bench, concepts, embed::EmbedPlan, kmeans, neighbours},
     trouble::{Outcome, Told, failed, usage},
 };
 
@@ -40,8 +40,8 @@ pub(crate) struct Selected {
 
 #[derive(Default)]
 pub(crate) struct SelectionCache {
-    /// The pool's columns, by the keys of what they were made of; with k-means labels or without.
-    pools: BTreeMap<bool, (String, Arc<PoolColumns>)>,
+    /// The pool's columns, by the keys of what they were made of; one for each extra column.
+    pools: BTreeMap<Extra, (String, Arc<PoolColumns>)>,
     results: VecDeque<Arc<Selected>>,
 }
 
@@ -69,6 +69,29 @@ impl SelectionCache {
     }
 }
 
+/// What a strategy reads beyond the columns that all do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Extra {
+    None,
+    KMeans,
+    Vectors,
+    Neighbours,
+}
+
+impl Extra {
+    fn of(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::PaserNoS2ric => Self::KMeans,
+            Strategy::Kcenter => Self::Vectors,
+            Strategy::InstructionMining => Self::Neighbours,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Inputs of extra columns: not looked up for a mere view, since all of them follow from the vectors of the manifold.
+pub(crate) const EXTRA_INPUTS: [&str; 3] = ["k-means", "neighbours", "vectors"];
+
 /// The pool as the strategies read it, everything it was made of, and what a person decided about its rows.
 struct AtHand {
     columns: Arc<PoolColumns>,
@@ -90,8 +113,8 @@ impl Session {
         })
     }
 
-    /// The pool for a strategy; with the k-means labels of the ablation or without.
-    fn pool_columns(&self, alternative: bool, bench: &Bench<'_>) -> Outcome<AtHand> {
+    /// The pool for a strategy, with what it reads beyond the common columns.
+    fn pool_columns(&self, strategy: Strategy, bench: &Bench<'_>) -> Outcome<AtHand> {
         let loaded = self.loaded();
         let missing =
             |what: &str| usage(format!("{what} first."), "Run the project: `paser run`, or Run in the window.");
@@ -104,19 +127,31 @@ impl Session {
         let clusters = loaded.clusters().ok_or_else(|| missing("The pool has to be clustered"))?;
         let names = loaded.names().ok_or_else(|| missing("The pool has to be clustered"))?;
         let mut inputs = pool_inputs(&loaded).ok_or_else(not_run)?;
-        let labels = if alternative {
-            let (labels, key) = kmeans::labels(bench)?;
-            inputs = inputs.with("k-means", key);
-            Some(labels)
-        } else {
-            None
-        };
+        let extra = Extra::of(strategy);
+        let (mut labels, mut embed, mut distances) = (None, None, None);
+        match extra {
+            Extra::None => {}
+            Extra::KMeans => {
+                let (found, key) = kmeans::labels(bench)?;
+                (labels, inputs) = (Some(found), inputs.with("k-means", key));
+            }
+            Extra::Neighbours => {
+                let (found, key) = neighbours::distances(bench)?;
+                (distances, inputs) = (Some(found), inputs.with("neighbours", key));
+            }
+            Extra::Vectors => {
+                let plan = EmbedPlan::check(bench)?;
+                inputs = inputs.with("vectors", plan.inputs.key());
+                embed = Some(plan);
+            }
+        }
         let key = inputs.key();
-        if let Some((known, pool)) = lock(&self.selections).pools.get(&alternative)
+        if let Some((known, pool)) = lock(&self.selections).pools.get(&extra)
             && *known == key
         {
             return Ok(AtHand { columns: pool.clone(), inputs, curated: loaded.curated.clone() });
         }
+        let vectors = embed.map(|plan| plan.vectors(bench)).transpose()?;
         let pool = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
             hashes: samples.hashes.clone(),
@@ -128,12 +163,14 @@ impl Session {
             concepts: concepts.table.samples.clone(),
             concept_names: concepts.table.names.clone(),
             alternative_clusters: labels,
+            vectors: vectors.map(|found| Vectors { values: found.values.into(), dimensions: found.dimensions }),
+            neighbour_distances: distances,
         });
-        lock(&self.selections).pools.insert(alternative, (key, pool.clone()));
+        lock(&self.selections).pools.insert(extra, (key, pool.clone()));
         Ok(AtHand { columns: pool, inputs, curated: loaded.curated.clone() })
     }
 
-    /// The same as far as it is known without computing or reading k-means labels.
+    /// The same as far as it is known without computing or reading extra columns.
     pub(crate) fn quick_selection_inputs(&self, plan: &SelectionPlan) -> Outcome<Inputs> {
         let loaded = self.loaded();
         decided_by(plan, pool_inputs(&loaded).ok_or_else(not_run)?, &loaded.curated)
@@ -146,13 +183,13 @@ impl Session {
 
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
-        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let pool = self.pool_columns(plan.strategy, bench)?;
         decided_by(plan, pool.inputs, &pool.curated)
     }
 
     /// The selection of a plan, from memory or computed.
     pub(crate) fn select_with(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Arc<Selected>> {
-        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let pool = self.pool_columns(plan.strategy, bench)?;
         let inputs = decided_by(plan, pool.inputs.clone(), &pool.curated)?;
         let key = inputs.key();
         if let Some(known) = lock(&self.selections).find(&key) {
@@ -168,7 +205,7 @@ impl Session {
 
     /// The selection of a plan, kept nowhere: for looking at many of them.
     pub(crate) fn select_in_passing(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Selection> {
-        let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
+        let pool = self.pool_columns(plan.strategy, bench)?;
         compute(plan, &pool, bench)
     }
 
@@ -374,6 +411,20 @@ fn compute(plan: &SelectionPlan, pool: &AtHand, bench: &Bench<'_>) -> Outcome<Se
 /// Sentences that must stand beside the numbers.
 fn notes(plan: &SelectionPlan, selection: &Selection, curated: &Curated) -> Vec<String> {
     let mut notes = Vec::new();
+    if plan.strategy == Strategy::InstructionMining {
+        notes.push(
+            "Instruction Mining without its reward term, which needs a reward model: response length and the distance to \
+             the sixth neighbour decide."
+                .to_owned(),
+        );
+    }
+    if plan.strategy == Strategy::Kcenter {
+        notes.push(
+            "Farthest first on the sentence vectors: the selection covers the pool, outliers first, and looks at \
+             no score."
+                .to_owned(),
+        );
+    }
     if selection.equal_weights {
         notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
     }
@@ -448,6 +499,8 @@ fn heeds_quotas(strategy: Strategy) -> bool {
         | Strategy::JsdTop
         | Strategy::PerplexityMid
         | Strategy::PerplexityTop
+        | Strategy::Kcenter
+        | Strategy::InstructionMining
         | Strategy::Manual => false,
     }
 }

@@ -9,7 +9,7 @@ use paser_protocol::{
 
 use crate::{
     clusters, estimate,
-    selection::stored_view,
+    selection::{EXTRA_INPUTS, stored_view},
     session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, score},
@@ -201,9 +201,10 @@ impl Session {
             if !current.by_recipe {
                 continue;
             }
-            // k-means labels are not looked up for a mere view: their key follows from the manifold's.
             let Ok(inputs) = self.quick_selection_inputs(&named.plan) else { return StageState::Missing };
-            changed.extend(inputs.difference(&current.inputs).into_iter().filter(|name| name != "k-means"));
+            changed.extend(
+                inputs.difference(&current.inputs).into_iter().filter(|name| !EXTRA_INPUTS.contains(&name.as_str())),
+            );
         }
         if changed.is_empty() {
             return match lock(&self.catalogue).stage(Stage::Select.name()) {

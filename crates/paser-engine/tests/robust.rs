@@ -210,7 +210,7 @@ fn selections_and_exports_stop_when_they_are_told_to() {
     let session = world.project("p");
     run(&session, Stage::Select).unwrap();
     let stop = AtomicBool::new(true);
-    for strategy in [Strategy::Paser, Strategy::PaserNoS2ric] {
+    for strategy in [Strategy::Paser, Strategy::PaserNoS2ric, Strategy::Kcenter, Strategy::InstructionMining] {
         let plan = SelectionPlan { strategy, seed: 7, budget: Budget::Samples(33), ..SelectionPlan::default() };
         assert_eq!(session.select(&plan, &stop).unwrap_err().failure, Failure::Cancelled, "{strategy}");
         assert_eq!(session.select_as(&plan, "mine", &stop).unwrap_err().failure, Failure::Cancelled, "{strategy}");

@@ -333,3 +333,32 @@ fn rows_are_found_filtered_and_sorted() {
     assert!(sample.blocking.is_some() && sample.why.starts_with("Rejected"));
     assert!(sample.why.contains("nats, has a quota of"), "{}", sample.why);
 }
+
+#[test]
+fn strategies_that_read_vectors_find_them_and_say_what_they_leave_out() {
+    let world = World::new(300);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    for (strategy, word) in [(Strategy::Kcenter, "Farthest first"), (Strategy::InstructionMining, "reward")] {
+        let plan = SelectionPlan { strategy, budget: Budget::Samples(40), ..SelectionPlan::default() };
+        let view = session.select_as(&plan, strategy.name(), &NEVER).unwrap();
+        assert_eq!((view.selected, view.reasons.iter().map(|(_, count)| count).sum::<u64>()), (40, 300));
+        assert!(view.notes.iter().any(|note| note.contains(word)), "{:?}", view.notes);
+        assert!(session.replay(strategy.name(), &NEVER).unwrap());
+    }
+    drop(session);
+    // What was computed for them is found again.
+    let session = Session::open(&world.path("p")).unwrap();
+    assert!(session.replay("instruction-mining", &NEVER).unwrap() && session.replay("kcenter", &NEVER).unwrap());
+    let kept = fs_err::read_dir(world.path("p/arrays")).unwrap();
+    let kept = kept.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("neighbours-"));
+    assert_eq!(kept.count(), 2, "arrays and manifest");
+    // A recipe that names such a strategy is done once it was run, and is told to be so.
+    let recipe = fs_err::read_to_string(world.path("p/recipe.toml")).unwrap();
+    let named = recipe.replace("strategy = \"random\"", "strategy = \"kcenter\"");
+    assert_ne!(named, recipe);
+    fs_err::write(world.path("p/recipe.toml"), named).unwrap();
+    run(&session, Stage::Select).unwrap();
+    let state = session.view().stages.pop().unwrap().state;
+    assert!(matches!(state, StageState::Done { .. }), "{state:?}");
+}

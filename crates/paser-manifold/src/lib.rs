@@ -35,7 +35,7 @@ pub use error::ManifoldError;
 pub use hash_order::order_of_vectors;
 pub use params::{Checked, ClusterCount, ManifoldParams, Start};
 pub use pipeline::{Rows, run};
-pub use plain::{kmeans_labels, split_labels};
+pub use plain::{kmeans_labels, neighbour_distances, split_labels};
 pub use quality::{adjusted_rand_index, normalized_mutual_information, prediction_strength};
 pub use result::{Manifold, Merge, Placement, Quality, StabilityCurve, Timing};
 pub use tfidf::{Tfidf, TfidfParams, tfidf_vectors};

@@ -1,5 +1,6 @@
-//! Clusters by k-means alone: of the vectors themselves, for the ablation that asks what the manifold is worth
-//! (`method.md` section 4, `paser-no-s2ric`), and of one cluster's coordinates, where a person splits it.
+//! What is asked of vectors without the manifold: k-means for the ablation that asks what the manifold is worth, and of
+//! one cluster's coordinates, where a person splits it; distances between neighbours (`method.md` section 4,
+//! `paser-no-s2ric`, `instruction-mining`).
 
 use std::sync::atomic::AtomicU64;
 
@@ -8,8 +9,33 @@ use paser_protocol::Monitor;
 use crate::components::gather;
 use crate::error::ManifoldError;
 use crate::kmeans::{Effort, cluster};
+use crate::neighbours::exact;
 use crate::pipeline::{Rows, check_order, check_rows};
 use crate::progress::Progress;
+
+/// Candidates beyond the wanted neighbour that the f32 search keeps for the f64 ranking.
+const SPARE: usize = 15;
+
+/// `[n]` distance of each row to its `neighbour`-th nearest other row, by exact search; in a smaller pool to the farthest,
+/// and 0 where there is no other. Held-out rows are nobody's neighbour and get NaN.
+///
+/// # Errors
+/// Rows that [`crate::run`] would refuse, too; a neighbour of 0; [`ManifoldError::Cancelled`].
+pub fn neighbour_distances(rows: &Rows, neighbour: usize, monitor: &dyn Monitor) -> Result<Vec<f32>, ManifoldError> {
+    check_rows(rows)?;
+    if neighbour == 0 {
+        return Err(ManifoldError::Parameter { name: "neighbour", value: "0".into(), allowed: "at least 1" });
+    }
+    let inside: Vec<u32> = rows.order.iter().copied().filter(|&row| !rows.held_out[row as usize]).collect();
+    let points = gather(rows.vectors, rows.dimensions, &inside);
+    let reported = AtomicU64::new(0);
+    let found = exact(&points, rows.dimensions, neighbour + SPARE, neighbour, &Progress::whole(monitor, &reported))?;
+    let mut distances = vec![f32::NAN; rows.order.len()];
+    for (place, &row) in inside.iter().enumerate() {
+        distances[row as usize] = found.of(place).1.last().map_or(0.0, |distance| *distance as f32);
+    }
+    Ok(distances)
+}
 
 /// `[n]` k-means label of each row, 0 the largest cluster. Held-out rows take no part and get the label of the nearest
 /// centre. The result depends on the processing order and the seed, never on where the rows stand.
@@ -100,6 +126,29 @@ mod tests {
         assert!(kmeans_labels(&rows, 2, 0, &Silent).is_err());
         assert_eq!(split_labels(&rows, 2, 0, &Silent).unwrap(), [0, 0, 1, 0, 1]);
         assert!(split_labels(&Rows { vectors: &[f32::NAN; 5], ..rows }, 2, 0, &Silent).is_err());
+    }
+
+    #[test]
+    fn distances_go_to_the_wanted_neighbour_that_is_not_held_out() {
+        let at = |degrees: f32| [degrees.to_radians().cos(), degrees.to_radians().sin()];
+        let vectors: Vec<f32> = [0.0, 10.0, 30.0, 60.0, 5.0].map(at).concat();
+        let rows = Rows {
+            vectors: &vectors,
+            dimensions: 2,
+            order: &[4, 2, 0, 3, 1],
+            held_out: &[false, false, false, false, true],
+        };
+        let chord = |degrees: f32| 2.0 * (degrees / 2.0).to_radians().sin();
+        let near = |found: &[f32], wanted: [f32; 4]| {
+            assert!(found.iter().zip(wanted).all(|(found, wanted)| (found - chord(wanted)).abs() < 1e-5), "{found:?}");
+            assert!(found[4].is_nan());
+        };
+        near(&neighbour_distances(&rows, 1, &Silent).unwrap(), [10.0, 10.0, 20.0, 30.0]);
+        near(&neighbour_distances(&rows, 2, &Silent).unwrap(), [30.0, 20.0, 30.0, 50.0]);
+        near(&neighbour_distances(&rows, 9, &Silent).unwrap(), [60.0, 50.0, 30.0, 60.0]);
+        let alone = Rows { vectors: &vectors[..2], dimensions: 2, order: &[0], held_out: &[false] };
+        assert_eq!(neighbour_distances(&alone, 6, &Silent).unwrap(), [0.0]);
+        assert!(neighbour_distances(&rows, 0, &Silent).is_err());
     }
 
     #[test]

@@ -114,11 +114,13 @@ pub enum Strategy {
     JsdTop,
     PerplexityMid,
     PerplexityTop,
+    Kcenter,
+    InstructionMining,
     Manual,
 }
 
 impl Strategy {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Paser,
         Self::PaserGuarded,
         Self::PaserNoS2ric,
@@ -131,6 +133,8 @@ impl Strategy {
         Self::JsdTop,
         Self::PerplexityMid,
         Self::PerplexityTop,
+        Self::Kcenter,
+        Self::InstructionMining,
         Self::Manual,
     ];
 
@@ -149,6 +153,8 @@ impl Strategy {
             Self::JsdTop => "jsd-top",
             Self::PerplexityMid => "perplexity-mid",
             Self::PerplexityTop => "perplexity-top",
+            Self::Kcenter => "kcenter",
+            Self::InstructionMining => "instruction-mining",
             Self::Manual => "manual",
         }
     }
@@ -168,6 +174,8 @@ impl Strategy {
             Self::JsdTop => "highest divergence first, without clusters",
             Self::PerplexityMid => "middle of the pruned model's perplexity",
             Self::PerplexityTop => "highest perplexity of the pruned model first",
+            Self::Kcenter => "farthest first on the vectors; slow for large budgets",
+            Self::InstructionMining => "Instruction Mining v1 without its reward term",
             Self::Manual => "pinned samples only",
         }
     }

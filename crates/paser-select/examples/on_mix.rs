@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use paser_protocol::{Budget, Refill, Silent, Strategy, Weight};
 use paser_select::{
-    ClusterWeight, ConceptTable, Concepts, Curation, PerSample, PoolColumns, Score, SelectParams, cluster_names,
-    intern_concepts, quotas, sample_concepts, select,
+    ClusterWeight, ConceptTable, Concepts, Curation, PerSample, PoolColumns, Score, SelectParams, Vectors,
+    cluster_names, intern_concepts, quotas, sample_concepts, select,
 };
 use sha2::{Digest, Sha256};
 
@@ -144,6 +144,11 @@ fn columns(texts: &[Text], table: &ConceptTable, one_cluster: bool) -> PoolColum
             .collect(),
         cluster_names: cluster_names(&clusters, count, &table.samples, &table.names, &vec![false; texts.len()]),
         alternative_clusters: Some(hashes.iter().map(|hash| u32::from(hash[5]) % count as u32).collect()),
+        vectors: Some(Vectors {
+            values: hashes.iter().flat_map(|hash| hash[8..16].iter().map(|byte| f32::from(*byte))).collect(),
+            dimensions: 8,
+        }),
+        neighbour_distances: Some(hashes.iter().map(|hash| f32::from(hash[6]) / 255.0).collect()),
         held_out: vec![false; texts.len()],
         concepts: table.samples.clone(),
         concept_names: table.names.clone(),

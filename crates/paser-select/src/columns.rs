@@ -1,6 +1,8 @@
 //! What a selection reads: one row per distinct sample of the pool, in pool order, as plain columns. Owns the
 //! checks that make the rest free of surprises (equal lengths, ids in range, finite numbers).
 
+use std::sync::Arc;
+
 use paser_protocol::Damage;
 
 use crate::error::SelectError;
@@ -47,6 +49,20 @@ impl Score {
     }
 }
 
+/// The sentence vectors of a pool, `[n, dimensions]` row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vectors {
+    pub values: Arc<[f32]>,
+    pub dimensions: usize,
+}
+
+impl Vectors {
+    /// The vector of a row.
+    pub fn of(&self, row: u32) -> &[f32] {
+        &self.values[row as usize * self.dimensions..][..self.dimensions]
+    }
+}
+
 /// The pool as columns: row `i` of every vector is the same distinct sample.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PoolColumns {
@@ -73,6 +89,11 @@ pub struct PoolColumns {
     /// k-means labels on the same vectors, for `paser-no-s2ric`; below `cluster_names.len()`, as there are as many of
     /// these clusters.
     pub alternative_clusters: Option<Vec<u32>>,
+    /// Sentence vectors, for `kcenter`.
+    pub vectors: Option<Vectors>,
+    /// Distance of each sample to its sixth neighbour among the vectors, for `instruction-mining`; any value for
+    /// samples that are held out.
+    pub neighbour_distances: Option<Vec<f32>>,
 }
 
 impl PoolColumns {
@@ -103,9 +124,30 @@ impl PoolColumns {
         ];
         let concepts = (!self.concepts.is_empty()).then_some(("concepts", self.concepts.len()));
         let alternative = self.alternative_clusters.as_ref().map(|labels| ("alternative_clusters", labels.len()));
-        for (column, length) in lengths.into_iter().chain(concepts).chain(alternative) {
+        let distances = self.neighbour_distances.as_ref().map(|distances| ("neighbour_distances", distances.len()));
+        for (column, length) in lengths.into_iter().chain(concepts).chain(alternative).chain(distances) {
             if length != rows {
                 return Err(SelectError::ColumnLength { column, length, rows });
+            }
+        }
+        if let Some(Vectors { values, dimensions }) = &self.vectors
+            && values.len() != rows * dimensions
+        {
+            let length = values.len().checked_div(*dimensions).unwrap_or(0);
+            return Err(SelectError::ColumnLength { column: "vectors", length, rows });
+        }
+        let open = |row: &usize| !self.held_out[*row];
+        let bad = |column: &'static str, row: usize, value: f32| {
+            Err(SelectError::BadNumber { column, value: f64::from(value), id: self.ids[row].clone() })
+        };
+        for row in (0..rows).filter(open) {
+            let vector = self.vectors.iter().flat_map(|vectors| vectors.of(row as u32));
+            if let Some(value) = vector.copied().find(|value| !value.is_finite()) {
+                return bad("vectors", row, value);
+            }
+            let distance = self.neighbour_distances.as_ref().map(|distances| distances[row]);
+            if let Some(value) = distance.filter(|value| !value.is_finite()) {
+                return bad("neighbour_distances", row, value);
             }
         }
         let clusters = self.cluster_names.len();

@@ -43,6 +43,12 @@ pub enum SelectError {
     /// `paser-no-s2ric` without k-means labels.
     #[error("the strategy `paser-no-s2ric` needs k-means labels of the same vectors: run the manifold stage first")]
     NoAlternativeClusters,
+    /// A strategy that reads sentence vectors, on a pool without them.
+    #[error("the strategy `{strategy}` reads the sentence vectors: run the embed stage first")]
+    NoVectors { strategy: &'static str },
+    /// A strategy that reads distances between neighbours, on a pool without them.
+    #[error("the strategy `{strategy}` reads the distances to the sixth neighbour: run the embed stage first")]
+    NoNeighbours { strategy: &'static str },
     /// A strategy that reads concepts, on a pool without them.
     #[error(
         "the strategy `{strategy}` reads concepts and the pool has none: extract the concepts first, or set `concepts.on = false`"

@@ -1,6 +1,6 @@
 //! Which samples are worth training on: budgets, quotas, the concept consistency graph, every strategy, and the
-//! ledger that explains them. Pure functions over arrays: no files, no models, no threads, no entropy, so the same
-//! code runs in the engine and in the window (wasm32). Sections 2, 3 and 4 of the method.
+//! ledger that explains them. Pure functions over arrays: no files, no models, no entropy, and threads only for
+//! `kcenter` where there are any, so the same code runs in the engine and in the window (wasm32). Sections 2, 3 and 4 of the method.
 
 mod columns;
 mod concepts;
@@ -19,7 +19,7 @@ mod strategies;
 mod walk;
 mod water;
 
-pub use columns::{PoolColumns, Score};
+pub use columns::{PoolColumns, Score, Vectors};
 pub use concepts::{ConceptTable, intern_concepts, rake, sample_concepts};
 pub use curation::Curation;
 pub use damage::{Cds, cluster_damage};

@@ -383,7 +383,7 @@ proptest! {
     #[test]
     fn larger_budgets_only_add((samples, curation, params) in random_case(), small in 0u64..40, more in 0u64..40) {
         let pool = pool(&samples, support::clusters());
-        for strategy in [Strategy::Random, Strategy::Longest, Strategy::JsdTop, Strategy::PerplexityMid, Strategy::PerplexityTop, Strategy::PaserNoNtem] {
+        for strategy in [Strategy::Random, Strategy::Longest, Strategy::JsdTop, Strategy::PerplexityMid, Strategy::PerplexityTop, Strategy::Kcenter, Strategy::InstructionMining, Strategy::PaserNoNtem] {
             let run = |count| select(&pool, &curation, &SelectParams { strategy, budget: Budget::Samples(count), ..params }, &Silent);
             let (Ok(small), Ok(large)) = (run(small), run(small + more)) else { continue };
             if strategy != Strategy::PaserNoNtem {

@@ -16,8 +16,15 @@ use crate::{
 const VERSION: u32 = 1;
 pub(crate) const STAGE: &str = "manifold";
 /// What means nothing any more once the samples are others.
-pub(crate) const DOWNSTREAM: [&str; 6] =
-    [super::checks::STAGE, embed::STAGE, STAGE, "score", concepts::STAGE, super::kmeans::STAGE];
+pub(crate) const DOWNSTREAM: [&str; 7] = [
+    super::checks::STAGE,
+    embed::STAGE,
+    STAGE,
+    "score",
+    concepts::STAGE,
+    super::kmeans::STAGE,
+    super::neighbours::STAGE,
+];
 
 pub(crate) struct ManifoldPlan {
     params: ManifoldParams,

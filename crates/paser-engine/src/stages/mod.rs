@@ -7,6 +7,7 @@ pub(crate) mod embed;
 pub(crate) mod import;
 pub(crate) mod kmeans;
 pub(crate) mod manifold;
+pub(crate) mod neighbours;
 pub(crate) mod prune;
 pub(crate) mod score;
 pub(crate) mod select;

@@ -282,10 +282,13 @@ pub const SELECTION_FIELDS: &[Field] = &[
             "jsd-top",
             "perplexity-mid",
             "perplexity-top",
+            "kcenter",
+            "instruction-mining",
             "manual",
         ]),
         "paser, paser-guarded, paser-no-s2ric, paser-no-cdais, paser-no-ntem, full, random, random-length-matched, \
-         longest, jsd-top, perplexity-mid, perplexity-top, manual.",
+         longest, jsd-top, perplexity-mid, perplexity-top, kcenter (farthest first; time grows with budget x pool), \
+         instruction-mining (v1 without its reward term), manual.",
     ),
     field(SELECTION, "budget", "\"20%\"", Kind::Budget, "20%, 1000 (samples) or 2M-tokens."),
     field(

@@ -3,6 +3,8 @@
 mod ablations;
 mod by_column;
 mod full;
+mod instruction_mining;
+mod kcenter;
 mod length_matched;
 mod manual;
 mod paser;
@@ -67,6 +69,8 @@ pub(crate) fn plan(
         Strategy::Longest | Strategy::JsdTop | Strategy::PerplexityMid | Strategy::PerplexityTop => {
             by_column::plan(frame, params.strategy, budget)
         }
+        Strategy::Kcenter => kcenter::plan(frame, budget, monitor),
+        Strategy::InstructionMining => instruction_mining::plan(frame, budget),
         Strategy::Manual => manual::plan(frame, budget),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use paser_protocol::{Budget, Damage, Guard, Refill, Strategy, Weight};
-use paser_select::{Concepts, Curation, PerSample, PoolColumns, Score, SelectParams};
+use paser_select::{Concepts, Curation, PerSample, PoolColumns, Score, SelectParams, Vectors};
 use proptest::prelude::{Just, Strategy as Generator, any, prop, prop_oneof};
 
 /// One sample of a test pool.
@@ -67,7 +67,16 @@ pub fn pool(samples: &[Sample], clusters: u32) -> PoolColumns {
         concepts: samples.iter().map(|sample| sample.concepts.clone()).collect(),
         concept_names: (0..CONCEPTS).map(|concept| format!("k{concept}")).collect(),
         alternative_clusters: Some(samples.iter().map(|sample| sample.alternative).collect()),
+        vectors: Some(Vectors { values: samples.iter().flat_map(vector).collect(), dimensions: DIMENSIONS }),
+        neighbour_distances: Some(samples.iter().map(|sample| (sample.hash % 7) as f32 / 7.0).collect()),
     }
+}
+
+pub const DIMENSIONS: usize = 6;
+
+/// A vector of small whole numbers, so that equal distances are common.
+pub fn vector(sample: &Sample) -> [f32; DIMENSIONS] {
+    std::array::from_fn(|place| (sample.hash.rotate_right(8 * place as u32) % 3) as f32)
 }
 
 pub fn params(strategy: Strategy, budget: Budget) -> SelectParams {
