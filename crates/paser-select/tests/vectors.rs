@@ -24,7 +24,7 @@ fn the_farthest_comes_next_from_the_middle_or_from_the_pins() {
     let pool = line(&[0.0, 1.0, 4.0, 5.0, 10.0]);
     // The mean is 4; then 10; then 0; then 1 and 5 are equally far, and the earlier hash wins.
     assert_eq!(chosen(&pool, &Curation::default(), Budget::Samples(5)), [2, 4, 0, 1, 3]);
-    let curation = Curation { pinned: vec![4, 0], excluded: vec![3] };
+    let curation = Curation { pinned: vec![4, 0], excluded: vec![3], ..Curation::default() };
     assert_eq!(chosen(&pool, &curation, Budget::Samples(3)), [0, 4, 2]);
 }
 
