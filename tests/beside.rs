@@ -26,10 +26,10 @@ fn an_open_project_is_looked_at_and_exported_but_not_changed() -> Result<()> {
         Ok(paser)
     };
     done(command(state.path())?.arg("demo").arg(&demo))?;
+    done(&mut paser(&["curate", "pin", "sample-0003", "--reason", "a good example"])?)?;
     let alone = done(&mut paser(&["status"])?)?;
     ensure!(!alone.contains("is open in"), "nobody had the project: {alone}");
     let compared = done(&mut paser(&["compare", "paser-20", "random-20"])?)?;
-    done(&mut paser(&["curate", "pin", "sample-0003", "--reason", "a good example"])?)?;
     let journal = done(&mut paser(&["curate", "journal"])?)?;
     ensure!(journal.contains("a good example"), "the journal lacks the edit: {journal}");
 

@@ -9,9 +9,10 @@ use super::{
     modal,
 };
 use crate::{
+    command::Command,
     dialogs::{ClusterForm, Dialog, EditCluster},
     format,
-    state::AppState,
+    state::{AppState, Brush},
     theme::icons,
     widgets::{
         Words,
@@ -50,7 +51,8 @@ pub fn show(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
     }
     let response = menu_entry(ui, "Tag or edit its samples...", "T", false, Some(icons::TAG), true);
     if response.clicked() {
-        state.run(crate::command::Command::EditSamples);
+        state.focus.set_brush(Brush::Clusters(ids.iter().copied().collect()));
+        state.run(Command::EditSamples);
         ui.close();
     }
 }

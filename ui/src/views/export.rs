@@ -62,7 +62,8 @@ pub(super) fn foot(
             let go = ui.add_enabled(enabled.is_ok(), Button::new(primary).primary());
             state.note(format!("dialog:{primary}"), go.rect);
             let go = go.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked();
-            let cancel = ui.add(Button::new("Close")).clicked();
+            // Where there is nothing but to be done, one button says so.
+            let cancel = primary != "Done" && ui.add(Button::new("Close")).clicked();
             (go, cancel, ui.min_rect().left())
         });
         Words::new(ui).t2(known).at(ui, rect.left_center(), Align2::LEFT_CENTER, left - rect.left() - 12.0);

@@ -126,7 +126,7 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
                 state.run(command);
             }
         }
-        let text = if narrow { "" } else { "more" };
+        let text = if narrow { "" } else { "tag, hide..." };
         let response =
             ui.add(Button::new(text).quiet().icon(icons::TAG).height(22.0).name(Command::EditSamples.name()));
         state.note("EditSamples", response.rect);
