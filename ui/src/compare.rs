@@ -63,8 +63,11 @@ pub struct Compare {
     newest: u64,
     curves: BTreeMap<String, Result<Rc<BudgetCurve>, Report>>,
     curves_asked: BTreeMap<String, u64>,
-    fates: Option<(u32, Rc<Vec<FateView>>)>,
+    /// Of the newest question.
+    fates: Option<Result<Rc<Vec<FateView>>, Report>>,
     fates_asked: Option<(u32, Asked)>,
+    /// Number of the newest question about fates.
+    newest_fates: u64,
 }
 
 /// `A` for the first.
@@ -76,7 +79,8 @@ impl Compare {
     /// Nothing compared; answers that are on their way are of the project before.
     pub fn of_another_project(&self) -> Self {
         let (lower, measure) = (self.lower, self.measure);
-        Self { lower, measure, newest: self.newest + 1, ..Self::default() }
+        let (newest, newest_fates) = (self.newest + 1, self.newest_fates + 1);
+        Self { lower, measure, newest, newest_fates, ..Self::default() }
     }
 
     /// Where a selection stands.
@@ -143,16 +147,22 @@ impl Compare {
         self.curves.get(name)
     }
 
-    pub fn curve_arrived(&mut self, name: &str, outcome: Result<BudgetCurve, Report>) {
-        self.curves.insert(name.to_owned(), outcome.map(Rc::new));
+    pub fn curve_arrived(&mut self, name: &str, inputs: u64, outcome: Result<BudgetCurve, Report>) {
+        if self.curves_asked.get(name) == Some(&inputs) {
+            self.curves.insert(name.to_owned(), outcome.map(Rc::new));
+        }
     }
 
-    pub fn fates(&self, row: u32) -> Option<Rc<Vec<FateView>>> {
-        self.fates.as_ref().filter(|(of, _)| *of == row).map(|(_, fates)| fates.clone())
+    /// The fates of a sample in the selections of now, in the order of their letters.
+    pub fn fates(&self, row: u32) -> Option<Result<Rc<Vec<FateView>>, Report>> {
+        self.fates_asked.as_ref().filter(|(of, asked)| *of == row && asked.0 == self.names)?;
+        self.fates.clone()
     }
 
-    pub fn fates_arrived(&mut self, row: u32, fates: Vec<FateView>) {
-        self.fates = Some((row, Rc::new(fates)));
+    pub fn fates_arrived(&mut self, number: u64, outcome: Result<Vec<FateView>, Report>) {
+        if number == self.newest_fates {
+            self.fates = Some(outcome.map(Rc::new));
+        }
     }
 }
 
@@ -173,6 +183,10 @@ impl AppState {
         if self.compare.asked.as_ref() != Some(&asked) {
             self.compare.newest += 1;
             self.compare.waiting = true;
+            // Letters of now over numbers of before would lie.
+            if self.compare.asked.as_ref().is_none_or(|before| before.0 != asked.0) {
+                (self.compare.view, self.compare.problem) = (None, None);
+            }
             self.compare.asked = Some(asked.clone());
             let names = self.compare.names.clone();
             self.ask(Request::Compare { names }, For::Compare(self.compare.newest));
@@ -182,7 +196,7 @@ impl AppState {
                 if self.compare.curves_asked.get(&name) != Some(&asked.1) {
                     self.compare.curves_asked.insert(name.clone(), asked.1);
                     self.compare.curves.remove(&name);
-                    self.ask(Request::BudgetCurve { name: name.clone() }, For::BudgetCurve(name));
+                    self.ask(Request::BudgetCurve { name: name.clone() }, For::BudgetCurve(name, asked.1));
                 }
             }
         }
@@ -190,8 +204,10 @@ impl AppState {
             && self.compare.fates_asked.as_ref() != Some(&(row, asked.clone()))
         {
             self.compare.fates_asked = Some((row, asked));
+            self.compare.fates = None;
+            self.compare.newest_fates += 1;
             let names = self.compare.names.clone();
-            self.ask(Request::Fates { row, names }, For::Fates(row));
+            self.ask(Request::Fates { row, names }, For::Fates(self.compare.newest_fates));
         }
     }
 

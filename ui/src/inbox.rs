@@ -206,7 +206,9 @@ impl AppState {
                 self.ask_project();
             }
             (For::FreezePlan(name), Reply::Selection(frozen)) => {
-                self.dialog = None;
+                if matches!(self.dialog, Some(Dialog::AddStrategy(_))) {
+                    self.dialog = None;
+                }
                 // It stands there at once; the project that is asked for holds it, too.
                 if let Some(project) = &mut self.project {
                     Rc::make_mut(project).selections.push(*frozen);
@@ -217,7 +219,9 @@ impl AppState {
                 self.ask_project();
             }
             (For::Rename(from, to), _) => {
-                self.dialog = None;
+                if matches!(self.dialog, Some(Dialog::Rename { .. })) {
+                    self.dialog = None;
+                }
                 self.compare.renamed(&from, &to);
                 if let Some(project) = &mut self.project {
                     let selections = &mut Rc::make_mut(project).selections;
@@ -228,8 +232,10 @@ impl AppState {
                 self.ask_project();
             }
             (For::Compare(number), Reply::Comparison(view)) => self.compare.arrived(number, Ok(*view)),
-            (For::BudgetCurve(name), Reply::BudgetCurve(curve)) => self.compare.curve_arrived(&name, Ok(curve)),
-            (For::Fates(row), Reply::Fates(fates)) => self.compare.fates_arrived(row, fates),
+            (For::BudgetCurve(name, inputs), Reply::BudgetCurve(curve)) => {
+                self.compare.curve_arrived(&name, inputs, Ok(curve));
+            }
+            (For::Fates(number), Reply::Fates(fates)) => self.compare.fates_arrived(number, Ok(fates)),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
             (For::Journal, Reply::Journal(entries)) => self.journal.entries = Some(Rc::new(entries)),
@@ -296,7 +302,10 @@ impl AppState {
             let sizes = |project: &ProjectView| -> Vec<_> {
                 project.clusters.iter().map(|cluster| (cluster.cluster, cluster.samples)).collect()
             };
+            self.close_forms_of_other_rows(old, &project);
             if old.pool.key != project.pool.key {
+                self.journal.forget();
+                self.checks.forget();
                 self.data.pool_changed();
                 self.focus = self.focus.forgotten();
             } else if scores_of(old) != scores_of(&project) {
@@ -321,6 +330,23 @@ impl AppState {
         // Saving the plan raises the revision too: ask again only when something that decides the selection changed.
         if self.build.changed.is_none() && self.build.inputs != Some(self.selection_inputs()) {
             self.select_now();
+        }
+    }
+
+    /// A form that names rows or clusters closes when these are others now: it would edit what nobody chose.
+    fn close_forms_of_other_rows(&mut self, old: &ProjectView, project: &ProjectView) {
+        let clusters = |project: &ProjectView| {
+            project.columns.iter().find(|column| column.name == "cluster").map(|column| column.key.clone())
+        };
+        let stale = match &self.dialog {
+            Some(Dialog::EditSamples(_)) => old.pool.key != project.pool.key,
+            Some(Dialog::Cluster(_)) => old.pool.key != project.pool.key || clusters(old) != clusters(project),
+            _ => false,
+        };
+        if stale {
+            self.dialog = None;
+            let now = self.now;
+            self.toasts.say(now, "The form was closed", "The pool or its clusters changed while it was open.");
         }
     }
 
@@ -386,12 +412,14 @@ impl AppState {
                 self.compare.arrived(*number, Err(report.clone()));
                 return;
             }
-            For::BudgetCurve(name) => {
-                self.compare.curve_arrived(name, Err(report.clone()));
+            For::BudgetCurve(name, inputs) => {
+                self.compare.curve_arrived(name, *inputs, Err(report.clone()));
                 return;
             }
-            For::Journal => self.journal.forget(),
-            For::Checks => self.checks.forget(),
+            For::Fates(number) => {
+                self.compare.fates_arrived(*number, Err(report.clone()));
+                return;
+            }
             For::FreezePlan(_) => {
                 if let Some(Dialog::AddStrategy(form)) = &mut self.dialog {
                     form.waiting = false;

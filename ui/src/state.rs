@@ -181,8 +181,10 @@ pub enum For {
     Rename(String, String),
     /// By the number of the request.
     Compare(u64),
-    BudgetCurve(String),
-    Fates(u32),
+    /// Name, and the fingerprint of what else decides it.
+    BudgetCurve(String, u64),
+    /// By the number of the request.
+    Fates(u64),
     Differences,
     Journal,
     Checks,
@@ -515,7 +517,7 @@ impl AppState {
         Some(stats)
     }
 
-    /// The rows that pin, exclude and release act on: the inspected one, else the brush.
+    /// The brushed rows, rising.
     pub fn acting_rows(&mut self) -> Vec<u32> {
         match self.focus.brush().clone() {
             Brush::Rows(rows) => rows.to_vec(),
@@ -542,17 +544,16 @@ impl AppState {
         }
     }
 
-    /// The rows of the table become the brush, where words or a filter found them.
-    pub fn brush_found(&mut self) {
-        if !self.table.is_filtered() {
-            return;
-        }
-        let Some(rows) = self.table.rows(&mut self.data) else { return };
+    /// The rows that words or a filter found become the brush. False while they have not arrived; true also where
+    /// nothing was searched for, so that the brush is what the table shows.
+    pub fn brush_found(&mut self) -> bool {
+        let Some((text, is_filter, key)) = self.table.found_by() else { return self.table.count().is_some() };
+        let Some(rows) = self.data.indices(&key) else { return false };
         let mut rows = rows.to_vec();
         rows.sort_unstable();
-        let text = self.table.search.trim().to_owned();
-        let source = if self.table.is_filter { EditSource::Filter { text } } else { EditSource::Search { text } };
+        let source = if is_filter { EditSource::Filter { text } } else { EditSource::Search { text } };
         self.focus.set_rows(rows, Some(source));
+        true
     }
 
     pub fn curate(&mut self, edit: Edit) {

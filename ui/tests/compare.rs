@@ -105,8 +105,15 @@ fn an_inspected_sample_tells_its_fate_in_each() {
     bench.click_at(middle);
     bench.key(Modifiers::NONE, Key::ArrowRight);
     let row = bench.state().focus.inspected.expect("a sample is inspected");
-    let fates = bench.state().compare.fates(row).expect("its fates have arrived");
-    assert_eq!(fates.len(), 2);
+    let fates = bench.state().compare.fates(row).expect("its fates have arrived").unwrap();
+    let names: Vec<&str> = fates.iter().map(|fate| fate.selection.as_str()).collect();
+    assert_eq!(names, ["paser 1", "random 1"]);
+    // Another order of letters: what was said of the other order is not shown.
+    bench.harness.state_mut().state.compare.make(0, "random 1");
+    assert!(bench.state().compare.fates(row).is_none(), "fates under other letters");
+    bench.harness.run();
+    let fates = bench.state().compare.fates(row).expect("asked anew").unwrap();
+    assert_eq!(fates[0].selection, "random 1");
     bench.rect("pane:inspector");
 }
 
@@ -132,4 +139,19 @@ fn a_frozen_selection_in_the_contents_leads_here() {
     bench.click("frozen:random 1");
     assert_eq!(bench.state().screen, Screen::Compare);
     assert_eq!(bench.state().compare.names, ["paser 1", "random 1"]);
+}
+
+#[test]
+fn numbers_of_before_never_stand_under_other_letters() {
+    let mut bench = compared();
+    bench.click("AddStrategy");
+    bench.click("dialog:Add");
+    assert_eq!(bench.state().compare.view.as_ref().unwrap().selections.len(), 3);
+    bench.shared.borrow_mut().hold = Some(|request| matches!(request, Request::Compare { .. }));
+    bench.harness.state_mut().state.compare.make(0, "random 2");
+    bench.harness.run_steps(4);
+    assert!(bench.state().compare.view.is_none() && bench.state().compare.waiting);
+    bench.let_go();
+    let view = bench.state().compare.view.clone().unwrap();
+    assert_eq!(view.selections[0].selection, "random 2");
 }

@@ -37,7 +37,7 @@ impl Checks {
         self.view = Some(Rc::new(view));
     }
 
-    /// Another project, or an answer that did not come.
+    /// Another project, or another pool.
     pub fn forget(&mut self) {
         *self = Self::default();
     }

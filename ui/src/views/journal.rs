@@ -20,7 +20,7 @@ use crate::{
 
 const ROW: f32 = 44.0;
 
-/// The entries, and the journal's length when they were asked for.
+/// The entries, and the revision of the project that they were asked for.
 #[derive(Default)]
 pub struct Journal {
     pub entries: Option<Rc<Vec<JournalEntryView>>>,
@@ -28,16 +28,16 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Asks anew where an entry came to it.
+    /// Asks anew where the project changed: an entry came to it, or its rows and clusters are others.
     fn ask(state: &mut AppState) {
-        let Some(length) = state.project.as_ref().map(|project| project.curation.entries) else { return };
-        if state.journal.asked != Some(length) {
-            state.journal.asked = Some(length);
+        let Some(revision) = state.project.as_ref().map(|project| project.revision) else { return };
+        if state.journal.asked != Some(revision) {
+            state.journal.asked = Some(revision);
             state.ask(Request::Journal, For::Journal);
         }
     }
 
-    /// Another project, or an answer that did not come.
+    /// Another project, or another pool: rows of the entries are other samples.
     pub fn forget(&mut self) {
         *self = Self::default();
     }

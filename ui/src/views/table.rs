@@ -75,6 +75,7 @@ struct Answer {
     count: u64,
     /// The words or the filter that they were found by.
     text: String,
+    is_filter: bool,
 }
 
 impl Default for TableState {
@@ -108,16 +109,17 @@ impl TableState {
 
     pub fn answered(&mut self, number: u64, key: String, count: u64) {
         if number == self.number {
-            let text = self.asked.as_ref().map(|asked| asked.text.clone()).unwrap_or_default();
+            let (text, is_filter) =
+                self.asked.as_ref().map(|asked| (asked.text.clone(), asked.is_filter)).unwrap_or_default();
             self.problem = None;
-            self.answer = Some(Answer { key, count, text });
+            self.answer = Some(Answer { key, count, text, is_filter });
             self.to_top |= self.top_of == number;
         }
     }
 
     #[cfg(test)]
     pub(crate) fn search_answered(&mut self, words: &str, key: &str) {
-        self.answer = Some(Answer { key: key.to_owned(), count: 0, text: words.to_owned() });
+        self.answer = Some(Answer { key: key.to_owned(), count: 0, text: words.to_owned(), is_filter: false });
     }
 
     /// True where it was a filter that cannot be read: that is told where it is typed.
@@ -147,6 +149,12 @@ impl TableState {
     pub fn found(&self) -> Option<(&str, &str)> {
         let answer = self.answer.as_ref().filter(|answer| !answer.text.is_empty())?;
         Some((&answer.text, &answer.key))
+    }
+
+    /// What the answered rows were found by: the text, whether it is a filter, and the rows' column key.
+    pub fn found_by(&self) -> Option<(String, bool, String)> {
+        let answer = self.answer.as_ref().filter(|answer| !answer.text.is_empty())?;
+        Some((answer.text.clone(), answer.is_filter, answer.key.clone()))
     }
 
     /// The rows in order; while new ones are on their way, the ones before them.
@@ -303,8 +311,9 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
                 for (command, words, icon) in entries {
                     let keys = command.map(|command| command.keys().join("+")).unwrap_or_default();
                     if menu_entry(ui, words, &keys, false, Some(icon), true).clicked() {
-                        state.brush_found();
-                        if let Some(command) = command {
+                        if state.brush_found()
+                            && let Some(command) = command
+                        {
                             state.run(command);
                         }
                         ui.close();

@@ -24,7 +24,8 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
             None => {}
         }
     }
-    let missing = state.compare.names.len() - curves.len();
+    let failed = state.compare.names.iter().filter(|name| matches!(state.compare.curve(name), Some(Err(_)))).count();
+    let missing = state.compare.names.len() - curves.len() - failed;
     if curves.is_empty() {
         let words = problem.unwrap_or_else(|| "selecting at twelve budgets".to_owned());
         Words::new(ui).t3(words).at(ui, body.center(), Align2::CENTER_CENTER, body.width() - 20.0);
@@ -47,7 +48,9 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
         egui::Frame::new().inner_margin(egui::Margin::symmetric(10, 6)).show(ui, |ui| {
             ui.set_width(body.width() - 20.0);
             ui.spacing_mut().item_spacing = Vec2::ZERO;
-            let n = if missing > 0 {
+            let n = if failed > 0 {
+                format!("{failed} could not be computed")
+            } else if missing > 0 {
                 format!("{missing} still computed")
             } else {
                 format!("n = {budgets} budgets, one run each")
@@ -65,16 +68,22 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
                 let share = |selected: u64| selected as f64 * 100.0 / view.selectable.max(1) as f64;
                 share(view.selections.first().map_or(0, |side| side.selected))
             });
-            plot(ui, "budgets", height, "budget, % of the pool; upright line: A as frozen", |plot| {
-                if let Some(here) = here.filter(|here| *here <= 50.0) {
-                    plot.vline(VLine::new("A as frozen", here).color(look.axis).width(1.0));
-                }
-                for (at, name, points) in &points {
-                    let style = if *at < 2 { LineStyle::Solid } else { LineStyle::dashed_dense() };
-                    let line = Line::new(name.clone(), PlotPoints::Borrowed(points));
-                    plot.line(line.color(fill(look, *at)).width(2.0).style(style));
-                }
-            });
+            plot(
+                ui,
+                "budgets",
+                height,
+                "budget, % of the pool, with the marks of now; upright line: A as frozen",
+                |plot| {
+                    if let Some(here) = here.filter(|here| *here <= 50.0) {
+                        plot.vline(VLine::new("A as frozen", here).color(look.axis).width(1.0));
+                    }
+                    for (at, name, points) in &points {
+                        let style = if *at < 2 { LineStyle::Solid } else { LineStyle::dashed_dense() };
+                        let line = Line::new(name.clone(), PlotPoints::Borrowed(points));
+                        plot.line(line.color(fill(look, *at)).width(2.0).style(style));
+                    }
+                },
+            );
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 12.0;
                 for (at, name, _) in &points {

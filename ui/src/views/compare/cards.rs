@@ -226,12 +226,14 @@ pub fn add_strategy(ctx: &Context, state: &mut AppState, mut form: AddStrategy) 
         let known = match (&budget, fine) {
             (Err(why), _) => why.clone(),
             (Ok(_), Err(why)) => format!("{why}."),
-            (Ok(budget), Ok(())) if form.plan.strategy == Strategy::Full => {
-                let _ = budget;
+            (Ok(_), Ok(())) if form.plan.strategy == Strategy::Full => {
                 "full takes every eligible sample, whatever the budget.".to_owned()
             }
             (Ok(Budget::Tokens(count)), Ok(())) => format!("{} tokens", format::short(*count)),
-            (Ok(budget), Ok(())) => format!("{} samples", format::count(budget.resolve(state.samples()))),
+            (Ok(budget), Ok(())) => {
+                let held_out = state.project.as_ref().map_or(0, |project| project.pool.held_out);
+                format!("{} samples", format::count(budget.resolve(state.samples().saturating_sub(held_out))))
+            }
         };
         let (go, cancel) = foot(ui, state, &known, "Add", fine);
         let go = go || entered && fine.is_ok();

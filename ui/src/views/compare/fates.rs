@@ -14,9 +14,16 @@ use crate::{
 pub fn show(ui: &mut Ui, state: &mut AppState, row: u32) {
     let look = look(ui);
     section_head(ui, "In the compared selections", None);
-    let Some(fates) = state.compare.fates(row) else {
-        Words::new(ui).t3("asking why").show(ui);
-        return;
+    let fates = match state.compare.fates(row) {
+        None => {
+            Words::new(ui).t3("asking why").show(ui);
+            return;
+        }
+        Some(Err(report)) => {
+            Words::new(ui).t2(format!("{} {}", report.what, report.advice)).wrapped(ui);
+            return;
+        }
+        Some(Ok(fates)) => fates,
     };
     for (at, fate) in fates.iter().enumerate() {
         ui.add_space(4.0);
