@@ -32,6 +32,8 @@ const KEPT: usize = 24;
 pub(crate) struct Selected {
     pub inputs: Inputs,
     pub key: String,
+    /// Key of the pool's columns that it was made from.
+    pool: String,
     pub selection: Selection,
     pub view: SelectionView,
     /// One `ReasonCode` byte per row.
@@ -144,6 +146,13 @@ impl Session {
         lock(&self.selections).pools.values().next().map(|(_, pool)| pool.clone())
     }
 
+    /// The columns that a selection was made from, where they are still in memory.
+    pub(crate) fn pool_of(&self, selected: &Selected, alternative: bool) -> Option<Arc<PoolColumns>> {
+        let cache = lock(&self.selections);
+        let (key, pool) = cache.pools.get(&alternative)?;
+        (*key == selected.pool).then(|| pool.clone())
+    }
+
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
         let pool = self.pool_columns(plan.strategy == Strategy::PaserNoS2ric, bench)?;
@@ -161,7 +170,7 @@ impl Session {
         let selection = compute(plan, &pool, bench)?;
         let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
         let view = self.selection_view(plan, &selection, &key, &pool.curated);
-        let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
+        let selected = Arc::new(Selected { inputs, key, pool: pool.inputs.key(), selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
     }
