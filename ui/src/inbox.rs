@@ -231,6 +231,9 @@ impl AppState {
             (For::BudgetCurve(name), Reply::BudgetCurve(curve)) => self.compare.curve_arrived(&name, Ok(curve)),
             (For::Fates(row), Reply::Fates(fates)) => self.compare.fates_arrived(row, fates),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
+            (For::Neighbours(number), Reply::Neighbours(found)) => {
+                self.inspection.neighbours_arrived(number, Ok(found))
+            }
             (For::Journal, Reply::Journal(entries)) => self.journal.entries = Some(Rc::new(entries)),
             (For::Discard(name), _) => {
                 let now = self.now;
@@ -279,6 +282,7 @@ impl AppState {
             self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
             self.compare = self.compare.of_another_project();
+            self.inspection = self.inspection.of_another_project();
             self.journal.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
@@ -386,6 +390,10 @@ impl AppState {
             }
             For::BudgetCurve(name) => {
                 self.compare.curve_arrived(name, Err(report.clone()));
+                return;
+            }
+            For::Neighbours(number) => {
+                self.inspection.neighbours_arrived(*number, Err(report.clone()));
                 return;
             }
             For::Journal => self.journal.forget(),

@@ -13,6 +13,7 @@ pub mod format;
 pub mod glossary;
 pub mod history;
 mod inbox;
+pub mod inspection;
 pub mod map;
 mod orders;
 pub mod saved;

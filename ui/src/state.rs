@@ -18,6 +18,7 @@ use crate::{
     dialogs::Dialog,
     focus::Focus,
     history::{History, Step, difference},
+    inspection::Inspection,
     transport::PickKind,
     views::{form::Form, journal::Journal, table::TableState},
     widgets::toast::Toasts,
@@ -185,6 +186,8 @@ pub enum For {
     Fates(u32),
     Differences,
     Journal,
+    /// By the number of the request.
+    Neighbours(u64),
     Discard(String),
     Export(String),
     /// The project is let go.
@@ -270,6 +273,7 @@ pub struct AppState {
     pub data: Data,
     pub focus: Focus,
     pub compare: Compare,
+    pub inspection: Inspection,
     pub journal: Journal,
     pub panels: Panels,
     pub colour: ColourBy,

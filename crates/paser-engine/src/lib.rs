@@ -18,6 +18,7 @@ mod inspector;
 mod job;
 mod loaded;
 mod machine;
+mod neighbours;
 mod partial;
 mod probe;
 mod progress;

@@ -137,6 +137,11 @@ pub enum Request {
     Tokens {
         row: u32,
     },
+    /// The samples most like one.
+    Neighbours {
+        row: u32,
+        count: u32,
+    },
     Select {
         plan: SelectionPlan,
     },
@@ -308,6 +313,16 @@ pub struct TokensView {
     pub tokens: Vec<TokenView>,
 }
 
+/// A sample that is like another one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourView {
+    pub row: u32,
+    pub id: String,
+    /// Cosine of the two samples' vectors.
+    pub similarity: f32,
+    pub instruction: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportedView {
     pub paths: Vec<String>,
@@ -340,6 +355,8 @@ pub enum Reply {
     Texts(Vec<TextRow>),
     Sample(Box<SampleView>),
     Tokens(TokensView),
+    /// Nearest first.
+    Neighbours(Vec<NeighbourView>),
     Selection(Box<SelectionView>),
     Comparison(Box<ComparisonView>),
     BudgetCurve(BudgetCurve),

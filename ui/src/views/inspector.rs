@@ -5,7 +5,7 @@ use std::rc::Rc;
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{Blocking, Edit, EditKind, ReasonCode, SampleView};
 
-use super::{cluster::pairs, compare, tokens};
+use super::{cluster::pairs, compare, neighbours, tokens};
 use crate::{
     command::Command,
     dialogs::{Action, Dialog, EditSamples},
@@ -63,6 +63,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 section(ui, |ui| why(ui, state, &sample));
             }
             section(ui, |ui| values(ui, &sample));
+            section(ui, |ui| neighbours::show(ui, state, &sample));
         });
     });
 }

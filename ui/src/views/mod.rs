@@ -20,6 +20,7 @@ pub mod map;
 pub mod map_card;
 pub mod map_marks;
 pub mod map_paint;
+pub mod neighbours;
 pub mod new_project;
 pub mod palette;
 pub mod shortcuts;

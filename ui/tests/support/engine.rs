@@ -5,8 +5,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
     Blocking, BudgetCurve, BudgetPoint, CurationView, DemoCard, DownloadView, Edit, EditKind, EditView, EstimateView,
-    ExportedView, Failure, FateView, Hello, LedgerRow, ProjectView, ReasonCode, Recent, Remark, Reply, Report, Request,
-    RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
+    ExportedView, Failure, FateView, Hello, LedgerRow, NeighbourView, ProjectView, ReasonCode, Recent, Remark, Reply,
+    Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32,
+    encode_u32,
 };
 use ui::budget_math;
 
@@ -184,6 +185,7 @@ impl Inner {
             Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
             Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
             Request::Tokens { row } => Reply::Tokens(self.tokens(*row)),
+            Request::Neighbours { row, count } => Reply::Neighbours(self.neighbours(*row, *count)),
             Request::Freeze { name } => {
                 let mut frozen = self.select(&self.project.plan.clone());
                 frozen.name = Some(name.clone());
@@ -452,6 +454,20 @@ impl Inner {
             })
             .collect();
         TokensView { row, tokens }
+    }
+
+    /// The rows of the same cluster, the next ones first.
+    fn neighbours(&self, row: u32, count: u32) -> Vec<NeighbourView> {
+        let rows = self.pool.len() as u32;
+        let like = (1..rows).map(|step| (row + step) % rows);
+        like.filter(|other| self.pool.cluster[*other as usize] == self.pool.cluster[row as usize])
+            .take(count as usize)
+            .zip(0_u16..)
+            .map(|(other, place)| {
+                let TextRow { row, id, instruction } = self.text(other);
+                NeighbourView { row, id, similarity: 0.94 - f32::from(place) * 0.013, instruction }
+            })
+            .collect()
     }
 
     fn marks(&self) -> Marks {

@@ -110,6 +110,10 @@ fn from_a_pool_to_files_for_a_trainer() {
     assert_eq!(states[..5], expected);
     let table = run("curate p journal").well().stdout;
     assert!(table.contains("the filter id ~ 000 and not excluded") && table.contains("look"), "{table}");
+    assert!(run("curate p tag near --near sample-0003 --count 12").well().stdout.contains("tag near on 12 samples"));
+    assert!(run("curate p journal").well().stdout.contains("the neighbours of sample sample-0003"));
+    assert_eq!(run("curate p tag near --near nobody").code, 2);
+    run("curate p undo").well();
     run("curate p emphasis 1 1").well();
     run("curate p quota 0 auto").well();
     let refused = run("curate p pin sample-0001 nobody");
