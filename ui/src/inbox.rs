@@ -10,6 +10,7 @@ use crate::{
     dialogs::Dialog,
     format,
     history::History,
+    inspection::Continued,
     state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     transport::Incoming,
 };
@@ -134,6 +135,7 @@ impl AppState {
                 let now = self.now;
                 self.toasts.say(now, text, "");
             }
+            Event::Continuing { row, done, tokens } => self.inspection.continuing(row, done, tokens),
         }
     }
 
@@ -233,6 +235,9 @@ impl AppState {
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Neighbours(number), Reply::Neighbours(found)) => {
                 self.inspection.neighbours_arrived(number, Ok(found))
+            }
+            (For::Continue(number), Reply::Continuations { dense, pruned, stopped, seconds, .. }) => {
+                self.inspection.continued(number, Ok(Continued { dense, pruned, stopped, seconds }));
             }
             (For::Journal, Reply::Journal(entries)) => self.journal.entries = Some(Rc::new(entries)),
             (For::Discard(name), _) => {
@@ -396,6 +401,10 @@ impl AppState {
                 self.inspection.neighbours_arrived(*number, Err(report.clone()));
                 return;
             }
+            For::Continue(number) => {
+                self.inspection.continued(*number, Err(report.clone()));
+                return;
+            }
             For::Journal => self.journal.forget(),
             For::FreezePlan(_) => {
                 if let Some(Dialog::AddStrategy(form)) = &mut self.dialog {
@@ -493,6 +502,7 @@ impl AppState {
         if let Some(row) = self.data.wanted_sample.take() {
             self.ask(Request::Sample { row }, For::Sample(generation, row));
         }
+        self.leave_continuation();
         if let Some(row) = self.data.wanted_tokens.take() {
             self.ask(Request::Tokens { row }, For::Tokens(generation, row));
         }

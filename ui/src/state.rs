@@ -188,6 +188,7 @@ pub enum For {
     Journal,
     /// By the number of the request.
     Neighbours(u64),
+    Continue(u64),
     Discard(String),
     Export(String),
     /// The project is let go.

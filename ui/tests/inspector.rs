@@ -4,6 +4,7 @@
 
 mod support;
 
+use egui_kittest::kittest::Queryable as _;
 use paser_protocol::{EditKind, EditSource, Request};
 use support::{Bench, Start, engine::Engine};
 use ui::state::Brush;
@@ -92,4 +93,53 @@ fn neighbour_listed(bench: &Bench, row: u32) -> u32 {
     let rows = bench.state().samples() as u32;
     let same = |other: &u32| pool.cluster[*other as usize] == pool.cluster[row as usize];
     (1..rows).map(|step| (row + step) % rows).find(same).unwrap()
+}
+
+#[test]
+fn both_models_continue_a_prompt_on_request() {
+    let mut bench = inspecting(Engine::new());
+    let row = bench.state().focus.inspected.unwrap();
+    let continues = |bench: &Bench| bench.count(|request| matches!(request, Request::Continue { .. }));
+    let stops = |bench: &Bench| bench.count(|request| *request == Request::StopContinuing);
+    assert_eq!(continues(&bench), 0, "it costs: only on request");
+    bench.harness.get_by_label("about 4 s");
+    bench.shared.borrow_mut().hold = Some(|request| matches!(request, Request::Continue { .. }));
+    bench.click("continue");
+    assert_eq!(bench.requests().last(), Some(&Request::Continue { row, tokens: 64 }));
+    bench.harness.get_by_label("reading the prompt");
+    bench.send(paser_protocol::Event::Continuing { row, done: 12, tokens: 64 });
+    bench.harness.run();
+    bench.harness.get_by_label("token 12 of 64");
+    bench.let_go();
+    bench.rect("continuations");
+    bench.harness.get_by_label_contains("dense writes: Three lanterns");
+    bench.harness.get_by_label_contains("and would go on");
+    assert_eq!(stops(&bench), 0);
+
+    // Stopped by hand; its late answer is nobody's.
+    bench.click("row:1");
+    bench.shared.borrow_mut().hold = Some(|request| matches!(request, Request::Continue { .. }));
+    bench.click("continue");
+    bench.click("stop continuing");
+    assert_eq!(stops(&bench), 1);
+    bench.let_go();
+    bench.rect("continue");
+
+    // Left for another sample, and by folding the inspector.
+    for (times, leave) in [(2, "row:2"), (3, "ToggleInspector")] {
+        bench.shared.borrow_mut().hold = Some(|request| matches!(request, Request::Continue { .. }));
+        bench.click("continue");
+        bench.click(leave);
+        assert_eq!(stops(&bench), times, "{leave}");
+        bench.let_go();
+    }
+    assert_eq!(continues(&bench), 4);
+    assert!(bench.state().toasts.texts().is_empty(), "{:?}", bench.state().toasts.texts());
+}
+
+#[test]
+fn what_would_take_minutes_says_so_and_has_no_button() {
+    let bench = inspecting(Engine::new().continuing_in(510.0));
+    bench.harness.get_by_label_contains("about 9 min on this machine");
+    assert!(!bench.state().rects.contains_key("continue"));
 }

@@ -7,6 +7,7 @@ mod cluster_edits;
 mod clusters;
 mod columns;
 mod compare;
+mod continuation;
 mod curate;
 mod curated;
 pub mod demo;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -104,6 +104,8 @@ pub struct Session {
     pub(crate) parts: Mutex<Option<Arc<Parts>>>,
     pub(crate) models: Mutex<LoadedModels>,
     pub(crate) vectors: Mutex<LoadedVectors>,
+    /// Stops the models that continue a prompt.
+    pub(crate) continuing: Mutex<Arc<AtomicBool>>,
     pub(crate) job: Mutex<Option<JobView>>,
     /// Held by the run at work.
     pub(crate) running: Mutex<()>,
@@ -201,6 +203,7 @@ impl Session {
             parts: Mutex::new(None),
             models: Mutex::new(LoadedModels::default()),
             vectors: Mutex::default(),
+            continuing: Mutex::default(),
             job: Mutex::new(None),
             running: Mutex::new(()),
             failures: Mutex::new(BTreeMap::new()),

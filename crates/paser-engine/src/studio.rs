@@ -176,6 +176,13 @@ impl Studio {
             Request::Neighbours { row, count } => {
                 self.session()?.neighbours(row, count, &closed).map(Reply::Neighbours)
             }
+            Request::Continue { row, tokens } => {
+                self.session()?.continue_both(row, tokens, &|event| self.shared.send(&event), &closed)
+            }
+            Request::StopContinuing => {
+                self.session()?.stop_continuing();
+                Ok(Reply::Done)
+            }
             Request::Select { plan } => {
                 self.changing(|session| session.select(&plan, &closed).map(|view| Reply::Selection(Box::new(view))))
             }

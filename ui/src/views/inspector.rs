@@ -5,7 +5,7 @@ use std::rc::Rc;
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{Blocking, Edit, EditKind, ReasonCode, SampleView};
 
-use super::{cluster::pairs, compare, neighbours, tokens};
+use super::{cluster::pairs, compare, continuations, neighbours, tokens};
 use crate::{
     command::Command,
     dialogs::{Action, Dialog, EditSamples},
@@ -57,6 +57,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 section(ui, |ui| text(ui, "Input", &sample.input, None));
             }
             section(ui, |ui| tokens::response(ui, state, &sample));
+            if let Some(seconds) = continuations::possible(state, row) {
+                section(ui, |ui| continuations::show(ui, state, row, seconds));
+            }
             if state.screen == Screen::Compare {
                 section(ui, |ui| compare::fates::show(ui, state, row));
             } else {

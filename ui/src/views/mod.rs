@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod cluster_menu;
 pub mod compare;
 pub mod contents;
+pub mod continuations;
 pub mod curves;
 pub mod damage;
 pub mod edit_samples;

@@ -36,6 +36,8 @@ struct Inner {
     /// Fails every request of this kind.
     refuses: Option<fn(&Request) -> bool>,
     open: bool,
+    /// What a continuation would take.
+    continue_seconds: f64,
     /// Stands before every id and instruction; another file has another one.
     prefix: &'static str,
 }
@@ -76,6 +78,7 @@ impl Engine {
             fails: None,
             refuses: None,
             open: false,
+            continue_seconds: 3.6,
             prefix: "",
         };
         Self { inner: Rc::new(RefCell::new(inner)) }
@@ -83,6 +86,12 @@ impl Engine {
 
     pub fn edit(self, change: impl FnOnce(&mut ProjectView)) -> Self {
         change(&mut self.inner.borrow_mut().project);
+        self
+    }
+
+    /// As on a machine where a continuation takes so long.
+    pub fn continuing_in(self, seconds: f64) -> Self {
+        self.inner.borrow_mut().continue_seconds = seconds;
         self
     }
 
@@ -186,6 +195,13 @@ impl Inner {
             Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
             Request::Tokens { row } => Reply::Tokens(self.tokens(*row)),
             Request::Neighbours { row, count } => Reply::Neighbours(self.neighbours(*row, *count)),
+            Request::Continue { row, .. } => Reply::Continuations {
+                row: *row,
+                dense: "Three lanterns cost 3 * 4 = 12 coins.\nMira pays with 20, so the change is 8.".into(),
+                pruned: "Three lanterns cost 3 + 4 = 7 coins.\nMira pays with 7 and 7 and 7 and 7 and 7".into(),
+                stopped: (true, false),
+                seconds: 3.41,
+            },
             Request::Freeze { name } => {
                 let mut frozen = self.select(&self.project.plan.clone());
                 frozen.name = Some(name.clone());
@@ -453,7 +469,7 @@ impl Inner {
                 pruned: vec![(" 12".into(), 0.31 + jsd * 0.2), ((*text).to_owned(), 0.28)],
             })
             .collect();
-        TokensView { row, tokens }
+        TokensView { row, tokens, continue_seconds: self.continue_seconds }
     }
 
     /// The rows of the same cluster, the next ones first.
