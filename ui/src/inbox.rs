@@ -234,7 +234,7 @@ impl AppState {
             (For::Fates(row), Reply::Fates(fates)) => self.compare.fates_arrived(row, fates),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Neighbours(number), Reply::Neighbours(found)) => {
-                self.inspection.neighbours_arrived(number, Ok(found))
+                self.inspection.neighbours_arrived(number, Ok(found));
             }
             (For::Continue(number), Reply::Continuations { dense, pruned, stopped, seconds, .. }) => {
                 self.inspection.continued(number, Ok(Continued { dense, pruned, stopped, seconds }));

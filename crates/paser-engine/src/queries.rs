@@ -221,7 +221,7 @@ impl Session {
         let standing = self.standing(row, selected);
         let mut why = standing.map_or_else(|| reason.explain(&pool), |standing| standing.explain());
         if let ReasonCode::Taken | ReasonCode::Refilled | ReasonCode::QuotaFull | ReasonCode::Conflict = reason.code()
-            && let Some(quota) = self.quota_of(row, &selected)
+            && let Some(quota) = self.quota_of(row, selected)
         {
             why = format!("{why} {quota}");
         }

@@ -3,7 +3,10 @@
 
 mod support;
 
-use paser_protocol::{ReasonCode, Silent, Strategy, Unit};
+use paser_protocol::{
+    ReasonCode::{self, Conflict, NotTaken, QuotaFull, Refilled, Taken, TooLong},
+    Silent, Strategy, Unit,
+};
 use paser_select::{PoolColumns, Reason, SelectParams, Standing, select};
 use proptest::prelude::*;
 use support::{pool, random_case};
@@ -29,11 +32,10 @@ proptest! {
             let ranked = matches!(selection.reasons[row], Reason::QuotaFull { .. } | Reason::BelowCut { .. });
             prop_assert_eq!(standing.is_some(), ranked);
             let Some(standing) = standing else { continue };
-            prop_assert_eq!(standing.in_cluster, codes[row] == ReasonCode::QuotaFull);
+            prop_assert_eq!(standing.in_cluster, codes[row] == QuotaFull);
             let group: Vec<usize> =
                 (0..pool.len()).filter(|other| !standing.in_cluster || labels[*other] == labels[row]).collect();
             let counted = |codes_of: &[ReasonCode]| group.iter().filter(|row| codes_of.contains(&codes[**row])).count();
-            use ReasonCode::{Conflict, NotTaken, QuotaFull, Refilled, Taken, TooLong};
             let candidates = counted(&[Taken, Refilled, QuotaFull, Conflict, TooLong, NotTaken]);
             prop_assert_eq!(standing.candidates as usize, candidates);
             prop_assert!(standing.rank >= 1 && standing.rank <= standing.candidates);
