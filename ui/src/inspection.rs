@@ -44,12 +44,14 @@ pub struct Inspection {
     newest: u64,
     near: Option<(u64, Near, Option<Found>)>,
     continuation: Option<Continuation>,
+    /// The first token of a response is neither shaded nor summed.
+    pub after_first: bool,
 }
 
 impl Inspection {
     /// Nothing known; answers that are on their way are of the project before.
     pub fn of_another_project(&self) -> Self {
-        Self { newest: self.newest + 1, ..Self::default() }
+        Self { newest: self.newest + 1, after_first: self.after_first, ..Self::default() }
     }
 
     pub fn neighbours_arrived(&mut self, number: u64, outcome: Result<Vec<NeighbourView>, Report>) {

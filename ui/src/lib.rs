@@ -4,6 +4,7 @@
 pub mod a11y;
 pub mod app;
 pub mod budget_math;
+pub mod code;
 pub mod command;
 pub mod compare;
 pub mod data;

@@ -143,3 +143,57 @@ fn what_would_take_minutes_says_so_and_has_no_button() {
     bench.harness.get_by_label_contains("about 9 min on this machine");
     assert!(!bench.state().rects.contains_key("continue"));
 }
+
+/// The place of a letter in a text on screen.
+fn in_text(bench: &Bench, label: &str, share: f32) -> egui::Pos2 {
+    let rect = bench.harness.get_by_label(label).rect();
+    egui::pos2(rect.left() + rect.width() * share, rect.top() + 8.0)
+}
+
+/// What was handed to the clipboard in the last frame.
+fn copied(bench: &mut Bench) -> Option<String> {
+    bench.harness.event(egui::Event::Copy);
+    bench.harness.step();
+    let commands = bench.harness.output().platform_output.commands.clone();
+    commands.into_iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text),
+        _ => None,
+    })
+}
+
+#[test]
+fn texts_are_selected_by_the_pointer_and_copied() {
+    let mut bench = inspecting(Engine::new());
+    let row = bench.state().focus.inspected.unwrap();
+    let sample = bench.state().data.samples[&row].clone();
+    assert_eq!(copied(&mut bench), None);
+    let response = format!("Response: {}", sample.output);
+    for (label, whole) in [(sample.instruction.as_str(), &sample.instruction), (&response, &sample.output)] {
+        let (from, to) = (in_text(&bench, label, 0.0), in_text(&bench, label, 0.4));
+        bench.harness.hover_at(from);
+        bench.harness.run();
+        bench.press(from, true);
+        bench.harness.hover_at(to);
+        bench.harness.step();
+        bench.press(to, false);
+        let text = copied(&mut bench).unwrap();
+        assert!(text.len() > 5 && whole.starts_with(&text), "{text:?} of {whole:?}");
+    }
+    assert_eq!(bench.state().focus.inspected, Some(row));
+}
+
+#[test]
+fn the_first_token_can_be_left_out_of_shading_and_sum() {
+    let mut bench = inspecting(Engine::new());
+    let row = bench.state().focus.inspected.unwrap();
+    let tokens = bench.state().data.tokens[&row].clone().unwrap();
+    let sum = |skipped: usize| tokens.tokens[skipped..].iter().map(|token| f64::from(token.jsd)).sum::<f64>();
+    assert!(sum(0) - sum(1) > 0.1);
+    bench.harness.get_by_label(&format!("sum {:.2} nats", sum(0)));
+    bench.click("after first token");
+    bench.harness.get_by_label(&format!("sum {:.2} nats", sum(1)));
+    bench.click("row:1");
+    bench.harness.get_by_label(&format!("sum {:.2} nats", sum(1)));
+    bench.click("first token counts");
+    bench.harness.get_by_label(&format!("sum {:.2} nats", sum(0)));
+}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{Blocking, Edit, EditKind, ReasonCode, SampleView};
 
-use super::{cluster::pairs, compare, continuations, neighbours, tokens};
+use super::{cluster::pairs, compare, continuations, neighbours, reading, tokens};
 use crate::{
     command::Command,
     dialogs::{Action, Dialog, EditSamples},
@@ -192,7 +192,7 @@ fn repeats(sample: &SampleView) -> Option<String> {
 fn text(ui: &mut Ui, head: &str, text: &str, right: Option<String>) {
     let right = right.map(|right| Words::new(ui).small(right));
     section_head(ui, head, right);
-    Words::new(ui).t(text).line_height(16.0).wrapped(ui);
+    reading::text(ui, text, 16.0);
 }
 
 fn why(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {

@@ -24,6 +24,7 @@ pub mod map_paint;
 pub mod neighbours;
 pub mod new_project;
 pub mod palette;
+pub mod reading;
 pub mod shortcuts;
 pub mod table;
 pub mod table_rows;

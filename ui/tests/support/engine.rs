@@ -36,6 +36,7 @@ struct Inner {
     /// Fails every request of this kind.
     refuses: Option<fn(&Request) -> bool>,
     open: bool,
+    code: bool,
     /// What a continuation would take.
     continue_seconds: f64,
     /// Stands before every id and instruction; another file has another one.
@@ -78,6 +79,7 @@ impl Engine {
             fails: None,
             refuses: None,
             open: false,
+            code: false,
             continue_seconds: 3.6,
             prefix: "",
         };
@@ -86,6 +88,12 @@ impl Engine {
 
     pub fn edit(self, change: impl FnOnce(&mut ProjectView)) -> Self {
         change(&mut self.inner.borrow_mut().project);
+        self
+    }
+
+    /// Every sample asks for code, and its response is code.
+    pub fn with_code(self) -> Self {
+        self.inner.borrow_mut().code = true;
         self
     }
 
@@ -420,9 +428,9 @@ impl Inner {
         SampleView {
             row,
             id: (row + 1).to_string(),
-            instruction: fixture::instruction(pool, row),
+            instruction: if self.code { ASKED.to_owned() } else { fixture::instruction(pool, row) },
             input: String::new(),
-            output: RESPONSE.iter().map(|(text, _)| *text).collect(),
+            output: self.response().iter().map(|(text, _)| *text).collect(),
             multiplicity: 1,
             line: u64::from(row) + 1,
             cluster: Some(pool.cluster[at]),
@@ -457,8 +465,13 @@ impl Inner {
         }
     }
 
+    fn response(&self) -> &'static [(&'static str, f32)] {
+        if self.code { &CODE } else { &RESPONSE }
+    }
+
     fn tokens(&self, row: u32) -> TokensView {
-        let tokens = RESPONSE
+        let tokens = self
+            .response()
             .iter()
             .map(|(text, jsd)| TokenView {
                 text: (*text).to_owned(),
@@ -543,6 +556,36 @@ impl Inner {
 
 /// Pinned and excluded rows.
 type Marks = (Vec<u32>, Vec<u32>);
+
+const ASKED: &str = "Mend this function, and say which rows the query finds.\n```python\ndef change(paid, cost):\n    \
+                     # what comes back\n    return cost - paid\n```\n```sql\nSELECT name FROM buyers -- all\nWHERE paid > \
+                     'cost';\n```\nKeep its name.";
+
+const CODE: [(&str, f32); 23] = [
+    ("def", 0.31),
+    (" change", 0.04),
+    ("(p", 0.02),
+    ("aid", 0.01),
+    (", cost", 0.02),
+    ("):\n", 0.01),
+    ("    \"\"\"", 0.22),
+    ("Coins", 0.4),
+    (" that", 0.06),
+    (" come back.", 0.1),
+    ("\"\"\"\n", 0.01),
+    ("    if", 0.28),
+    (" paid", 0.02),
+    (" <", 0.01),
+    (" cost", 0.03),
+    (":\n", 0.01),
+    ("        raise", 0.47),
+    (" ValueError", 0.12),
+    ("('too little')\n", 0.08),
+    ("    return", 0.02),
+    (" paid", 0.55),
+    (" - cost", 0.19),
+    ("  # never below 0", 0.03),
+];
 
 const RESPONSE: [(&str, f32); 24] = [
     ("Three", 0.21),
