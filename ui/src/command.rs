@@ -237,7 +237,7 @@ impl Command {
             Self::ShowCompare => "Compare",
             Self::AddStrategy => "Add strategy...",
             Self::ExportDifference => "Export the difference...",
-            Self::SaveDifferences => "Differences as a table",
+            Self::SaveDifferences => "Save differences as CSV",
             Self::ShowDamage => "Damage per cluster",
             Self::ShowCurves => "Number of clusters",
             Self::Theme => "Dark, light or system theme",
@@ -371,6 +371,11 @@ impl Command {
         if keys.is_empty() { self.name().to_owned() } else { format!("{}  ({})", self.name(), keys.join("+")) }
     }
 
+    /// Name, key and the line more: for hover texts of what has to be learnt.
+    pub fn long_hint(self) -> String {
+        format!("{}: {}", self.hint(), self.description())
+    }
+
     /// Can it be had now? The error says why not.
     pub fn enabled(self, state: &AppState) -> Result<(), &'static str> {
         let need = |fine: bool, why: &'static str| if fine { Ok(()) } else { Err(why) };
@@ -412,6 +417,7 @@ impl Command {
                 need(state.screen == Screen::Compare, "go to Compare first")?;
                 need(state.compare.names.len() > 1, "choose two selections first")
             }
+            Self::Freeze if state.build.problem.is_some() => Err("the selection cannot be made: see the warning"),
             Self::Freeze | Self::Export => {
                 let selection = state.build.selection.as_ref();
                 need(selection.is_some(), "nothing scored yet")?;

@@ -10,6 +10,7 @@ use crate::{
     dialogs::Dialog,
     format,
     history::History,
+    inspection::Continued,
     state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     transport::Incoming,
 };
@@ -134,6 +135,7 @@ impl AppState {
                 let now = self.now;
                 self.toasts.say(now, text, "");
             }
+            Event::Continuing { row, done, tokens } => self.inspection.continuing(row, done, tokens),
         }
     }
 
@@ -238,6 +240,12 @@ impl AppState {
             (For::Fates(number), Reply::Fates(fates)) => self.compare.fates_arrived(number, Ok(fates)),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
+            (For::Neighbours(number), Reply::Neighbours(found)) => {
+                self.inspection.neighbours_arrived(number, Ok(found));
+            }
+            (For::Continue(number), Reply::Continuations { dense, pruned, stopped, seconds, .. }) => {
+                self.inspection.continued(number, Ok(Continued { dense, pruned, stopped, seconds }));
+            }
             (For::Journal, Reply::Journal(entries)) => self.journal.entries = Some(Rc::new(entries)),
             (For::Discard(name), _) => {
                 let now = self.now;
@@ -286,6 +294,7 @@ impl AppState {
             self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
             self.compare = self.compare.of_another_project();
+            self.inspection = self.inspection.of_another_project();
             self.journal.forget();
             self.checks.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
@@ -420,6 +429,14 @@ impl AppState {
                 self.compare.fates_arrived(*number, Err(report.clone()));
                 return;
             }
+            For::Neighbours(number) => {
+                self.inspection.neighbours_arrived(*number, Err(report.clone()));
+                return;
+            }
+            For::Continue(number) => {
+                self.inspection.continued(*number, Err(report.clone()));
+                return;
+            }
             For::FreezePlan(_) => {
                 if let Some(Dialog::AddStrategy(form)) = &mut self.dialog {
                     form.waiting = false;
@@ -520,6 +537,7 @@ impl AppState {
         if let Some(row) = self.data.wanted_sample.take() {
             self.ask(Request::Sample { row }, For::Sample(generation, row));
         }
+        self.leave_continuation();
         if let Some(row) = self.data.wanted_tokens.take() {
             self.ask(Request::Tokens { row }, For::Tokens(generation, row));
         }

@@ -4,6 +4,7 @@
 pub mod a11y;
 pub mod app;
 pub mod budget_math;
+pub mod code;
 pub mod command;
 pub mod compare;
 pub mod data;
@@ -13,6 +14,7 @@ pub mod format;
 pub mod glossary;
 pub mod history;
 mod inbox;
+pub mod inspection;
 pub mod map;
 mod orders;
 pub mod saved;

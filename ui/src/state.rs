@@ -18,6 +18,7 @@ use crate::{
     dialogs::Dialog,
     focus::Focus,
     history::{History, Step, difference},
+    inspection::Inspection,
     transport::PickKind,
     views::{checks::Checks, form::Form, journal::Journal, table::TableState},
     widgets::toast::Toasts,
@@ -188,6 +189,9 @@ pub enum For {
     Differences,
     Journal,
     Checks,
+    /// By the number of the request.
+    Neighbours(u64),
+    Continue(u64),
     Discard(String),
     Export(String),
     /// The project is let go.
@@ -273,6 +277,7 @@ pub struct AppState {
     pub data: Data,
     pub focus: Focus,
     pub compare: Compare,
+    pub inspection: Inspection,
     pub journal: Journal,
     pub checks: Checks,
     pub panels: Panels,

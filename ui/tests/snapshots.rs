@@ -341,3 +341,38 @@ pictures!(
     },
     Start::default()
 );
+/// The whole inspector: code in the text, both models' continuations, neighbours.
+mod inspector {
+    use super::*;
+
+    fn one(theme: Theme, file: &str, code: bool) {
+        let engine = Engine::new();
+        let engine = if code { engine.with_code() } else { engine };
+        let mut bench = brushed(Start { theme, engine, size: [1280.0, 1360.0], ..Start::default() }.open().demo());
+        if !code {
+            bench.click("continue");
+            bench.click("after first token");
+        }
+        shot(&mut bench, file, theme);
+    }
+
+    #[test]
+    fn dark() {
+        one(Theme::Dark, "inspector", false);
+    }
+
+    #[test]
+    fn light() {
+        one(Theme::Light, "inspector", false);
+    }
+
+    #[test]
+    fn code_dark() {
+        one(Theme::Dark, "inspector-code", true);
+    }
+
+    #[test]
+    fn code_light() {
+        one(Theme::Light, "inspector-code", true);
+    }
+}

@@ -22,7 +22,7 @@ use crate::{
 /// Rates of one thread of a common machine: bytes of pool a second, characters encoded, operations of scoring.
 const IMPORT_BYTES: f64 = 4e6;
 const ENCODE_CHARACTERS: f64 = 1.2e4;
-const SCORE_OPERATIONS: f64 = 60e9;
+pub(crate) const SCORE_OPERATIONS: f64 = 60e9;
 /// Operations of the exact neighbour search a thread reaches.
 const SEARCH_OPERATIONS: f64 = 120e9;
 /// How far low and high ends lie from the middle.

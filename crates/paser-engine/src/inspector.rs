@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use paser_data::{Encoding, Template, Tokenizer, encode_sample};
+use paser_data::{Encoded, Encoding, Template, Tokenizer, encode_sample};
 use paser_model::Decoder;
-use paser_protocol::{Silent, TokenView, TokensView};
+use paser_protocol::{MOST_CONTINUED, Silent, TokenView, TokensView};
 use paser_score::{Candidate, TokenScore, score_tokens};
 
 use crate::{
@@ -18,12 +18,13 @@ use crate::{
     trouble::{Outcome, Told, unusable, usage},
 };
 
-struct Pair {
+/// A project's models, ready to read its samples.
+pub(crate) struct Pair {
     /// Contents of both models and the template's name.
     key: String,
-    dense: Decoder,
-    pruned: Decoder,
-    tokenizer: Tokenizer,
+    pub dense: Decoder,
+    pub pruned: Decoder,
+    pub tokenizer: Tokenizer,
     template: Template,
     longest: usize,
 }
@@ -37,22 +38,28 @@ impl Session {
     /// # Errors
     /// No pair of models, models that are gone, a sample that cannot be scored.
     pub fn tokens(&self, row: u32) -> Outcome<TokensView> {
-        let record = lock(&self.catalogue).sample(row).map_err(Told::told)?;
-        let record = record.ok_or_else(|| usage(format!("The pool has no row {row}."), ""))?;
-        let samples = self.samples()?;
-        let sample = import::to_sample(record, samples.hashes[row as usize]);
-        let pair = self.pair()?;
-        let encoded = match encode_sample(&sample, &pair.template, &pair.tokenizer, pair.longest).map_err(Told::told)? {
-            Encoding::Scorable(encoded) => encoded,
-            Encoding::Unscorable(reason) => return Err(unusable(format!("Sample {}: {reason}", sample.id), "")),
-        };
+        let (pair, encoded) = self.encoded(row)?;
         let item = score::item(row, &encoded);
         let tokens =
             score_tokens(&pair.dense, &pair.pruned, &item, pair.tokenizer.vocabulary(), &Silent).map_err(Told::told)?;
         let response = &encoded.ids[encoded.prompt_tokens as usize..];
         let texts = pieces(&pair.tokenizer, response);
         let tokens = tokens.iter().zip(texts).map(|(token, text)| view(token, text, &pair.tokenizer)).collect();
-        Ok(TokensView { row, tokens })
+        let continue_seconds = self.continue_seconds(&pair, encoded.prompt_tokens as usize, MOST_CONTINUED as usize);
+        Ok(TokensView { row, tokens, continue_seconds })
+    }
+
+    /// A sample as both models read it, and the models.
+    pub(crate) fn encoded(&self, row: u32) -> Outcome<(Arc<Pair>, Encoded)> {
+        let record = lock(&self.catalogue).sample(row).map_err(Told::told)?;
+        let record = record.ok_or_else(|| usage(format!("The pool has no row {row}."), ""))?;
+        let samples = self.samples()?;
+        let sample = import::to_sample(record, samples.hashes[row as usize]);
+        let pair = self.pair()?;
+        match encode_sample(&sample, &pair.template, &pair.tokenizer, pair.longest).map_err(Told::told)? {
+            Encoding::Scorable(encoded) => Ok((pair, encoded)),
+            Encoding::Unscorable(reason) => Err(unusable(format!("Sample {}: {reason}", sample.id), "")),
+        }
     }
 
     fn pair(&self) -> Outcome<Arc<Pair>> {

@@ -6,7 +6,7 @@ use paser_project::sha256_hex;
 use paser_protocol::{
     Blocking, ReasonCode, Reply, RowQuery, SampleView, Strategy, TextRow, compare_ids, decode_u32, encode_u32,
 };
-use paser_select::Reason;
+use paser_select::{Reason, Standing};
 
 use crate::{
     columns::sort_values,
@@ -218,13 +218,22 @@ impl Session {
             }
             _ => None,
         };
-        let mut why = reason.explain(&pool);
+        let standing = self.standing(row, selected);
+        let mut why = standing.map_or_else(|| reason.explain(&pool), |standing| standing.explain());
         if let ReasonCode::Taken | ReasonCode::Refilled | ReasonCode::QuotaFull | ReasonCode::Conflict = reason.code()
-            && let Some(quota) = self.quota_of(row, &selected)
+            && let Some(quota) = self.quota_of(row, selected)
         {
             why = format!("{why} {quota}");
         }
         (reason.code().word().to_owned(), why, blocking)
+    }
+
+    /// The place of a row that was not reached; none where the labels that the budget was spread over are not at hand.
+    fn standing(&self, row: u32, selected: &Selected) -> Option<Standing> {
+        let no_s2ric = selected.view.plan.strategy == Strategy::PaserNoS2ric;
+        let pool = self.pool_of(selected)?;
+        let labels = if no_s2ric { pool.alternative_clusters.as_deref()? } else { &pool.clusters };
+        Standing::of(&selected.selection.reasons, labels, row)
     }
 
     /// What the row's cluster may give, and for what damage; none for strategies whose quotas are not for the project's

@@ -24,6 +24,8 @@ use crate::{
 const VERSION: u32 = 1;
 /// The input that names a person's edits of the clusters; missing where there are none.
 pub(crate) const CLUSTER_EDITS: &str = "cluster edits";
+/// Characters of a selection's name.
+const LONGEST_NAME: usize = 80;
 /// Selections kept in memory: enough for going back and forth with a slider.
 const KEPT: usize = 24;
 
@@ -32,6 +34,8 @@ const KEPT: usize = 24;
 pub(crate) struct Selected {
     pub inputs: Inputs,
     pub key: String,
+    /// Key of the pool's columns that it was made from.
+    pool: String,
     pub selection: Selection,
     pub view: SelectionView,
     /// One `ReasonCode` byte per row.
@@ -181,6 +185,13 @@ impl Session {
         lock(&self.selections).pools.values().next().map(|(_, pool)| pool.clone())
     }
 
+    /// The columns that a selection was made from, where they are still in memory.
+    pub(crate) fn pool_of(&self, selected: &Selected) -> Option<Arc<PoolColumns>> {
+        let cache = lock(&self.selections);
+        let (key, pool) = cache.pools.get(&Extra::of(selected.view.plan.strategy))?;
+        (*key == selected.pool).then(|| pool.clone())
+    }
+
     /// Everything that decides the selection of a plan now.
     pub(crate) fn selection_inputs(&self, plan: &SelectionPlan, bench: &Bench<'_>) -> Outcome<Inputs> {
         let pool = self.pool_columns(plan.strategy, bench)?;
@@ -198,7 +209,7 @@ impl Session {
         let selection = compute(plan, &pool, bench)?;
         let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
         let view = self.selection_view(plan, &selection, &key, &pool.curated);
-        let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
+        let selected = Arc::new(Selected { inputs, key, pool: pool.inputs.key(), selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
     }
@@ -245,6 +256,9 @@ impl Session {
         let name = name.trim();
         if name.is_empty() {
             return Err(usage("A selection needs a name.", ""));
+        }
+        if name.chars().count() > LONGEST_NAME {
+            return Err(usage(format!("A selection's name has at most {LONGEST_NAME} characters."), "Shorten it."));
         }
         if self.selection_heads()?.iter().any(|selection| selection.name == name) {
             return Err(usage(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -22,6 +22,7 @@ use crate::{
     curated::{Curated, CuratedCache},
     inspector::LoadedModels,
     loaded::{Concepts, ManifoldData, Samples, Scores},
+    neighbours::LoadedVectors,
     partial::Partial,
     selection::SelectionCache,
     trouble::{Outcome, Told, usage},
@@ -102,6 +103,9 @@ pub struct Session {
     /// What a view tells of the artefacts in memory.
     pub(crate) parts: Mutex<Option<Arc<Parts>>>,
     pub(crate) models: Mutex<LoadedModels>,
+    pub(crate) vectors: Mutex<LoadedVectors>,
+    /// Stops the models that continue a prompt.
+    pub(crate) continuing: Mutex<Arc<AtomicBool>>,
     pub(crate) job: Mutex<Option<JobView>>,
     /// Held by the run at work.
     pub(crate) running: Mutex<()>,
@@ -198,6 +202,8 @@ impl Session {
             columns: Mutex::new(ColumnCache::default()),
             parts: Mutex::new(None),
             models: Mutex::new(LoadedModels::default()),
+            vectors: Mutex::default(),
+            continuing: Mutex::default(),
             job: Mutex::new(None),
             running: Mutex::new(()),
             failures: Mutex::new(BTreeMap::new()),

@@ -173,6 +173,16 @@ impl Studio {
             Request::Texts { rows } => self.session()?.texts(&rows).map(Reply::Texts),
             Request::Sample { row } => self.session()?.sample(row).map(|sample| Reply::Sample(Box::new(sample))),
             Request::Tokens { row } => self.session()?.tokens(row).map(Reply::Tokens),
+            Request::Neighbours { row, count } => {
+                self.session()?.neighbours(row, count, &closed).map(Reply::Neighbours)
+            }
+            Request::Continue { row, tokens } => {
+                self.session()?.continue_both(row, tokens, &|event| self.shared.send(&event), &closed)
+            }
+            Request::StopContinuing => {
+                self.session()?.stop_continuing();
+                Ok(Reply::Done)
+            }
             Request::Select { plan } => {
                 self.changing(|session| session.select(&plan, &closed).map(|view| Reply::Selection(Box::new(view))))
             }

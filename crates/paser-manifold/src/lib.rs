@@ -16,6 +16,7 @@ mod lanczos;
 mod landmarks;
 mod layout;
 mod merge;
+mod nearest;
 mod neighbours;
 mod params;
 mod pipeline;
@@ -33,6 +34,7 @@ mod tokens;
 
 pub use error::ManifoldError;
 pub use hash_order::order_of_vectors;
+pub use nearest::nearest_rows;
 pub use params::{Checked, ClusterCount, ManifoldParams, Start};
 pub use pipeline::{Rows, run};
 pub use plain::{kmeans_labels, neighbour_distances, split_labels};

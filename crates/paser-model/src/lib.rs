@@ -13,7 +13,7 @@ mod kernels;
 mod spec;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
-pub use decoder::{Batch, Block, Decoder, Observer, Site, embedded_rows};
+pub use decoder::{Batch, Block, Decoder, Observer, Past, Site, embedded_rows};
 pub use encoder::SentenceEncoder;
 pub use error::{Contradiction, ModelError};
 pub use spec::{Assumption, Family, LayerSpec, ModelSpec, Projection, Rope, RopeScaling, projection_name};

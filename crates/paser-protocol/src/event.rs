@@ -38,4 +38,10 @@ pub enum Event {
     Notice {
         text: String,
     },
+    /// Both models have continued the prompt of a sample by so many tokens, of at most `tokens`.
+    Continuing {
+        row: u32,
+        done: u32,
+        tokens: u32,
+    },
 }

@@ -7,6 +7,11 @@ use crate::{
     SelectionPlan, SelectionView, Stage,
 };
 
+/// Tokens that models continue a prompt by, at most.
+pub const MOST_CONTINUED: u32 = 64;
+/// Seconds that a continuation may take; one that would take longer is refused.
+pub const LONGEST_CONTINUATION: f64 = 120.0;
+
 /// What a path or hub id is meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -136,6 +141,18 @@ pub enum Request {
     /// Teacher-forced values per response token.
     Tokens {
         row: u32,
+    },
+    /// What both models write after the sample's prompt, greedily; stops what was being continued before.
+    Continue {
+        row: u32,
+        /// At most [`MOST_CONTINUED`].
+        tokens: u32,
+    },
+    StopContinuing,
+    /// The samples most like one.
+    Neighbours {
+        row: u32,
+        count: u32,
     },
     Select {
         plan: SelectionPlan,
@@ -306,6 +323,19 @@ pub struct TokenView {
 pub struct TokensView {
     pub row: u32,
     pub tokens: Vec<TokenView>,
+    /// What [`Request::Continue`] by [`MOST_CONTINUED`] tokens would take, in seconds.
+    #[serde(default)]
+    pub continue_seconds: f64,
+}
+
+/// A sample that is like another one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourView {
+    pub row: u32,
+    pub id: String,
+    /// Cosine of the two samples' vectors.
+    pub similarity: f32,
+    pub instruction: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -340,6 +370,16 @@ pub enum Reply {
     Texts(Vec<TextRow>),
     Sample(Box<SampleView>),
     Tokens(TokensView),
+    Continuations {
+        row: u32,
+        dense: String,
+        pruned: String,
+        /// Did dense and pruned end by themselves?
+        stopped: (bool, bool),
+        seconds: f64,
+    },
+    /// Nearest first.
+    Neighbours(Vec<NeighbourView>),
     Selection(Box<SelectionView>),
     Comparison(Box<ComparisonView>),
     BudgetCurve(BudgetCurve),

@@ -59,7 +59,10 @@ fn typed(budget: Budget) -> String {
 
 /// Reads what was typed in the unit of the budget.
 fn parse(text: &str, budget: Budget, largest: u64) -> Option<Budget> {
-    let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != ',' && *c != '%').collect();
+    // In a share a comma is a decimal one; in counts it parts thousands.
+    let is_share = matches!(budget, Budget::Percent(_));
+    let text = if is_share { text.replace(',', ".") } else { text.replace(',', "") };
+    let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '%').collect();
     let (number, factor) = match plain.strip_suffix(['k', 'K']) {
         Some(number) => (number, 1e3),
         None => match plain.strip_suffix('M') {

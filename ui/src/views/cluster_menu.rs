@@ -23,7 +23,7 @@ use crate::{
 
 /// Entries for one cluster, or for several that are brushed together.
 pub fn show(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
-    ui.set_width(230.0);
+    ui.set_width(270.0);
     let ids: Vec<u32> = brushed.iter().map(|cluster| cluster.cluster).collect();
     let mut forms: Vec<(&str, char, EditCluster, bool)> = Vec::new();
     if let [one] = brushed {
@@ -31,11 +31,13 @@ pub fn show(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
         let quota = one.quota.map_or_else(String::new, |(quota, _)| quota.to_string());
         let unit = one.quota.map_or(unit, |(_, unit)| unit);
         let emphasis = format::decimal(one.emphasis, 2);
+        let merge = "Merge... (first Ctrl+click another bar)";
         forms.extend([
             ("Rename...", icons::PENCIL_SIMPLE, EditCluster::Rename { name: one.name.clone() }, true),
             ("Split...", icons::ARROWS_SPLIT, EditCluster::Split { parts: 2 }, one.samples > 3),
             ("Set quota...", icons::SCALES, EditCluster::Quota { quota, unit }, true),
             ("Set emphasis...", icons::SLIDERS_HORIZONTAL, EditCluster::Emphasis { factor: emphasis }, true),
+            (merge, icons::ARROWS_MERGE, EditCluster::Merge, false),
         ]);
     } else {
         forms.push(("Merge...", icons::ARROWS_MERGE, EditCluster::Merge, brushed.len() > 1));
@@ -73,6 +75,7 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
         EditCluster::Emphasis { .. } => (format!("Emphasis of {first}"), "Set"),
     };
     let mut what = None;
+    let size = form.clusters.first().and_then(|id| state.cluster(*id)).map_or(0, |cluster| cluster.samples);
     let ((go, cancel), veil) = modal(ctx, "Edit clusters", 560.0, None, |ui| {
         title(ui, &heading);
         let mut entered = false;
@@ -120,6 +123,7 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
                 let typed: String = quota.chars().filter(|c| !c.is_whitespace() && *c != ',').collect();
                 match (typed.is_empty(), typed.parse()) {
                     (true, _) => Ok(EditKind::SetQuota { cluster, quota: None, unit: *unit }),
+                    (false, Ok(count)) if *unit == Unit::Samples && count > size => Err("more than the cluster has"),
                     (false, Ok(count)) => Ok(EditKind::SetQuota { cluster, quota: Some(count), unit: *unit }),
                     (false, Err(_)) => Err("type a whole number"),
                 }
@@ -138,7 +142,7 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
         };
         entered |= text(ui, state, "Reason", "cluster reason", &mut form.reason);
         let fine = outcome.as_ref().map(|_| ()).map_err(|why| *why);
-        let (go, cancel) = foot(ui, state, "", button, fine);
+        let (go, cancel) = foot(ui, state, fine.err().unwrap_or_default(), button, fine);
         let go = go || entered && fine.is_ok();
         what = outcome.ok().filter(|_| go);
         (go, cancel)

@@ -72,6 +72,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
     });
     if go {
         let rows = form.rows.to_vec();
+        let rows_edited = rows.len();
         let tag = form.tag.trim().to_owned();
         let what = match form.action {
             Action::Pin => EditKind::Pin { rows },
@@ -82,6 +83,10 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
             Action::Hide => EditKind::Hide { rows },
             Action::Show => EditKind::Show { rows },
         };
+        let now = state.now;
+        let count = format::count(rows_edited as u64);
+        let more = if form.action.is_tag() { form.tag.trim().to_owned() } else { String::new() };
+        state.toasts.say(now, format!("{}: {count} sample{}", form.action.button(), plural(rows_edited)), &more);
         state.curate(Edit { reason: form.reason.trim().to_owned(), source: form.source.clone(), what });
         return None;
     }

@@ -75,7 +75,10 @@ pub fn freeze(ctx: &Context, state: &mut AppState, mut name: String) -> Option<D
     let selection = state.build.selection.clone();
     let ((go, cancel), veil) = modal(ctx, "Freeze selection", 480.0, None, |ui| {
         title(ui, "Freeze selection");
-        paragraph(ui, "A frozen selection keeps its samples, reasons and ledger, whatever you change later.");
+        paragraph(
+            ui,
+            "A frozen selection keeps its samples, the kind of reason of each, and its ledger, whatever you change later.",
+        );
         ui.add_space(6.0);
         let entered = line(ui, "Name", |ui| {
             let width = ui.available_width();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{Blocking, Edit, EditKind, ReasonCode, SampleView};
 
-use super::{cluster::pairs, compare, tokens};
+use super::{cluster::pairs, compare, continuations, neighbours, reading, tokens};
 use crate::{
     command::Command,
     dialogs::{Action, Dialog, EditSamples},
@@ -57,12 +57,16 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 section(ui, |ui| text(ui, "Input", &sample.input, None));
             }
             section(ui, |ui| tokens::response(ui, state, &sample));
+            if let Some(seconds) = continuations::possible(state, row) {
+                section(ui, |ui| continuations::show(ui, state, row, seconds));
+            }
             if state.screen == Screen::Compare {
                 section(ui, |ui| compare::fates::show(ui, state, row));
             } else {
                 section(ui, |ui| why(ui, state, &sample));
             }
             section(ui, |ui| values(ui, &sample));
+            section(ui, |ui| neighbours::show(ui, state, &sample));
         });
     });
 }
@@ -188,7 +192,7 @@ fn repeats(sample: &SampleView) -> Option<String> {
 fn text(ui: &mut Ui, head: &str, text: &str, right: Option<String>) {
     let right = right.map(|right| Words::new(ui).small(right));
     section_head(ui, head, right);
-    Words::new(ui).t(text).line_height(16.0).wrapped(ui);
+    reading::text(ui, text, 16.0);
 }
 
 fn why(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {

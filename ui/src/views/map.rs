@@ -157,7 +157,7 @@ impl MapView {
                 (Tool::Lasso, icons::LASSO),
             ];
             let hints =
-                [Command::ToolPoint, Command::ToolHand, Command::ToolBox, Command::ToolLasso].map(Command::hint);
+                [Command::ToolPoint, Command::ToolHand, Command::ToolBox, Command::ToolLasso].map(Command::long_hint);
             let faces: Vec<_> =
                 tools.iter().zip(&hints).map(|((_, icon), hint)| (Face::Icon(*icon), hint.as_str())).collect();
             let chosen = tools.iter().position(|(tool, _)| *tool == state.tool).unwrap_or(0);

@@ -5,7 +5,7 @@ use egui::{Align2, Color32, Id, LayerId, Order, Pos2, Rect, Ui, Vec2, pos2, vec2
 use crate::{
     command::Command,
     format,
-    state::{AppState, Brush},
+    state::{AppState, Brush, Screen},
     theme::icons,
     widgets::{self, Words, button::Button, look, row},
 };
@@ -110,7 +110,8 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
             }
         }
         let mut words = Words::new(ui).num(format::count(count)).t(" brushed");
-        if let Some(taken) = taken {
+        // Of the selection being built, which Compare does not show.
+        if let Some(taken) = taken.filter(|_| state.screen == Screen::Explore) {
             words =
                 words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
         }

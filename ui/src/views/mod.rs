@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod cluster_menu;
 pub mod compare;
 pub mod contents;
+pub mod continuations;
 pub mod curves;
 pub mod damage;
 pub mod edit_samples;
@@ -21,8 +22,10 @@ pub mod map;
 pub mod map_card;
 pub mod map_marks;
 pub mod map_paint;
+pub mod neighbours;
 pub mod new_project;
 pub mod palette;
+pub mod reading;
 pub mod shortcuts;
 pub mod table;
 pub mod table_rows;
@@ -99,7 +102,10 @@ pub(crate) fn modal<R>(
             })
             .inner
     });
-    ctx.move_to_top(shown.response.layer_id);
+    // An open list of the card lies above it.
+    if !egui::Popup::is_any_open(ctx) {
+        ctx.move_to_top(shown.response.layer_id);
+    }
     (shown.inner, veil)
 }
 

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use egui::{Align2, Id, Key, Popup, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
-use paser_protocol::{Report, Request, RowQuery};
+use paser_protocol::{Report, Request, RowQuery, filter::Filter};
 
 use super::table_rows::{IDS, column_heads, one, shown_columns};
 
@@ -15,7 +15,7 @@ use crate::{
     state::{AppState, Brush, For},
     theme::icons,
     widgets::{
-        Button, Words, column,
+        Button, Words, column, elided,
         field::{Field, menu_entry},
         icon_button, look,
         pane::pane,
@@ -151,6 +151,12 @@ impl TableState {
         Some((&answer.text, &answer.key))
     }
 
+    /// Is it a filter that is typed: because it was said to be one, or because it compares something?
+    pub fn reads_as_filter(&self) -> bool {
+        let compares = self.search.contains(['<', '>', '=', '~']);
+        self.is_filter || compares && Filter::parse(self.search.trim()).is_ok()
+    }
+
     /// What the answered rows were found by: the text, whether it is a filter, and the rows' column key.
     pub fn found_by(&self) -> Option<(String, bool, String)> {
         let answer = self.answer.as_ref().filter(|answer| !answer.text.is_empty())?;
@@ -187,7 +193,7 @@ fn query(ui: &Ui, state: &mut AppState) {
     let table = &mut state.table;
     let same = table.asked.as_ref().is_some_and(|asked| {
         asked.text == table.search.trim()
-            && asked.is_filter == table.is_filter
+            && asked.is_filter == table.reads_as_filter()
             && asked.brush == brush
             && asked.sort == table.sort
             && asked.descending == table.descending
@@ -202,7 +208,7 @@ fn query(ui: &Ui, state: &mut AppState) {
     }
     let number = table.number;
     let (text, sort, descending) = (table.search.trim().to_owned(), table.sort.clone(), table.descending);
-    let is_filter = table.is_filter;
+    let is_filter = table.reads_as_filter();
     table.asked = Some(Asked { text: text.clone(), is_filter, brush, sort: sort.clone(), descending });
     let (mut clusters, mut rows) = (Vec::new(), None);
     match state.focus.brush() {
@@ -336,7 +342,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         };
         if let Some((name, colour)) = brush {
             let count = count.map(format::count).unwrap_or_default();
-            let text = format!("{}  {count}", fitting(ui, &name, ui.available_width() - SEARCH));
+            let text = format!("{}  {count}", elided(ui, &name, ui.available_width() - SEARCH));
             let mut pill = Button::new(&text).height(22.0).caret(icons::X).name("Clear the brush of the table");
             if let Some(colour) = colour {
                 pill = pill.swatch(colour);
@@ -347,11 +353,11 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
         } else if let Some(count) = count {
             Words::new(ui).num3(format::count(count)).show(ui);
         }
-        let width = ui.available_width().min(if state.table.is_filter { 420.0 } else { 220.0 });
+        let width = ui.available_width().min(if state.table.reads_as_filter() { 420.0 } else { 220.0 });
         if width > 80.0 {
             let id = Id::unique("find in text");
             let before = state.table.search.clone();
-            let before_kind = state.table.is_filter;
+            let before_kind = state.table.reads_as_filter();
             let (name, hint, icon) = if before_kind {
                 ("Filter", "jsd > 0.2 and not excluded", icons::FUNNEL)
             } else {
@@ -360,7 +366,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
             let kind = icon_button(ui, icon, FILTER_HINT, before_kind, None);
             state.note("filter kind", kind.rect);
             if kind.clicked() {
-                state.table.is_filter = !before_kind;
+                state.table.is_filter = !state.table.is_filter;
                 state.table.problem = None;
                 state.table.focus_search = true;
             }
@@ -379,25 +385,6 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
 
 /// What a filter may say.
 const FILTER_HINT: &str = "Words, or a filter: columns with = != < <= > >= (jsd, ies, response_tokens, ...), cluster = \"name\", tag = name, status = taken, text ~ \"words\", pinned, excluded, hidden; and, or, not, parentheses";
-
-/// As much of a name as fits into `width`.
-fn fitting(ui: &Ui, name: &str, width: f32) -> String {
-    let whole = |text: &str| {
-        let galley = ui.painter().layout_no_wrap(text.to_owned(), crate::theme::body(), egui::Color32::PLACEHOLDER);
-        galley.size().x <= width
-    };
-    if whole(name) {
-        return name.to_owned();
-    }
-    let mut kept: Vec<char> = name.chars().collect();
-    while kept.pop().is_some() {
-        let cut = format!("{}...", kept.iter().collect::<String>().trim_end());
-        if whole(&cut) {
-            return cut;
-        }
-    }
-    String::new()
-}
 
 /// Arrows, Home, End and pages while the list has the keyboard.
 fn keyboard(ui: &Ui, list: Rect, state: &mut AppState, rows: &[u32]) {

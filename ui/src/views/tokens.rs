@@ -1,15 +1,23 @@
 //! The response token by token, shaded by divergence; the token under the pointer is framed, and below stand the next
 //! tokens that both models think most likely there.
 
-use egui::{Align2, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, pos2, text::LayoutJob};
+use egui::{Align2, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, pos2};
 use paser_protocol::{SampleView, TokenView, TokensView};
 
+use super::reading;
 use crate::{
     format,
     state::AppState,
-    theme,
-    widgets::{Words, look, pane::section_head, say},
+    widgets::{
+        Words, look,
+        pane::section_head,
+        row, say,
+        segmented::{Face, segmented},
+    },
 };
+
+/// From line to line of a response.
+const LINE: f32 = 18.0;
 
 pub fn response(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
     let scored = state.numbers("jsd").and_then(|jsd| jsd.get(sample.row as usize).copied()).is_some_and(f32::is_finite);
@@ -17,6 +25,7 @@ pub fn response(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
     match tokens {
         Some(Ok(tokens)) => {
             head_with_ramp(ui);
+            first_or_not(ui, state, &tokens);
             shaded(ui, state, &tokens);
         }
         other => {
@@ -25,7 +34,7 @@ pub fn response(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
                 "Response",
                 other.is_none().then(|| Words::new(ui).small(if scored { "scoring its tokens" } else { "not scored" })),
             );
-            Words::new(ui).t(&sample.output).line_height(18.0).wrapped(ui);
+            reading::text(ui, &sample.output, LINE);
             if let Some(Err(report)) = other {
                 ui.add_space(4.0);
                 crate::widgets::pane::remark(ui, "warn", &report.to_string());
@@ -59,29 +68,52 @@ fn head_with_ramp(ui: &mut Ui) {
     );
 }
 
+/// Does the first token count? And the sum over those that do.
+fn first_or_not(ui: &mut Ui, state: &mut AppState, tokens: &TokensView) {
+    let look = look(ui);
+    let after = state.inspection.after_first;
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 24.0), Sense::hover());
+    let choices =
+        [(Face::Text("with first token"), "first token counts"), (Face::Text("after it"), "after the first token")];
+    let mut cells = Vec::new();
+    let picked = row(ui, rect, 0.0, |ui| {
+        segmented(ui, "Shading", &choices, usize::from(after), 20.0, |place, cell| cells.push((place, cell)))
+    });
+    for (place, cell) in cells {
+        state.note(if place == 0 { "first token counts" } else { "after first token" }, cell);
+    }
+    if let Some(picked) = picked {
+        state.inspection.after_first = picked == 1;
+    }
+    let counted = tokens.tokens.iter().skip(usize::from(after));
+    let sum: f64 = counted.map(|token| f64::from(token.jsd)).sum();
+    let words = Words::of(look).small("sum ").num2(format::decimal(sum, 2)).small(" nats");
+    words.at(ui, rect.right_center(), Align2::RIGHT_CENTER, 120.0);
+    ui.add_space(4.0);
+}
+
 fn shaded(ui: &mut Ui, state: &mut AppState, tokens: &TokensView) {
     let look = look(ui);
-    let mut job = LayoutJob::default();
-    job.wrap.max_width = ui.available_width();
+    let skipped = usize::from(state.inspection.after_first);
     let mut starts = Vec::with_capacity(tokens.tokens.len());
     let mut characters = 0;
+    let mut text = String::new();
+    let mut ends = Vec::with_capacity(tokens.tokens.len());
     for token in &tokens.tokens {
-        let mut format = egui::TextFormat::simple(theme::body(), look.text);
-        format.line_height = Some(18.0);
-        format.expand_bg = 0.0;
-        if let Some(shade) = look.shade(token.jsd) {
-            format.background = shade;
-        }
-        let text = if token.text.is_empty() { "\u{2022}" } else { &token.text };
+        let piece = if token.text.is_empty() { "\u{2022}" } else { &token.text };
         starts.push(characters);
-        characters += text.chars().count();
-        job.append(text, 0.0, format);
+        characters += piece.chars().count();
+        text.push_str(piece);
+        ends.push(text.len());
     }
-    let text = job.text.clone();
-    let galley = ui.painter().layout_job(job);
-    let (rect, response) = ui.allocate_exact_size(galley.size(), Sense::click());
-    ui.painter().galley(rect.min, galley.clone(), look.text);
-    say(ui, rect, format!("Response: {text}"));
+    // The shade of the token in which a byte stands.
+    let shades = tokens.tokens.iter().enumerate().map(|(place, token)| {
+        let shade = if place < skipped { None } else { look.shade(token.jsd) };
+        (ends[place], shade)
+    });
+    let job = reading::job(look, &text, LINE, shades, ui.available_width());
+    let (galley, response) = reading::selectable(ui, job, format!("Response: {text}"));
+    let rect = response.rect;
     let under = response.hover_pos().and_then(|at| {
         let cursor = galley.cursor_from_pos(at - rect.min);
         let place = starts.partition_point(|start| *start <= cursor.index.0).checked_sub(1)?;
@@ -96,7 +128,12 @@ fn shaded(ui: &mut Ui, state: &mut AppState, tokens: &TokensView) {
     }
     // Without a pointer: the token that hurts most.
     let worst = || {
-        let most = tokens.tokens.iter().enumerate().max_by(|a, b| a.1.jsd.total_cmp(&b.1.jsd).then(b.0.cmp(&a.0)));
+        let most = tokens
+            .tokens
+            .iter()
+            .enumerate()
+            .skip(skipped)
+            .max_by(|a, b| a.1.jsd.total_cmp(&b.1.jsd).then(b.0.cmp(&a.0)));
         most.map(|(place, _)| place)
     };
     let Some(place) = under.or(kept).or_else(worst).filter(|place| *place < tokens.tokens.len()) else { return };

@@ -104,7 +104,11 @@ pub fn dropdown(
     entries: &[(&str, &str)],
     chosen: Option<usize>,
 ) -> (Response, Option<usize>) {
-    let mut button = Button::new(shown).name(name).height(height).caret(icons::CARET_DOWN);
+    let face = match width {
+        Some(width) => super::elided(ui, shown, width - FACE_MARGIN),
+        None => shown.to_owned(),
+    };
+    let mut button = Button::new(&face).name(name).height(height).caret(icons::CARET_DOWN);
     if let Some(width) = width {
         button = button.width(width);
     }
@@ -127,6 +131,9 @@ pub fn dropdown(
     });
     (response, picked)
 }
+
+/// Of a drop-down's face: both edges and the caret.
+const FACE_MARGIN: f32 = 44.0;
 
 /// Of a menu's line: the mark, both edges, and what keeps the two texts apart.
 const ENTRY_MARGIN: f32 = 52.0;

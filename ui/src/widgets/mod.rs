@@ -115,3 +115,22 @@ pub fn dashed_rect(ui: &Ui, rect: Rect, colour: Color32) {
     let corners = [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
     ui.painter().extend(egui::Shape::dashed_line(&corners, Stroke::new(1.0, colour), 4.0, 3.0));
 }
+
+/// As much of a name as fits into `width`.
+pub fn elided(ui: &Ui, name: &str, width: f32) -> String {
+    let whole = |text: &str| {
+        let galley = ui.painter().layout_no_wrap(text.to_owned(), crate::theme::body(), Color32::PLACEHOLDER);
+        galley.size().x <= width
+    };
+    if whole(name) {
+        return name.to_owned();
+    }
+    let mut kept: Vec<char> = name.chars().collect();
+    while kept.pop().is_some() {
+        let cut = format!("{}...", kept.iter().collect::<String>().trim_end());
+        if whole(&cut) {
+            return cut;
+        }
+    }
+    String::new()
+}

@@ -5,9 +5,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
     BenchmarkView, Blocking, BudgetCurve, BudgetPoint, ChecksView, DemoCard, DownloadView, EstimateView, ExportedView,
-    Failure, FateView, Hello, LeakView, LedgerRow, NearDuplicatesView, NearGroupView, ProjectView, ReasonCode, Recent,
-    Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView,
-    encode_f32, encode_u32,
+    Failure, FateView, Hello, LeakView, LedgerRow, NearDuplicatesView, NearGroupView, NeighbourView, ProjectView,
+    ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow,
+    TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -35,6 +35,9 @@ struct Inner {
     /// Fails every request of this kind.
     refuses: Option<fn(&Request) -> bool>,
     open: bool,
+    code: bool,
+    /// What a continuation would take.
+    continue_seconds: f64,
     /// Stands before every id and instruction; another file has another one.
     prefix: &'static str,
 }
@@ -73,6 +76,8 @@ impl Engine {
             fails: None,
             refuses: None,
             open: false,
+            code: false,
+            continue_seconds: 3.6,
             prefix: "",
         };
         Self { inner: Rc::new(RefCell::new(inner)) }
@@ -80,6 +85,18 @@ impl Engine {
 
     pub fn edit(self, change: impl FnOnce(&mut ProjectView)) -> Self {
         change(&mut self.inner.borrow_mut().project);
+        self
+    }
+
+    /// Every sample asks for code, and its response is code.
+    pub fn with_code(self) -> Self {
+        self.inner.borrow_mut().code = true;
+        self
+    }
+
+    /// As on a machine where a continuation takes so long.
+    pub fn continuing_in(self, seconds: f64) -> Self {
+        self.inner.borrow_mut().continue_seconds = seconds;
         self
     }
 
@@ -185,6 +202,14 @@ impl Inner {
             Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
             Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
             Request::Tokens { row } => Reply::Tokens(self.tokens(*row)),
+            Request::Neighbours { row, count } => Reply::Neighbours(self.neighbours(*row, *count)),
+            Request::Continue { row, .. } => Reply::Continuations {
+                row: *row,
+                dense: "Three lanterns cost 3 * 4 = 12 coins.\nMira pays with 20, so the change is 8.".into(),
+                pruned: "Three lanterns cost 3 + 4 = 7 coins.\nMira pays with 7 and 7 and 7 and 7 and 7".into(),
+                stopped: (true, false),
+                seconds: 3.41,
+            },
             Request::Freeze { name } => {
                 let mut frozen = self.select(&self.project.plan.clone());
                 frozen.name = Some(name.clone());
@@ -419,9 +444,9 @@ impl Inner {
         SampleView {
             row,
             id: (row + 1).to_string(),
-            instruction: fixture::instruction(pool, row),
+            instruction: if self.code { ASKED.to_owned() } else { fixture::instruction(pool, row) },
             input: String::new(),
-            output: RESPONSE.iter().map(|(text, _)| *text).collect(),
+            output: self.response().iter().map(|(text, _)| *text).collect(),
             multiplicity: 1,
             line: u64::from(row) + 1,
             cluster: Some(pool.cluster[at]),
@@ -456,8 +481,13 @@ impl Inner {
         }
     }
 
+    fn response(&self) -> &'static [(&'static str, f32)] {
+        if self.code { &CODE } else { &RESPONSE }
+    }
+
     fn tokens(&self, row: u32) -> TokensView {
-        let tokens = RESPONSE
+        let tokens = self
+            .response()
             .iter()
             .map(|(text, jsd)| TokenView {
                 text: (*text).to_owned(),
@@ -468,7 +498,21 @@ impl Inner {
                 pruned: vec![(" 12".into(), 0.31 + jsd * 0.2), ((*text).to_owned(), 0.28)],
             })
             .collect();
-        TokensView { row, tokens }
+        TokensView { row, tokens, continue_seconds: self.continue_seconds }
+    }
+
+    /// The rows of the same cluster, the next ones first.
+    fn neighbours(&self, row: u32, count: u32) -> Vec<NeighbourView> {
+        let rows = self.pool.len() as u32;
+        let like = (1..rows).map(|step| (row + step) % rows);
+        like.filter(|other| self.pool.cluster[*other as usize] == self.pool.cluster[row as usize])
+            .take(count as usize)
+            .zip(0_u16..)
+            .map(|(other, place)| {
+                let TextRow { row, id, instruction } = self.text(other);
+                NeighbourView { row, id, similarity: 0.94 - f32::from(place) * 0.013, instruction }
+            })
+            .collect()
     }
 
     fn curated(&mut self) -> Reply {
@@ -481,6 +525,36 @@ impl Inner {
         Reply::Curation(self.project.curation.clone())
     }
 }
+
+const ASKED: &str = "Mend this function, and say which rows the query finds.\n```python\ndef change(paid, cost):\n    \
+                     # what comes back\n    return cost - paid\n```\n```sql\nSELECT name FROM buyers -- all\nWHERE paid > \
+                     'cost';\n```\nKeep its name.";
+
+const CODE: [(&str, f32); 23] = [
+    ("def", 0.31),
+    (" change", 0.04),
+    ("(p", 0.02),
+    ("aid", 0.01),
+    (", cost", 0.02),
+    ("):\n", 0.01),
+    ("    \"\"\"", 0.22),
+    ("Coins", 0.4),
+    (" that", 0.06),
+    (" come back.", 0.1),
+    ("\"\"\"\n", 0.01),
+    ("    if", 0.28),
+    (" paid", 0.02),
+    (" <", 0.01),
+    (" cost", 0.03),
+    (":\n", 0.01),
+    ("        raise", 0.47),
+    (" ValueError", 0.12),
+    ("('too little')\n", 0.08),
+    ("    return", 0.02),
+    (" paid", 0.55),
+    (" - cost", 0.19),
+    ("  # never below 0", 0.03),
+];
 
 const RESPONSE: [(&str, f32); 24] = [
     ("Three", 0.21),

@@ -7,6 +7,7 @@ use paser_engine::{Reader, Session};
 use paser_protocol::{Budget, Edit, EditKind, EditSource, JournalEntryView, Report};
 
 use crate::exit::usage;
+use crate::interrupt;
 use crate::output::{Output, Table, date, thousands};
 
 #[derive(Args, Debug)]
@@ -114,11 +115,17 @@ enum EditCommand {
 #[derive(Args, Debug)]
 struct Named {
     /// Ids of samples.
-    #[arg(value_name = "ID", required_unless_present = "filter", conflicts_with = "filter")]
+    #[arg(value_name = "ID", required_unless_present_any = ["filter", "near"], conflicts_with_all = ["filter", "near"])]
     ids: Vec<String>,
     /// All samples that a filter fits, such as: jsd > 0.2 and not tag = sql
-    #[arg(long = "where", value_name = "FILTER")]
+    #[arg(long = "where", value_name = "FILTER", conflicts_with = "near")]
     filter: Option<String>,
+    /// The samples most like this one; itself is none of them.
+    #[arg(long, value_name = "ID")]
+    near: Option<String>,
+    /// How many of them.
+    #[arg(long, value_name = "N", conflicts_with_all = ["ids", "filter"], default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
     #[command(flatten)]
     why: Why,
 }
@@ -165,12 +172,18 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
 /// What a command asks for, in numbers of this pool.
 fn edit_of(session: &Session, command: &EditCommand) -> Result<Edit, Report> {
     let of_samples = |named: &Named, what: &dyn Fn(Vec<u32>) -> EditKind| {
-        let (rows, source) = match &named.filter {
-            Some(filter) => (session.rows_where(filter)?, Some(EditSource::Filter { text: filter.clone() })),
-            None => (session.rows_of_ids(&named.ids)?, None),
+        let (rows, source) = match (&named.filter, &named.near) {
+            (Some(filter), _) => (session.rows_where(filter)?, Some(EditSource::Filter { text: filter.clone() })),
+            (None, Some(of)) => {
+                let row = session.rows_of_ids(std::slice::from_ref(of))?;
+                let rows = session.rows_near(row[0], named.count, interrupt::flag())?;
+                (rows, Some(EditSource::Neighbours { of: of.clone() }))
+            }
+            (None, None) => (session.rows_of_ids(&named.ids)?, None),
         };
         if rows.is_empty() {
-            return Err(usage("no sample fits the filter", "Nothing was changed."));
+            let what = if named.near.is_some() { "the pool has no other sample" } else { "no sample fits the filter" };
+            return Err(usage(what, "Nothing was changed."));
         }
         Ok(Edit { source, ..Edit::new(what(rows), &named.why.reason) })
     };

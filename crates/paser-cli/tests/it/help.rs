@@ -76,6 +76,8 @@ fn wrong_usage_ends_with_2() {
         "compare a",
         "curate pin",
         "curate pin 1 --where pinned",
+        "curate pin --near 1 --where pinned",
+        "curate pin 1 --count 3",
         "curate merge 1",
         "run --threads 0",
         "export --selection a --format csv --out o",

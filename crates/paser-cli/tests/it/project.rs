@@ -91,7 +91,7 @@ fn from_a_pool_to_files_for_a_trainer() {
     assert!(run("curate p undo").well().stdout.contains("0 pinned and 1 excluded"));
     let paser = |arguments: &[&str]| paser_in(home.path(), arguments);
     let filtered = paser(&["curate", "p", "tag", "sums", "--where", "id ~ 000 and not excluded", "--reason", "look"]);
-    assert!(filtered.well().stdout.contains("tag sums on 9 samples"));
+    assert!(filtered.well().stdout.contains("tag \"sums\" on 9 samples"));
     assert!(paser(&["curate", "p", "hide", "--where", "tag = none"]).stderr.contains("no sample fits"));
     let clusters = run("status p --json").well().last()["clusters"].as_array().unwrap().len();
     run("curate p merge 0 1").well();
@@ -110,6 +110,12 @@ fn from_a_pool_to_files_for_a_trainer() {
     assert_eq!(states[..5], expected);
     let table = run("curate p journal").well().stdout;
     assert!(table.contains("the filter id ~ 000 and not excluded") && table.contains("look"), "{table}");
+    assert!(
+        run("curate p tag near --near sample-0003 --count 12").well().stdout.contains("tag \"near\" on 12 samples")
+    );
+    assert!(run("curate p journal").well().stdout.contains("the neighbours of sample sample-0003"));
+    assert_eq!(run("curate p tag near --near nobody").code, 2);
+    run("curate p undo").well();
     run("curate p emphasis 1 1").well();
     run("curate p quota 0 auto").well();
     let refused = run("curate p pin sample-0001 nobody");

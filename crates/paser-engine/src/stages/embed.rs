@@ -59,6 +59,15 @@ pub(crate) struct Vectors {
     pub dimensions: usize,
 }
 
+impl Vectors {
+    /// The vectors of so many samples.
+    pub(crate) fn read(artefact: &Artefact, rows: usize) -> Outcome<Self> {
+        let values = f32s(artefact, "vectors")?;
+        let dimensions = values.len() / rows.max(1);
+        Ok(Self { values, dimensions })
+    }
+}
+
 impl EmbedPlan {
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
         let session = bench.session;
@@ -103,12 +112,7 @@ impl EmbedPlan {
     pub(crate) fn vectors(self, bench: &Bench<'_>) -> Outcome<Vectors> {
         let rows = bench.session.samples()?.len();
         let (found, _) = self.make(bench)?;
-        let values = match found.arrays.f32("vectors") {
-            Some(_) => f32s(&found, "vectors")?,
-            None => return Err(failed("the embed artefact holds no vectors", "Run again.")),
-        };
-        let dimensions = values.len() / rows.max(1);
-        Ok(Vectors { values, dimensions })
+        Vectors::read(&found, rows)
     }
 
     fn make(self, bench: &Bench<'_>) -> Outcome<(Artefact, bool)> {

@@ -171,6 +171,35 @@ impl Block {
         out
     }
 
+    /// As [`Self::run`] for rows of one sequence that come after `before` others, whose packed queries, keys and values
+    /// stand first in `past`; those of `x` take their place behind them.
+    pub(crate) fn run_on(
+        &self,
+        rope: &RopeTable,
+        x: &mut [f32],
+        before: usize,
+        past: &mut Vec<f32>,
+        scratch: &mut Scratch,
+    ) {
+        let shape = self.attention_shape();
+        let (rows, width) = (x.len() / self.hidden, shape.width());
+        scratch.normed.resize(x.len(), 0.0);
+        scratch.heads.resize(rows * shape.heads * shape.head_dim, 0.0);
+        past.resize((before + rows) * width, 0.0);
+        kernels::rms_norm(x, &self.input_norm, self.norm_eps, &mut scratch.normed);
+        let own = &mut past[before * width..];
+        self.qkv.write(&scratch.normed, own);
+        self.position(shape, rope, before, own);
+        let mask = Mask::Causal { window: self.spec.window };
+        kernels::attention(shape, mask, past, before, &mut scratch.heads, &mut scratch.scores);
+        self.o.add_to(&scratch.heads, x);
+        self.feed(x, scratch, &mut |_, _| {});
+    }
+
+    fn attention_shape(&self) -> AttentionShape {
+        AttentionShape { heads: self.spec.heads, kv_heads: self.spec.kv_heads, head_dim: self.spec.head_dim }
+    }
+
     /// Attention: what the heads give for the rows that `queries` names (the last ones of each segment) goes to
     /// `scratch.heads`, [rows named, heads * head_dim].
     fn mix(
@@ -182,8 +211,7 @@ impl Block {
         scratch: &mut Scratch,
         observe: &mut Observer<'_>,
     ) {
-        let shape =
-            AttentionShape { heads: self.spec.heads, kv_heads: self.spec.kv_heads, head_dim: self.spec.head_dim };
+        let shape = self.attention_shape();
         let (rows, width) = (batch.rows(), shape.width());
         let out_width = shape.heads * shape.head_dim;
         scratch.normed.resize(rows * self.hidden, 0.0);

@@ -3,6 +3,7 @@
 
 mod batch;
 mod block;
+mod past;
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ pub use batch::Batch;
 use batch::Shared;
 use block::Scratch;
 pub use block::{Block, Observer, Site};
+pub use past::Past;
 
 /// A loaded model, shared freely between threads.
 #[derive(Debug)]

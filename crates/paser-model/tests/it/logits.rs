@@ -142,6 +142,37 @@ fn shared_beginnings_and_tails_give_what_whole_sequences_give() {
 }
 
 #[test]
+fn reading_on_gives_what_whole_sequences_give() {
+    let [ids, _] = two_sequences();
+    for (family, decoder) in models() {
+        let (width, vocab) = (decoder.spec().hidden, decoder.spec().vocab);
+        let whole = decoder.hidden_rows(&[&ids]).unwrap();
+        let mut expected = vec![0.0; ids.len() * vocab];
+        decoder.logits_rows(&whole, &mut expected);
+        for pieces in [vec![24], vec![1; 24], vec![9, 1, 1, 1, 7, 5], vec![23, 1]] {
+            let mut past = decoder.past(24);
+            let mut read = 0;
+            for piece in pieces {
+                let next = &ids[read..read + piece];
+                assert!(matches!(decoder.read_on(&mut past, next, &|| true), Err(ModelError::Cancelled)));
+                let last = decoder.read_on(&mut past, next, &|| false).unwrap();
+                read += piece;
+                assert_eq!((last.len(), past.tokens()), (width, read));
+                let mut logits = vec![0.0; vocab];
+                decoder.logits_rows(&last, &mut logits);
+                let difference = largest_difference(&logits, &expected[(read - 1) * vocab..read * vocab]);
+                assert!(difference < 1e-4, "{family}, {read} tokens: off by {difference}");
+            }
+            let full = decoder.read_on(&mut past, &[1], &|| false);
+            assert!(matches!(full, Err(ModelError::TooLong { length: 25, context: 24, .. })), "{full:?}");
+        }
+        let mut past = decoder.past(usize::MAX);
+        let unknown = decoder.read_on(&mut past, &[vocab as u32], &|| false);
+        assert!(matches!(unknown, Err(ModelError::TokenOutOfRange { .. })) && past.tokens() == 0);
+    }
+}
+
+#[test]
 fn later_tokens_do_not_reach_back() {
     let dir = tempfile::tempdir().unwrap();
     Tiny::llama().write(dir.path());

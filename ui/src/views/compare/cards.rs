@@ -6,7 +6,7 @@ use paser_protocol::{Budget, ComparedView, Request, SelectionPlan, SelectionView
 use super::{fill, letter_box};
 use crate::{
     command::Command,
-    compare::letter,
+    compare::{MOST, letter},
     dialogs::{AddStrategy, Dialog, ExportForm},
     format,
     state::{AppState, For},
@@ -53,8 +53,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 
 /// What a card says below its head: the words, and numbers with their unit.
 fn lines(selection: &SelectionView, compared: Option<&ComparedView>) -> Vec<(&'static str, String, &'static str)> {
-    let mut lines =
-        vec![("samples", format::count(selection.selected), ""), ("tokens", format::short(selection.tokens), "")];
+    let mut lines = vec![
+        ("samples", format::count(selection.selected), ""),
+        ("tokens", format::short(selection.tokens), ""),
+        ("response, mean", format::decimal(selection.mean_response_tokens, 1), " tokens"),
+    ];
     if let Some(compared) = compared {
         if let Some(damage) = compared.mean_damage {
             lines.push(("mean damage", format::nats(damage), " nats"));
@@ -113,12 +116,13 @@ fn card(ui: &mut Ui, state: &mut AppState, selection: &SelectionView, name: &str
     state.note(format!("card more:{name}"), more.rect);
     Popup::menu(&more).accessible_name("Frozen selection").show(|ui| menu(ui, state, selection, name));
     Popup::context_menu(&response).accessible_name("Frozen selection").show(|ui| menu(ui, state, selection, name));
-    let hint = match place {
-        Some(_) => "Click to take it out of the comparison",
-        None => "Click to compare it",
-    };
-    if response.on_hover_text(hint).clicked() {
-        state.compare.toggle(name);
+    if response.clicked() {
+        if place.is_none() && state.compare.names.len() == MOST {
+            let now = state.now;
+            state.toasts.say(now, "Four selections stand side by side", "Click one of them to take it out first.");
+        } else {
+            state.compare.toggle(name);
+        }
     }
 }
 

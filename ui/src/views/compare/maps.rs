@@ -41,6 +41,8 @@ pub struct SmallMaps {
 impl SmallMaps {
     pub fn show(&mut self, ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
         let look = look(ui);
+        // The tools are Explore's: here the pointer points, and Shift draws a box.
+        let tool = std::mem::take(&mut state.tool);
         let sides = state.compare.names.len();
         let places = places(rect, sides + 1);
         let key = state.column_info("map").map(|column| column.key.clone());
@@ -96,6 +98,7 @@ impl SmallMaps {
         if !touched {
             map.leave(state.now);
         }
+        state.tool = tool;
     }
 
     /// Letter, name and number of samples; over the last one what its colours mean.
