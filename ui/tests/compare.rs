@@ -5,6 +5,7 @@
 mod support;
 
 use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
 use paser_protocol::{Part, Request, Strategy};
 use support::{Bench, Start};
 use ui::{
@@ -154,4 +155,17 @@ fn numbers_of_before_never_stand_under_other_letters() {
     bench.let_go();
     let view = bench.state().compare.view.clone().unwrap();
     assert_eq!(view.selections[0].selection, "random 2");
+}
+
+#[test]
+fn a_list_of_a_form_lies_above_the_form() {
+    let mut bench = compared();
+    bench.click("AddStrategy");
+    bench.click("add strategy");
+    bench.harness.run();
+    // A click of the pointer, which goes to what is on top.
+    let at = bench.harness.get_by_label("longest").rect().center();
+    bench.click_at(at);
+    let Some(Dialog::AddStrategy(form)) = &bench.state().dialog else { panic!("the form is gone") };
+    assert_eq!(form.plan.strategy, Strategy::Longest);
 }

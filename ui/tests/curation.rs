@@ -253,3 +253,26 @@ fn what_repeats_or_leaks_is_excluded_with_one_click() {
     bench.key(Modifiers::COMMAND, Key::Z);
     assert!(bench.state().project.as_ref().unwrap().curation.excluded.is_empty());
 }
+
+#[test]
+fn a_comparison_typed_as_words_is_read_as_a_filter() {
+    let mut bench = demo();
+    bench.key(Modifiers::COMMAND, Key::F);
+    bench.harness.event(egui::Event::Text("jsd > 0.3".to_owned()));
+    bench.harness.run_steps(8);
+    let filters = bench.requests().into_iter().filter_map(|request| match request {
+        Request::Query { query } => Some(query.filter),
+        _ => None,
+    });
+    assert_eq!(filters.last().as_deref(), Some("jsd > 0.3"));
+}
+
+#[test]
+fn a_share_may_have_a_decimal_comma() {
+    let mut bench = demo();
+    bench.click("budget field");
+    bench.key(Modifiers::COMMAND, Key::A);
+    bench.harness.event(egui::Event::Text("4,5".to_owned()));
+    bench.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(bench.state().build.plan.budget, paser_protocol::Budget::Percent(4.5));
+}
