@@ -485,10 +485,10 @@ impl Inner {
         TokensView { row, tokens, continue_seconds: self.continue_seconds }
     }
 
-    /// The rows of the same cluster, the next ones first.
+    /// The rows of the same cluster, the next ones first, by turns behind it and before it.
     fn neighbours(&self, row: u32, count: u32) -> Vec<NeighbourView> {
         let rows = self.pool.len() as u32;
-        let like = (1..rows).map(|step| (row + step) % rows);
+        let like = (1..rows / 2).flat_map(|step| [(row + step) % rows, (row + rows - step) % rows]);
         like.filter(|other| self.pool.cluster[*other as usize] == self.pool.cluster[row as usize])
             .take(count as usize)
             .zip(0_u16..)
