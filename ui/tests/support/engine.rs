@@ -205,8 +205,8 @@ impl Inner {
             Request::Neighbours { row, count } => Reply::Neighbours(self.neighbours(*row, *count)),
             Request::Continue { row, .. } => Reply::Continuations {
                 row: *row,
-                dense: "Three lanterns cost 3 * 4 = 12 coins.\nMira pays with 20, so the change is 8.".into(),
-                pruned: "Three lanterns cost 3 + 4 = 7 coins.\nMira pays with 7 and 7 and 7 and 7 and 7".into(),
+                dense: " Three lanterns cost 3 * 4 = 12 coins.\nMira pays with 20, so the change is 8.".into(),
+                pruned: " Three lanterns cost 3 + 4 = 7 coins.\nMira pays with 7 and 7 and 7 and 7 and 7".into(),
                 stopped: (true, false),
                 seconds: 3.41,
             },
