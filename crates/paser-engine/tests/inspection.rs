@@ -60,7 +60,7 @@ fn neighbours_are_alike_and_come_from_the_vectors_that_were_made_last() {
     assert_eq!(removed, 2, "arrays and manifest");
     assert_eq!(near(&world.open("p"), 17, 20), before);
 
-    // A new pool in memory, and vectors of the old one: rows are other samples now.
+    // Another import: rows are other samples now, and the vectors in memory are of those before.
     let session = world.open("p");
     near(&session, 17, 20);
     write_pool(&world.path("pool.jsonl"), &common::rows(400)[100..]);

@@ -83,17 +83,15 @@ fn both(ui: &mut Ui, continued: &Continued) -> Rect {
     let look = look(ui);
     let width = ui.available_width();
     let half = width / 2.0;
-    let common = common(&continued.dense, &continued.pruned);
+    let (dense, pruned) = (continued.dense.trim_start(), continued.pruned.trim_start());
+    let common = common(dense, pruned);
     let column = |name: &str, text: &str, ended: bool| {
         let (alike, own) = text.split_at(common);
         let end = if ended { " (end)" } else { " ..." };
         let words = Words::of(look).t3(alike).t(own).small(end).line_height(16.0);
         (format!("{name} writes: {text}{}", if ended { "" } else { ", and would go on" }), words)
     };
-    let columns = [
-        column("dense", &continued.dense, continued.stopped.0),
-        column("pruned", &continued.pruned, continued.stopped.1),
-    ];
+    let columns = [column("dense", dense, continued.stopped.0), column("pruned", pruned, continued.stopped.1)];
     let galleys: Vec<_> =
         columns.into_iter().map(|(spoken, words)| (spoken, words.galley(ui, half - 16.0, usize::MAX))).collect();
     let high = galleys.iter().map(|(_, galley)| galley.size().y).fold(0.0, f32::max);

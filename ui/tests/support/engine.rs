@@ -205,8 +205,8 @@ impl Inner {
             Request::Neighbours { row, count } => Reply::Neighbours(self.neighbours(*row, *count)),
             Request::Continue { row, .. } => Reply::Continuations {
                 row: *row,
-                dense: "Three lanterns cost 3 * 4 = 12 coins.\nMira pays with 20, so the change is 8.".into(),
-                pruned: "Three lanterns cost 3 + 4 = 7 coins.\nMira pays with 7 and 7 and 7 and 7 and 7".into(),
+                dense: " Three lanterns cost 3 * 4 = 12 coins.\nMira pays with 20, so the change is 8.".into(),
+                pruned: " Three lanterns cost 3 + 4 = 7 coins.\nMira pays with 7 and 7 and 7 and 7 and 7".into(),
                 stopped: (true, false),
                 seconds: 3.41,
             },
@@ -501,10 +501,10 @@ impl Inner {
         TokensView { row, tokens, continue_seconds: self.continue_seconds }
     }
 
-    /// The rows of the same cluster, the next ones first.
+    /// The rows of the same cluster, the next ones first, by turns behind it and before it.
     fn neighbours(&self, row: u32, count: u32) -> Vec<NeighbourView> {
         let rows = self.pool.len() as u32;
-        let like = (1..rows).map(|step| (row + step) % rows);
+        let like = (1..rows / 2).flat_map(|step| [(row + step) % rows, (row + rows - step) % rows]);
         like.filter(|other| self.pool.cluster[*other as usize] == self.pool.cluster[row as usize])
             .take(count as usize)
             .zip(0_u16..)
