@@ -124,7 +124,8 @@ fn jaccard(a: &[u64], b: &[u64]) -> f64 {
 fn alike(a: &Sketch, b: &Sketch, threshold: f64) -> bool {
     let (a, b) = (&a.shingles, &b.shingles);
     let (least, most) = (a.len().min(b.len()), a.len().max(b.len()));
-    least as f64 >= threshold * most as f64 && jaccard(a, b) >= threshold
+    // A quotient, as `jaccard` is one: threshold times most may round to above least.
+    least as f64 / most as f64 >= threshold && jaccard(a, b) >= threshold
 }
 
 /// Sets that grow together.

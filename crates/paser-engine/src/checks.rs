@@ -15,7 +15,7 @@ use crate::{
     loaded::{Samples, f32s, u8s, u32s},
     machine,
     progress::{Reporter, Sink},
-    session::Session,
+    session::{Session, lock},
     stages::{Bench, checks, import},
     trouble::{Outcome, failed, usage},
 };
@@ -254,18 +254,22 @@ pub struct Excluded {
 }
 
 impl Session {
-    /// The checks that were made last, and what was not looked for.
+    /// The checks that were made last, what was not looked for, and why the last run could not make them.
     pub fn checks(&self) -> ChecksView {
         let loaded = self.loaded();
         let recipe = self.recipe();
         let asked = &recipe.recipe.checks;
+        let failed = lock(&self.unchecked).as_ref().map(|report| format!("The last run left the checks out: {report}"));
         let (Some(samples), Some(checks)) = (&loaded.samples, &loaded.checks) else {
-            let off = "The pool has not been checked yet: run the project, or `paser check`.".to_owned();
+            let unmade = || "The pool has not been checked yet: run the project, or `paser check`.".to_owned();
+            let off = failed.unwrap_or_else(unmade);
             return ChecksView { off: vec![off], ..ChecksView::default() };
         };
         let mut view = checks.view(samples);
         let paths = checks.facts.benchmarks.iter().map(|benchmark| &benchmark.path);
-        if checks.facts.threshold != asked.near_duplicates || !paths.eq(&asked.benchmarks) {
+        if let Some(failed) = failed {
+            view.notes.push(failed);
+        } else if checks.facts.threshold != asked.near_duplicates || !paths.eq(&asked.benchmarks) {
             view.notes.push("recipe.toml asks for other checks by now: run the project again.".to_owned());
         }
         view.notes.extend(assumed(asked));

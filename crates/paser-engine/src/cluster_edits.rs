@@ -174,7 +174,7 @@ impl<'a> Workbench<'a> {
         match &entry.edit {
             JournalEdit::RenameCluster { cluster, to } => {
                 let slot = self.find(cluster)?;
-                self.slots[slot].name = Some(to.clone());
+                self.slots[slot].name = Some(to.clone()).filter(|name| !name.is_empty());
                 self.personal.insert(entry.entry);
                 Ok(vec![slot])
             }

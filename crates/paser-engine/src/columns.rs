@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use paser_data::{ColumnValues, MISSING};
+use paser_data::{Categories, ColumnValues, MISSING};
 use paser_protocol::{ColumnInfo, ColumnKind, encode_f32, encode_u32};
 
 use crate::{
@@ -223,10 +223,26 @@ pub(crate) fn infos(loaded: &Loaded) -> Vec<ColumnInfo> {
     all(loaded).into_iter().map(|column| column.info).collect()
 }
 
-/// Names of the columns that hold one number per row.
-pub(crate) fn names_of_numbers(loaded: &Loaded) -> Vec<String> {
-    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. } | ColumnKind::Codes);
-    infos(loaded).into_iter().filter(|info| is_number(&info.kind)).map(|info| info.name).collect()
+/// Names of the program's own columns that hold one number or one word per row, but for the clusters.
+pub(crate) fn compared_names(loaded: &Loaded) -> Vec<String> {
+    let own = |name: &str| name != "cluster" && !name.starts_with("extra:");
+    infos(loaded)
+        .into_iter()
+        .filter(|info| own(&info.name) && !matches!(info.kind, ColumnKind::Positions))
+        .map(|info| info.name)
+        .collect()
+}
+
+/// The words of a column of the program's own.
+pub(crate) fn categories(loaded: &Loaded, name: &str) -> Option<Categories> {
+    let own = |column: &Column<'_>| column.info.name == name && !name.starts_with("extra:");
+    let found = all(loaded).into_iter().find(own)?;
+    match (found.cells, found.info.kind) {
+        (Cells::Counts(codes), ColumnKind::Category { labels }) => {
+            Some(Categories { values: labels, codes: codes.to_vec() })
+        }
+        _ => None,
+    }
 }
 
 /// The numbers of a column of the program's own, missing ones as NaN.

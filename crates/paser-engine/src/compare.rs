@@ -12,7 +12,7 @@ use paser_protocol::{
 use crate::{
     cluster_edits::Clusters,
     loaded::{Samples, Scores},
-    selection::{another_pool, is_of, stored_view},
+    selection::{another_pool, changed, is_of, stored_view},
     session::{Loaded, Session},
     stages::Bench,
     trouble::{Outcome, usage},
@@ -104,7 +104,7 @@ impl Session {
             parts,
             neither,
             selectable,
-            chance: self.chance(&sides[0].view.plan, &loaded, stop)?,
+            chance: self.chance(&sides[0], &loaded, stop)?,
         })
     }
 
@@ -117,17 +117,19 @@ impl Session {
         Ok(Side { frozen, view })
     }
 
-    /// Where `random` lands at this plan's budget, seed by seed; none before the pool is clustered and scored.
-    fn chance(&self, plan: &SelectionPlan, loaded: &Loaded, stop: &AtomicBool) -> Outcome<Option<ChanceView>> {
+    /// Where `random` lands with as many samples as a selection holds, or its budget of tokens, seed by seed; none before
+    /// the pool is clustered and scored.
+    fn chance(&self, side: &Side, loaded: &Loaded, stop: &AtomicBool) -> Outcome<Option<ChanceView>> {
         let (Some(clusters), Some(scores), Some(_)) = (loaded.clusters(), &loaded.scores, &loaded.concepts) else {
             return Ok(None);
         };
         let seeds = if clusters.labels.len() > LARGE { SEEDS_OF_LARGE } else { SEEDS };
+        let plan = SelectionPlan { strategy: Strategy::Random, budget: budget_of_chance(side), ..side.view.plan.clone() };
         self.quietly(stop, |bench| {
             let mut taken = vec![(u64::MAX, 0); clusters.count()];
             let mut damage: Option<(f64, f64)> = None;
             for seed in 0..seeds {
-                let plan = SelectionPlan { strategy: Strategy::Random, seed: u64::from(seed), ..plan.clone() };
+                let plan = SelectionPlan { seed: u64::from(seed), ..plan.clone() };
                 let selection = self.select_in_passing(&plan, bench)?;
                 for (band, count) in taken.iter_mut().zip(per_cluster(&selection.rows, clusters)) {
                     *band = (band.0.min(count), band.1.max(count));
@@ -184,7 +186,9 @@ impl Session {
         let code = code.ok_or_else(|| usage(format!("The pool has no row {row}."), ""))?;
         // The catalogue keeps the word; the figures behind it come from making the selection again, where that gives
         // the same one.
-        let again = self.select_with(&side.view.plan, bench).ok();
+        let known = self.quick_selection_inputs(&side.view.plan).ok();
+        let unchanged = known.is_some_and(|inputs| changed(&inputs, &side.frozen.inputs).is_empty());
+        let again = if unchanged { self.select_with(&side.view.plan, bench).ok() } else { None };
         let same =
             again.filter(|again| again.selection.rows == side.frozen.rows && *again.reasons == *side.frozen.reasons);
         let (_, why, blocking) = same.map(|selected| self.fate_in(&selected, row)).unwrap_or_default();
@@ -200,6 +204,15 @@ impl Session {
             why,
             blocking,
         })
+    }
+}
+
+/// What `full` and `manual` take does not depend on the budget of their plans.
+fn budget_of_chance(side: &Side) -> Budget {
+    let plan = &side.view.plan;
+    match plan.budget {
+        Budget::Tokens(_) if !matches!(plan.strategy, Strategy::Full | Strategy::Manual) => plan.budget,
+        _ => Budget::Samples(side.frozen.rows.len() as u64),
     }
 }
 

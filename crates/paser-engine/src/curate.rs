@@ -49,10 +49,14 @@ impl Session {
             EditKind::Hide { rows } => JournalEdit::Hide { samples: marked(samples, rows)? },
             EditKind::Show { rows } => JournalEdit::Show { samples: marked(samples, rows)? },
             EditKind::RenameCluster { cluster, name } => {
-                let to = cluster_name(name).map_err(|why| usage(why, "Give another one."))?;
-                let others = loaded.names().unwrap_or_default().iter().enumerate();
-                if others.into_iter().any(|(at, other)| *other == to && at != *cluster as usize) {
-                    return Err(usage(format!("Another cluster is called {to} already."), "Give another name."));
+                let back = name.trim().is_empty();
+                let to = if back { Ok(String::new()) } else { cluster_name(name) };
+                let to = to.map_err(|why| usage(why, "Give another one."))?;
+                let made = || loaded.clusters()?.made_names.as_ref()?.get(*cluster as usize);
+                let called = if back { made() } else { Some(&to) };
+                let mut others = loaded.names().unwrap_or_default().iter().enumerate();
+                if others.any(|(at, other)| Some(other) == called && at != *cluster as usize) {
+                    return Err(usage(format!("Another cluster is called {} already.", called.unwrap_or(&to)), "Give another name."));
                 }
                 JournalEdit::RenameCluster { cluster: named(*cluster)?, to }
             }

@@ -1,5 +1,5 @@
-//! What the names of a filter expression mean in a project, and which samples it fits. A missing value fits no
-//! comparison.
+//! What the names of a filter expression mean in a project, and which samples it fits. `=` and `!=` compare a whole name
+//! or text, `~` finds a part of it. A missing value fits no comparison.
 
 use std::{borrow::Cow, cmp::Ordering, sync::atomic::AtomicBool};
 
@@ -10,7 +10,7 @@ use paser_protocol::{
 };
 
 use crate::{
-    columns::{names_of_numbers, numbers},
+    columns::{categories, compared_names, numbers},
     loaded::Samples,
     session::{Loaded, Session, lock},
     trouble::{Outcome, Told, usage},
@@ -52,9 +52,8 @@ impl Session {
         if let Ok(number) = typed.trim().parse::<u32>() {
             return number_of(number, names);
         }
-        let same = |name: &String| name.to_lowercase() == typed.trim().to_lowercase();
-        if let Some(exact) = names.iter().position(same) {
-            return Ok(exact as u32);
+        if let Some(exact) = called(names, typed.trim()).first() {
+            return Ok(*exact);
         }
         let found = holding(names, typed.trim());
         match found.as_slice() {
@@ -199,10 +198,14 @@ impl Comparison<'_> {
                 let whole = (0..).zip(names).find(|(cluster, _)| f64::from(*cluster) == *number);
                 whole.map(|(cluster, _)| cluster).into_iter().collect()
             }
-            _ => holding(names, &self.text()),
+            _ if self.operator == Operator::Like => holding(names, &self.text()),
+            _ => called(names, &self.text()),
         };
         if found.is_empty() {
-            return Err(no_such_cluster(&self.text(), names));
+            let report = no_such_cluster(&self.text(), names);
+            let of_parts = || format!("Write cluster ~ {:?} for a part of a name. {}", self.text(), report.advice);
+            let partly = matches!(self.value, Value::Text(_)) && !holding(names, &self.text()).is_empty();
+            return Err(if partly { Report { advice: of_parts(), ..report } } else { report });
         }
         let labels = loaded.clusters().map(|clusters| clusters.labels.as_slice()).unwrap_or_default();
         let wanted = self.operator != Operator::NotEqual;
@@ -241,6 +244,9 @@ impl Comparison<'_> {
         if let Some(values) = numbers(loaded, self.name) {
             return self.of_numbers(&values, |wanted| wanted as f32);
         }
+        if let Some(texts) = categories(loaded, self.name) {
+            return self.of_categories(&texts);
+        }
         match samples.extra.iter().find(|column| column.name == name).map(|column| &column.values) {
             Some(ColumnValues::Number(values)) => self.of_numbers(values, |wanted| wanted),
             Some(ColumnValues::Text(texts) | ColumnValues::Json(texts)) => self.of_categories(texts),
@@ -265,6 +271,12 @@ fn number_of(number: u32, names: &[String]) -> Outcome<u32> {
     if (number as usize) < names.len() { Ok(number) } else { Err(no_such_cluster(&number.to_string(), names)) }
 }
 
+/// Clusters of a name, whatever its case.
+fn called(names: &[String], name: &str) -> Vec<u32> {
+    let name = name.to_lowercase();
+    (0..).zip(names).filter(|(_, known)| known.to_lowercase() == name).map(|(cluster, _)| cluster).collect()
+}
+
 /// Clusters whose names hold a text, whatever its case.
 fn holding(names: &[String], text: &str) -> Vec<u32> {
     let text = text.to_lowercase();
@@ -279,8 +291,8 @@ fn no_such_cluster(typed: &str, names: &[String]) -> Report {
 /// Every name that can be compared.
 fn all_names(loaded: &Loaded, samples: &Samples) -> Vec<String> {
     let extra = samples.extra.iter().map(|column| column.name.clone());
-    let names = SPECIAL.iter().map(|name| (*name).to_owned()).chain(names_of_numbers(loaded)).chain(extra);
-    names.filter(|name| !name.starts_with("extra:")).collect()
+    let names = SPECIAL.iter().map(|name| (*name).to_owned()).chain(compared_names(loaded)).chain(extra);
+    names.collect()
 }
 
 fn no_column(name: &str, loaded: &Loaded, samples: &Samples) -> Report {

@@ -244,7 +244,7 @@ impl ManifoldData {
         })
     }
 
-    /// Diffusion coordinates of a sample.
+    /// How many diffusion coordinates a sample has.
     pub(crate) fn dimensions(&self) -> usize {
         self.coordinates.len() / self.clusters.len().max(1)
     }

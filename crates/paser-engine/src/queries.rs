@@ -10,7 +10,7 @@ use paser_select::{Reason, Standing};
 
 use crate::{
     columns::sort_values,
-    selection::{CLUSTER_EDITS, Selected},
+    selection::{CLUSTER_EDITS, Selected, is_of},
     session::{Session, lock},
     trouble::{Outcome, Told, usage},
 };
@@ -117,12 +117,13 @@ impl Session {
         self.current().map(|selected| selected.reasons.clone())
     }
 
-    /// The selection of the plan being built, where it is in memory.
+    /// The selection of the plan being built, where one of this pool is in memory.
     pub(crate) fn current(&self) -> Option<Arc<Selected>> {
-        let plan = self.plan();
+        let (plan, samples) = (self.plan(), self.samples().ok()?);
         let key = self.quick_selection_inputs(&plan).ok()?.key();
         let cache = lock(&self.selections);
-        cache.find(&key).or_else(|| cache.newest_of(&plan))
+        let found = cache.find(&key).or_else(|| cache.newest_of(&plan));
+        found.filter(|selected| is_of(&selected.inputs, &samples))
     }
 
     /// Short texts, in the order of `rows`; rows beyond the pool are left out.
@@ -199,10 +200,13 @@ impl Session {
         self.current().map(|selected| self.fate_in(&selected, row)).unwrap_or_default()
     }
 
-    /// The same in any selection that is in memory.
+    /// The same in any selection of this pool that is in memory; the word alone where what it was made of is not.
     pub(crate) fn fate_in(&self, selected: &Selected, row: u32) -> (String, String, Option<Blocking>) {
-        let Some(pool) = self.pool_in_memory() else { return Default::default() };
         let Some(reason) = selected.selection.reasons.get(row as usize) else { return Default::default() };
+        let word = reason.code().word().to_owned();
+        let Some(pool) = self.pool_in_memory(selected.view.plan.strategy) else {
+            return (word, String::new(), None);
+        };
         let blocking = match *reason {
             Reason::Conflict { first, second, first_row, second_row } => {
                 let name = |concept: u32| pool.concept_names.get(concept as usize).cloned().unwrap_or_default();
@@ -225,7 +229,7 @@ impl Session {
         {
             why = format!("{why} {quota}");
         }
-        (reason.code().word().to_owned(), why, blocking)
+        (word, why, blocking)
     }
 
     /// The place of a row that was not reached; none where the labels that the budget was spread over are not at hand.

@@ -224,7 +224,7 @@ fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
     match bench.stage {
         Stage::Import => {
             let imported = stages::import::ImportPlan::check(bench)?.bring_up(bench)?;
-            let checked = stages::checks::bring_up(bench)?;
+            let checked = stages::checks::bring_up_or_tell(bench)?;
             Ok(Some(imported && checked))
         }
         Stage::Embed => stages::embed::EmbedPlan::check(bench)?.bring_up(bench).map(Some),

@@ -42,10 +42,19 @@ pub(crate) struct Selected {
     pub reasons: Arc<[u8]>,
 }
 
+/// The pool's columns in memory.
+struct KeptPool {
+    /// Of what the common columns were made of.
+    base: String,
+    /// Of that and the extra column.
+    key: String,
+    columns: Arc<PoolColumns>,
+}
+
 #[derive(Default)]
 pub(crate) struct SelectionCache {
-    /// The pool's columns, by the keys of what they were made of; one for each extra column.
-    pools: BTreeMap<Extra, (String, Arc<PoolColumns>)>,
+    /// One for each extra column, all of the same common columns.
+    pools: BTreeMap<Extra, KeptPool>,
     results: VecDeque<Arc<Selected>>,
 }
 
@@ -62,6 +71,16 @@ impl SelectionCache {
     /// The reason column of a selection in memory.
     pub(crate) fn reasons(&self, column: &str) -> Option<Arc<[u8]>> {
         self.results.iter().find(|result| result.view.reason_column == column).map(|result| result.reasons.clone())
+    }
+
+    fn pool(&self, extra: Extra, key: &str) -> Option<Arc<PoolColumns>> {
+        self.pools.get(&extra).filter(|pool| pool.key == key).map(|pool| pool.columns.clone())
+    }
+
+    /// Keeps a pool, and none that something else was made of.
+    fn keep_pool(&mut self, extra: Extra, pool: KeptPool) {
+        self.pools.retain(|_, kept| kept.base == pool.base);
+        self.pools.insert(extra, pool);
     }
 
     fn keep(&mut self, result: &Arc<Selected>) {
@@ -94,7 +113,14 @@ impl Extra {
 }
 
 /// Inputs of extra columns: not looked up for a mere view, since all of them follow from the vectors of the manifold.
-pub(crate) const EXTRA_INPUTS: [&str; 3] = ["k-means", "neighbours", "vectors"];
+const EXTRA_INPUTS: [&str; 3] = ["k-means", "neighbours", "vectors"];
+
+/// What differs between the inputs of a selection as a quick look tells them and those that it was made of.
+pub(crate) fn changed(quick: &Inputs, made_of: &Inputs) -> Vec<String> {
+    let mut names = quick.difference(made_of);
+    names.retain(|name| !EXTRA_INPUTS.contains(&name.as_str()));
+    names
+}
 
 /// The pool as the strategies read it, everything it was made of, and what a person decided about its rows.
 struct AtHand {
@@ -131,6 +157,7 @@ impl Session {
         let clusters = loaded.clusters().ok_or_else(|| missing("The pool has to be clustered"))?;
         let names = loaded.names().ok_or_else(|| missing("The pool has to be clustered"))?;
         let mut inputs = pool_inputs(&loaded).ok_or_else(not_run)?;
+        let base = inputs.key();
         let extra = Extra::of(strategy);
         let (mut labels, mut embed, mut distances) = (None, None, None);
         match extra {
@@ -150,13 +177,11 @@ impl Session {
             }
         }
         let key = inputs.key();
-        if let Some((known, pool)) = lock(&self.selections).pools.get(&extra)
-            && *known == key
-        {
-            return Ok(AtHand { columns: pool.clone(), inputs, curated: loaded.curated.clone() });
+        if let Some(columns) = lock(&self.selections).pool(extra, &key) {
+            return Ok(AtHand { columns, inputs, curated: loaded.curated.clone() });
         }
         let vectors = embed.map(|plan| plan.vectors(bench)).transpose()?;
-        let pool = Arc::new(PoolColumns {
+        let columns = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
             hashes: samples.hashes.clone(),
             clusters: clusters.labels.clone(),
@@ -170,8 +195,8 @@ impl Session {
             vectors: vectors.map(|found| Vectors { values: found.values.into(), dimensions: found.dimensions }),
             neighbour_distances: distances,
         });
-        lock(&self.selections).pools.insert(extra, (key, pool.clone()));
-        Ok(AtHand { columns: pool, inputs, curated: loaded.curated.clone() })
+        lock(&self.selections).keep_pool(extra, KeptPool { base, key, columns: columns.clone() });
+        Ok(AtHand { columns, inputs, curated: loaded.curated.clone() })
     }
 
     /// The same as far as it is known without computing or reading extra columns.
@@ -180,9 +205,11 @@ impl Session {
         decided_by(plan, pool_inputs(&loaded).ok_or_else(not_run)?, &loaded.curated)
     }
 
-    /// The pool's columns, where a selection was computed from them.
-    pub(crate) fn pool_in_memory(&self) -> Option<Arc<PoolColumns>> {
-        lock(&self.selections).pools.values().next().map(|(_, pool)| pool.clone())
+    /// The pool's columns as a strategy reads them, where a selection was computed from those of now.
+    pub(crate) fn pool_in_memory(&self, strategy: Strategy) -> Option<Arc<PoolColumns>> {
+        let base = pool_inputs(&self.loaded())?.key();
+        let cache = lock(&self.selections);
+        cache.pools.get(&Extra::of(strategy)).filter(|pool| pool.base == base).map(|pool| pool.columns.clone())
     }
 
     /// The columns that a selection was made from, where they are still in memory.

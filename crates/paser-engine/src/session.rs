@@ -110,6 +110,8 @@ pub struct Session {
     /// Held by the run at work.
     pub(crate) running: Mutex<()>,
     pub(crate) failures: Mutex<BTreeMap<Stage, Report>>,
+    /// Why the last run left the checks out.
+    pub(crate) unchecked: Mutex<Option<Report>>,
     /// Stages that the last run computed rather than found.
     pub(crate) computed: Mutex<BTreeSet<Stage>>,
     pub(crate) comparison: Mutex<Option<Comparison>>,
@@ -207,6 +209,7 @@ impl Session {
             job: Mutex::new(None),
             running: Mutex::new(()),
             failures: Mutex::new(BTreeMap::new()),
+            unchecked: Mutex::new(None),
             computed: Mutex::new(BTreeSet::new()),
             comparison: Mutex::new(None),
             revision: AtomicU64::new(REVISIONS.fetch_add(1, Ordering::Relaxed)),

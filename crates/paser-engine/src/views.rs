@@ -9,7 +9,7 @@ use paser_protocol::{
 
 use crate::{
     clusters, estimate,
-    selection::{EXTRA_INPUTS, stored_view},
+    selection::{self, stored_view},
     session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, score},
@@ -202,9 +202,7 @@ impl Session {
                 continue;
             }
             let Ok(inputs) = self.quick_selection_inputs(&named.plan) else { return StageState::Missing };
-            changed.extend(
-                inputs.difference(&current.inputs).into_iter().filter(|name| !EXTRA_INPUTS.contains(&name.as_str())),
-            );
+            changed.extend(selection::changed(&inputs, &current.inputs));
         }
         if changed.is_empty() {
             return match lock(&self.catalogue).stage(Stage::Select.name()) {

@@ -128,7 +128,7 @@ fn what_cannot_be_done_to_clusters_is_refused_and_leaves_no_line() {
     let other = names(&session)[1].clone();
     let refused = [
         (EditKind::RenameCluster { cluster: count, name: "x".to_owned() }, format!("no cluster {count}")),
-        (EditKind::RenameCluster { cluster: 0, name: " ".to_owned() }, "at least one letter".to_owned()),
+        (EditKind::RenameCluster { cluster: 0, name: "a\nb".to_owned() }, "one line".to_owned()),
         (EditKind::RenameCluster { cluster: 0, name: other }, "Another cluster".to_owned()),
         (EditKind::MergeClusters { clusters: vec![1, 1] }, "two clusters".to_owned()),
         (EditKind::SplitCluster { cluster: 0, parts: 13 }, "2 to 12".to_owned()),
@@ -138,6 +138,25 @@ fn what_cannot_be_done_to_clusters_is_refused_and_leaves_no_line() {
         assert!(report.what.contains(&why), "{report}");
     }
     assert!(session.journal().is_empty());
+}
+
+#[test]
+fn an_empty_name_brings_back_the_one_made_of_concepts() {
+    let (world, session) = clustered(300);
+    let made = names(&session);
+    rename(&session, 0, "mine");
+    let back = rename(&session, 0, " ");
+    assert_eq!(names(&session), made);
+    let line = session.journal().into_iter().find(|line| line.entry == back).unwrap();
+    assert_eq!(line.what, "renaming of \"mine\" to the name made of its concepts");
+    drop(session);
+    let session = world.open("p");
+    assert_eq!(names(&session), made);
+    session.undo().unwrap();
+    assert_eq!(names(&session)[0], "mine");
+    rename(&session, 1, &made[0]);
+    let taken = EditKind::RenameCluster { cluster: 0, name: String::new() };
+    assert!(session.curate(&Edit::new(taken, "")).unwrap_err().what.contains("Another cluster"));
 }
 
 #[test]
@@ -301,4 +320,28 @@ fn quotas_and_emphasis_by_hand_decide_selections_and_are_told_of() {
     make(&session, EditKind::SetEmphasis { cluster: 0, factor: 1.0 });
     assert_eq!(session.select(&plan, &NEVER).unwrap(), plain);
     assert!(session.replay("by hand", &NEVER).unwrap_err().what.contains("emphasis, quotas"));
+}
+
+#[test]
+fn what_a_strategy_does_not_read_changes_no_selection_of_it() {
+    let world = World::new(300);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let plan = SelectionPlan::default();
+    let random = SelectionPlan { strategy: Strategy::Random, ..plan.clone() };
+    let before = session.select_as(&plan, "damaged", &NEVER).unwrap();
+    session.select_as(&random, "by lot", &NEVER).unwrap();
+    rename(&session, 1, "mine");
+    assert!(session.replay("damaged", &NEVER).unwrap());
+    let after = session.select(&plan, &NEVER).unwrap();
+    assert_eq!((after.reason_column, after.ledger[1].name.as_str()), (before.reason_column, "mine"));
+    let select = session.view().stages.into_iter().find(|stage| stage.stage == Stage::Select).unwrap();
+    assert!(matches!(select.state, StageState::Done { .. }), "{select:?}");
+
+    make(&session, EditKind::SetQuota { cluster: 1, quota: Some(7), unit: Unit::Samples });
+    make(&session, EditKind::SetEmphasis { cluster: 0, factor: 2.0 });
+    assert!(session.replay("by lot", &NEVER).unwrap());
+    let notes = session.select(&random, &NEVER).unwrap().notes.join(" ");
+    assert!(notes.contains("count for nothing under random"), "{notes}");
+    assert!(session.replay("damaged", &NEVER).unwrap_err().what.contains("emphasis, quotas"));
 }

@@ -118,6 +118,73 @@ fn fates_tell_why_a_sample_is_in_one_and_not_in_another() {
 }
 
 #[test]
+fn a_fate_computes_nothing_for_a_selection_whose_inputs_changed() {
+    let world = World::new(300);
+    let session = project(&world);
+    let plan = SelectionPlan { strategy: Strategy::PaserNoS2ric, ..SelectionPlan::default() };
+    session.select_as(&plan, "other clusters", &NEVER).unwrap();
+    let clusterings = || {
+        let names = fs_err::read_dir(world.path("p/arrays")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("kmeans")).count()
+    };
+    let before = clusterings();
+    assert!(before > 0);
+    assert!(!session.fates(0, &names(&["other clusters"]), &NEVER).unwrap()[0].why.contains("changed"));
+    session.curate(&Edit::new(EditKind::SplitCluster { cluster: 0, parts: 2 }, "")).unwrap();
+    let fates = session.fates(0, &names(&["other clusters"]), &NEVER).unwrap();
+    assert!(fates[0].why.contains("has changed since"), "{fates:?}");
+    assert_eq!(clusterings(), before);
+}
+
+#[test]
+fn a_sample_of_a_new_pool_has_no_fate_of_the_old_one() {
+    let world = World::new(60);
+    let session = project(&world);
+    let plan = SelectionPlan { strategy: Strategy::Longest, ..SelectionPlan::default() };
+    session.select(&plan, &NEVER).unwrap();
+    assert!(!session.sample(0).unwrap().why.is_empty());
+    let mut rows = common::rows(60);
+    rows.reverse();
+    common::write_pool(&world.path("pool.jsonl"), &rows[5..]);
+    run(&session, Stage::Score).unwrap();
+    let sample = session.sample(0).unwrap();
+    assert_eq!((sample.status.as_str(), sample.why.as_str()), ("", ""));
+    session.select(&plan, &NEVER).unwrap();
+    assert!(!session.sample(0).unwrap().why.is_empty());
+}
+
+#[test]
+fn a_renamed_cluster_leaves_its_samples_their_fates() {
+    let world = World::new(60);
+    let session = project(&world);
+    session.select(&SelectionPlan::default(), &NEVER).unwrap();
+    let before = session.sample(0).unwrap();
+    session.curate(&Edit::new(EditKind::RenameCluster { cluster: 0, name: "new".to_owned() }, "")).unwrap();
+    let after = session.sample(0).unwrap();
+    assert!(!before.why.is_empty());
+    assert_eq!((before.status, before.why), (after.status, after.why));
+}
+
+#[test]
+fn chance_draws_as_many_as_the_first_selection_holds() {
+    let world = World::new(300);
+    let session = project(&world);
+    session.curate(&Edit::new(EditKind::Pin { rows: vec![3, 4, 5] }, "")).unwrap();
+    let drawn = |strategy: Strategy, name: &str, budget: Budget| {
+        let plan = SelectionPlan { strategy, budget, ..SelectionPlan::default() };
+        let held = session.select_as(&plan, name, &NEVER).unwrap();
+        let taken = session.compare(&names(&[name, "by lot"]), &NEVER).unwrap().chance.unwrap().taken;
+        let sum = |side: fn(&(u64, u64)) -> u64| taken.iter().map(side).sum::<u64>();
+        (held.selected, sum(|band| band.0), sum(|band| band.1))
+    };
+    assert_eq!(drawn(Strategy::Full, "all", Budget::Percent(20.0)), (300, 300, 300), "all of them, seed by seed");
+    assert_eq!(drawn(Strategy::Full, "all again", Budget::Tokens(1_000)), (300, 300, 300));
+    assert_eq!(drawn(Strategy::Manual, "by hand", Budget::Percent(20.0)), (3, 3, 3), "the pins alone");
+    let (held, low, high) = drawn(Strategy::Longest, "tokens", Budget::Tokens(2_000));
+    assert!(low < high && held > 3, "{held} {low} {high}");
+}
+
+#[test]
 fn a_part_is_exported_and_the_difference_is_a_table() {
     let world = World::new(300);
     let session = project(&world);

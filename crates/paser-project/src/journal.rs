@@ -5,7 +5,7 @@ mod edit;
 
 use std::{
     collections::BTreeSet,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -139,18 +139,7 @@ impl Journal {
     ) -> Result<&Entry, ProjectError> {
         let entry = Entry { entry: self.next_number(), time: now(), edit, reason: reason.to_owned(), source };
         let line = serde_json::to_string(&entry).map_err(std::io::Error::from)?;
-        let created = !self.path.exists();
-        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&self.path)?;
-        let before = file.metadata()?.len();
-        let outcome = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all());
-        if let Err(error) = outcome {
-            // Half a line must not stand before the next one.
-            let _ = file.set_len(before);
-            return Err(error.into());
-        }
-        if created {
-            sync_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))?;
-        }
+        write_line(&self.path, &line, sync_folder)?;
         self.replay(&entry);
         self.entries.push(entry);
         Ok(&self.entries[self.entries.len() - 1])
@@ -229,6 +218,26 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Appends a line for good, or leaves the file as it was. `sync_folder` is asked where the line is the file's first.
+fn write_line(path: &Path, line: &str, sync_folder: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let created = !path.exists();
+    let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path)?;
+    let before = file.metadata()?.len();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let outcome = file
+        .write_all(format!("{line}\n").as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| if created { sync_folder(folder) } else { Ok(()) });
+    if outcome.is_err() {
+        // Neither half a line nor one that nobody was told of may stand before the next one.
+        let _ = file.set_len(before);
+        if created {
+            let _ = fs_err::remove_file(path);
+        }
+    }
+    outcome
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -258,6 +267,26 @@ mod tests {
 
     fn redoable(journal: &Journal) -> Option<u64> {
         journal.next_redo().map(|entry| entry.entry)
+    }
+
+    #[test]
+    fn a_line_whose_folder_cannot_be_synced_is_not_there() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal.jsonl");
+        let synced = std::cell::Cell::new(0);
+        let sync = |works: bool| {
+            let synced = &synced;
+            move |folder: &Path| {
+                synced.set(synced.get() + 1);
+                if works { sync_folder(folder) } else { Err(io::Error::other("no")) }
+            }
+        };
+        assert!(write_line(&path, "first", sync(false)).is_err());
+        assert!(Journal::open(&path).unwrap().entries().is_empty() && !path.exists());
+        write_line(&path, "second", sync(true)).unwrap();
+        assert_eq!(synced.get(), 2, "the file is new again");
+        write_line(&path, "third", sync(false)).unwrap();
+        assert_eq!((fs_err::read_to_string(&path).unwrap().as_str(), synced.get()), ("second\nthird\n", 2));
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub enum EditKind {
     Show {
         rows: Vec<u32>,
     },
-    /// Clusters go by the number that the person saw: [`crate::ClusterView::cluster`].
+    /// Clusters go by the number that the person saw: [`crate::ClusterView::cluster`]. An empty name: back to the one made
+    /// of the cluster's concepts.
     RenameCluster {
         cluster: u32,
         name: String,

@@ -9,8 +9,9 @@ use crate::reasons::Reason;
 use crate::walk::Outcome;
 
 /// Builds the ledger of a walk. `total` is what the quotas must sum to, `raw` the raw quota of each cluster, `fixed` the
-/// quotas set by hand, `kept` the shortfall of each cluster for want of consistent candidates. What nobody could spend is booked where the best
-/// remaining samples are, within the caps. Strategies without quotas have no `raw`, and so no shortfall.
+/// quotas set by hand, `kept` the shortfall of each cluster for want of consistent candidates. What nobody could spend
+/// is booked where the best remaining samples are, within the caps. Strategies without quotas have no `raw`, and so no
+/// shortfall.
 pub(crate) fn ledger(
     frame: &Frame<'_>,
     outcome: &Outcome,

@@ -1,6 +1,6 @@
 //! Spreads a budget over clusters: quotas that a person set, then capped water-filling in real numbers, then
-//! largest-remainder rounding. Owns the rule of section 2 of the method ("Budget"); forty clusters take microseconds, so a window can call it while a
-//! slider moves.
+//! largest-remainder rounding. Owns the rule of section 2 of the method ("Budget"); forty clusters take microseconds, so
+//! a window can call it while a slider moves.
 
 use paser_protocol::Weight;
 

@@ -104,7 +104,7 @@ fn show(comparison: &ComparisonView, output: Output) {
             chance.seeds
         ));
     }
-    let mut overlaps = Table::new(&["<first", "<second", "shared", "by chance", "share of both"]);
+    let mut overlaps = Table::new(&["<first", "<second", "shared", "by chance", "of either"]);
     for overlap in &comparison.overlaps {
         overlaps.row([
             overlap.first.clone(),

@@ -50,7 +50,7 @@ enum EditCommand {
     Rename {
         /// Its number, or a part of its name that no other has.
         cluster: String,
-        /// The new name.
+        /// The new name; "": back to the one made of the cluster's concepts.
         name: String,
         #[command(flatten)]
         why: Why,

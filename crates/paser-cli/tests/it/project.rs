@@ -83,7 +83,7 @@ fn from_a_pool_to_files_for_a_trainer() {
     assert_eq!(compared["selections"].as_array().unwrap().len(), 2);
     assert!(compared["overlaps"][0]["jaccard"].as_f64().unwrap() < 1.0);
     let table = run("compare p quarter chance").well().stdout;
-    assert!(table.contains("quarter") && table.contains("share of both"), "{table}");
+    assert!(table.contains("quarter") && table.contains("of either"), "{table}");
 
     let entry = run("curate p exclude sample-0000 --json --reason dull").well().last();
     assert_eq!((entry["entry"].as_u64(), entry["reason"].as_str()), (Some(1), Some("dull")));

@@ -232,3 +232,13 @@ proptest! {
         prop_assert_eq!(found.kept.iter().filter(|kept| !**kept).count(), members - found.groups.len());
     }
 }
+
+#[test]
+fn a_pair_exactly_at_the_threshold_counts() {
+    let sketch = |count: u64| Sketch { shingles: (0..count).collect(), bands: Box::default() };
+    // 0.55 * 20 is a little more than 11 in binary.
+    for (least, most, threshold) in [(11, 20, 0.55), (14, 25, 0.56), (4, 5, 0.8), (29, 50, 0.58)] {
+        assert!(alike(&sketch(least), &sketch(most), threshold), "{least} of {most}");
+        assert!(!alike(&sketch(least - 1), &sketch(most), threshold));
+    }
+}

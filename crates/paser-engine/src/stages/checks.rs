@@ -1,16 +1,17 @@
 //! Checks: near-duplicates and benchmark questions in the pool, made after the import. What they find is shown and can be
-//! excluded; no stage depends on them.
+//! excluded; no stage depends on them, so that a run goes on where they cannot be made.
 
 use std::path::{Path, PathBuf};
 
 use paser_data::{Benchmark, Leak, Leakage, NearDuplicates, benchmark_name, leakage, near_duplicates, parse_benchmark};
 use paser_project::{Array, Arrays, Artefact, Inputs, recipe::ChecksRecipe, sha256_hex};
+use paser_protocol::Failure;
 
 use super::{Bench, Made, artefact, import, json, record};
 use crate::{
     checks::{BenchmarkFacts, CheckFacts, Checks, DUPLICATE, KEPT, LeakFacts, UNIQUE},
     loaded::Samples,
-    session::Session,
+    session::{Session, lock},
     trouble::{Outcome, Told, unusable},
 };
 
@@ -181,6 +182,7 @@ pub(crate) fn plan(session: &Session, recipe: &ChecksRecipe, samples: &Samples) 
 /// Brings the recipe's checks up to date. True: they were.
 pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     let session = bench.session;
+    *lock(&session.unchecked) = None;
     let samples = session.samples()?;
     let plan = plan(session, &bench.recipe.recipe.checks, &samples)?;
     let key = plan.inputs.key();
@@ -192,6 +194,19 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     record(session, STAGE, &found)?;
     session.with_loaded(|loaded| loaded.checks = Some(checks.into()));
     Ok(cached)
+}
+
+/// The same in a run, which goes on without checks that cannot be made: no stage reads them.
+pub(crate) fn bring_up_or_tell(bench: &Bench<'_>) -> Outcome<bool> {
+    match bring_up(bench) {
+        Err(report) if report.failure != Failure::Cancelled => {
+            bench.notice(format!("the checks were left out: {report}"));
+            *lock(&bench.session.unchecked) = Some(report);
+            bench.session.touch();
+            Ok(true)
+        }
+        outcome => outcome,
+    }
 }
 
 #[cfg(test)]

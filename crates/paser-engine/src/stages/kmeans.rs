@@ -1,5 +1,5 @@
-//! k-means on the vectors with as many clusters as there are after merging and after a person's edits: the other clusters of the ablation
-//! `paser-no-s2ric` (method.md 4). Made on first use.
+//! k-means on the vectors with as many clusters as there are after merging and after a person's edits: the other
+//! clusters of the ablation `paser-no-s2ric` (method.md 4). Made on first use.
 
 use paser_manifold::{Rows, kmeans_labels};
 use paser_project::{Array, Arrays, Inputs};

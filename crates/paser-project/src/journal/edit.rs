@@ -54,7 +54,7 @@ pub enum JournalEdit {
     },
     RenameCluster {
         cluster: NamedCluster,
-        /// What it is called from now on.
+        /// What it is called from now on; empty: by the name made of its concepts.
         to: String,
     },
     MergeClusters {
@@ -139,6 +139,9 @@ impl JournalEdit {
             Self::Untag { tag, .. } => format!("tag {tag:?} off {}", samples()),
             Self::Hide { .. } => format!("hiding of {}", samples()),
             Self::Show { .. } => format!("showing of {}", samples()),
+            Self::RenameCluster { cluster, to } if to.is_empty() => {
+                format!("renaming of \"{}\" to the name made of its concepts", cluster.name)
+            }
             Self::RenameCluster { cluster, to } => format!("renaming of \"{}\" to \"{to}\"", cluster.name),
             Self::MergeClusters { clusters } => {
                 let names: Vec<String> = clusters.iter().map(|cluster| format!("\"{}\"", cluster.name)).collect();
