@@ -124,7 +124,8 @@ impl Session {
             return Ok(None);
         };
         let seeds = if clusters.labels.len() > LARGE { SEEDS_OF_LARGE } else { SEEDS };
-        let plan = SelectionPlan { strategy: Strategy::Random, budget: budget_of_chance(side), ..side.view.plan.clone() };
+        let plan =
+            SelectionPlan { strategy: Strategy::Random, budget: budget_of_chance(side), ..side.view.plan.clone() };
         self.quietly(stop, |bench| {
             let mut taken = vec![(u64::MAX, 0); clusters.count()];
             let mut damage: Option<(f64, f64)> = None;

@@ -56,7 +56,10 @@ impl Session {
                 let called = if back { made() } else { Some(&to) };
                 let mut others = loaded.names().unwrap_or_default().iter().enumerate();
                 if others.any(|(at, other)| Some(other) == called && at != *cluster as usize) {
-                    return Err(usage(format!("Another cluster is called {} already.", called.unwrap_or(&to)), "Give another name."));
+                    return Err(usage(
+                        format!("Another cluster is called {} already.", called.unwrap_or(&to)),
+                        "Give another name.",
+                    ));
                 }
                 JournalEdit::RenameCluster { cluster: named(*cluster)?, to }
             }

@@ -34,8 +34,6 @@ const KEPT: usize = 24;
 pub(crate) struct Selected {
     pub inputs: Inputs,
     pub key: String,
-    /// Key of the pool's columns that it was made from.
-    pool: String,
     pub selection: Selection,
     pub view: SelectionView,
     /// One `ReasonCode` byte per row.
@@ -212,11 +210,12 @@ impl Session {
         cache.pools.get(&Extra::of(strategy)).filter(|pool| pool.base == base).map(|pool| pool.columns.clone())
     }
 
-    /// The columns that a selection was made from, where they are still in memory.
+    /// The columns that a selection was made from, where they are those of now and in memory.
     pub(crate) fn pool_of(&self, selected: &Selected) -> Option<Arc<PoolColumns>> {
-        let cache = lock(&self.selections);
-        let (key, pool) = cache.pools.get(&Extra::of(selected.view.plan.strategy))?;
-        (*key == selected.pool).then(|| pool.clone())
+        let now = pool_inputs(&self.loaded())?;
+        let parts = ["samples", "manifold", "scores", "concepts", CLUSTER_EDITS];
+        let same = parts.iter().all(|part| now.get(part) == selected.inputs.get(part));
+        self.pool_in_memory(selected.view.plan.strategy).filter(|_| same)
     }
 
     /// Everything that decides the selection of a plan now.
@@ -236,7 +235,7 @@ impl Session {
         let selection = compute(plan, &pool, bench)?;
         let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
         let view = self.selection_view(plan, &selection, &key, &pool.curated);
-        let selected = Arc::new(Selected { inputs, key, pool: pool.inputs.key(), selection, view, reasons });
+        let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
     }

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use paser_engine::{CheckOptions, RunOptions, Session, Studio, StudioOptions};
-use paser_protocol::{ChecksView, ColumnInfo, ColumnKind, Event, ProjectDraft, Reply, Request, RowQuery, Stage, decode_u32};
+use paser_protocol::{
+    ChecksView, ColumnInfo, ColumnKind, Event, ProjectDraft, Reply, Request, RowQuery, Stage, decode_u32,
+};
 
 const QUESTION: &str = "Which of these animals lays eggs in the sand of a beach and swims back into the sea?";
 static NEVER: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
@@ -100,7 +102,8 @@ fn findings_come_as_rows_columns_and_words() {
     assert_eq!(find("duplicates != unique"), [0, 1]);
     assert_eq!(find("leak ~ arc"), [2]);
     assert!(find("leak != ARC-e").is_empty(), "a missing value fits no comparison");
-    assert!(session.rows_where("duplicate = kept").unwrap_err().to_string().contains("Near names: duplicates"));
+    let report = session.rows_where("duplicate = kept").unwrap_err().to_string();
+    assert!(report.contains("Near names") && report.contains("duplicates"), "{report}");
 
     let said =
         |row: u32| session.sample(row).unwrap().values.into_iter().map(|(label, value, _)| format!("{label}: {value}"));
@@ -172,29 +175,32 @@ fn a_benchmark_file_that_cannot_be_read_stops_the_checks_alone() {
     let session = studio.session().unwrap();
     let file = place.path().join("arc_easy.jsonl");
     let good = fs_err::read(&file).unwrap();
-    let run = || {
+    let run = |until: Stage| {
         let told = std::sync::Mutex::new(Vec::new());
         let listen = |event: Event| {
             if let Event::Notice { text } = event {
                 told.lock().unwrap().push(text);
             }
         };
-        session.run(Stage::Manifold, &RunOptions::default(), &listen, &NEVER).unwrap();
+        session.run(until, &RunOptions::default(), &listen, &NEVER).unwrap();
         told.into_inner().unwrap()
     };
     fs_err::write(&file, "{ half a line").unwrap();
-    assert!(run().iter().any(|text| text.contains("arc_easy")));
+    assert!(run(Stage::Manifold).iter().any(|text| text.contains("arc_easy")));
     assert!(!session.view().clusters.is_empty());
     let view = checks(&studio);
-    assert!(view.notes[0].contains("arc_easy") && view.near_duplicates.is_some(), "what was found before stays: {view:?}");
+    assert!(
+        view.notes[0].contains("arc_easy") && view.near_duplicates.is_some(),
+        "what was found before stays: {view:?}"
+    );
     fs_err::write(place.path().join("pool.jsonl"), "{\"instruction\": \"a\", \"output\": \"b\"}\n").unwrap();
     fs_err::remove_file(&file).unwrap();
-    run();
+    run(Stage::Import);
     let view = checks(&studio);
     assert!(view.off.len() == 1 && view.off[0].contains("no such benchmark file"), "{view:?}");
     assert!(session.check(&CheckOptions::default(), &|_| {}, &NEVER).is_err(), "who asks for checks alone is refused");
     fs_err::write(&file, good).unwrap();
-    assert!(run().is_empty());
+    assert!(run(Stage::Import).is_empty());
     let view = checks(&studio);
     assert!(view.off.is_empty() && view.notes.is_empty(), "{view:?}");
 }

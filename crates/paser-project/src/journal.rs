@@ -138,7 +138,7 @@ impl Journal {
         source: Option<EditSource>,
     ) -> Result<&Entry, ProjectError> {
         let entry = Entry { entry: self.next_number(), time: now(), edit, reason: reason.to_owned(), source };
-        let line = serde_json::to_string(&entry).map_err(std::io::Error::from)?;
+        let line = serde_json::to_string(&entry).map_err(io::Error::from)?;
         write_line(&self.path, &line, sync_folder)?;
         self.replay(&entry);
         self.entries.push(entry);

@@ -134,5 +134,6 @@ fn what_cannot_be_checked_is_refused_with_file_and_line() {
     }
     set_benchmarks(home.path(), "[\"absent.jsonl\"]");
     let ran = run("run p --until import");
-    assert!(ran.code == 3 && ran.stderr.contains("checks.benchmarks"), "{}", ran.stderr);
+    // The run goes on without its checks, and says so.
+    assert!(ran.code == 0 && ran.stderr.contains("checks.benchmarks"), "{}", ran.stderr);
 }
