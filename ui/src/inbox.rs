@@ -449,11 +449,7 @@ impl AppState {
                 self.build.problem = Some(report.clone());
                 return;
             }
-            For::Query(number) => {
-                if self.table.failed(*number, report) {
-                    return;
-                }
-            }
+            For::Query(number) if self.table.failed(*number, report) => return,
             For::Texts(generation, rows) if *generation == self.data.generation => {
                 self.data.texts_failed(rows, self.now);
             }

@@ -199,7 +199,7 @@ impl AppState {
                 self.screen = if self.project.is_some() { Screen::Explore } else { Screen::Welcome };
             }
             Screen::Explore | Screen::Compare if *self.focus.brush() != Brush::Nothing => {
-                self.focus.set_brush(Brush::Nothing)
+                self.focus.set_brush(Brush::Nothing);
             }
             Screen::Explore | Screen::Compare if self.focus.inspected.is_some() => self.focus.inspected = None,
             Screen::Explore if !self.table.search.is_empty() => self.table.search.clear(),

@@ -54,7 +54,7 @@ fn a_part_is_brushed_and_seen_in_every_view() {
     let a_only = view.parts.iter().find(|part| part.held == [true, false]);
     let both = view.parts.iter().find(|part| part.held == [true, true]);
     // The engine of the tests takes the same rows whatever the strategy: all of them are in both.
-    let (name, part) = if a_only.is_some() { ("part:1", a_only.unwrap()) } else { ("part:3", both.unwrap()) };
+    let (name, part) = a_only.map_or_else(|| ("part:3", both.unwrap()), |part| ("part:1", part));
     bench.click(name);
     let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("no rows are brushed") };
     assert_eq!(rows.len() as u64, part.samples);
@@ -158,7 +158,7 @@ fn numbers_of_before_never_stand_under_other_letters() {
 }
 
 #[test]
-fn a_list_of_a_form_lies_above_the_form() {
+fn a_strategy_is_picked_from_the_list_of_its_form() {
     let mut bench = compared();
     bench.click("AddStrategy");
     bench.click("add strategy");

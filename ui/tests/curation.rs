@@ -260,11 +260,11 @@ fn a_comparison_typed_as_words_is_read_as_a_filter() {
     bench.key(Modifiers::COMMAND, Key::F);
     bench.harness.event(egui::Event::Text("jsd > 0.3".to_owned()));
     bench.harness.run_steps(8);
-    let filters = bench.requests().into_iter().filter_map(|request| match request {
+    let filter = bench.requests().into_iter().rev().find_map(|request| match request {
         Request::Query { query } => Some(query.filter),
         _ => None,
     });
-    assert_eq!(filters.last().as_deref(), Some("jsd > 0.3"));
+    assert_eq!(filter.as_deref(), Some("jsd > 0.3"));
 }
 
 #[test]

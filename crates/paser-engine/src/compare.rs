@@ -345,7 +345,7 @@ fn parts(held: &[u8], sides: usize, samples: &Samples, scores: Option<&Scores>) 
         })
         .collect();
     // Stable: parts of equal size stay in the order of the selections.
-    parts.sort_by(|a, b| b.samples.cmp(&a.samples));
+    parts.sort_by_key(|part| std::cmp::Reverse(part.samples));
     (parts, sums[0].samples)
 }
 

@@ -149,7 +149,7 @@ impl Session {
             |row: &u32| within.iter().all(|held| held.contains(row)) && !without.iter().any(|held| held.contains(row));
         let all = rows.len();
         let rows: Vec<u32> = rows.into_iter().filter(is_meant).collect();
-        let mut words = name.clone();
+        let mut words = name;
         for (word, names) in [("and", &part.within), ("without", &part.without)] {
             if !names.is_empty() {
                 words = format!("{words} {word} {}", names.join(" and "));

@@ -32,8 +32,7 @@ const CARD_AFTER: f64 = 0.06;
 pub struct MapView {
     camera: Camera,
     fit: Camera,
-    /// What they were made of: the positions' column key, and the hidden rows.
-    points: Option<((String, Vec<u32>), Rc<Points>)>,
+    points: Option<(MadeOf, Rc<Points>)>,
     pub(super) paint: map_paint::Cache,
     /// Colours of the map without tools, and what they were made for: points, theme, scale.
     still_paint: Option<((u64, bool, u32), Rc<Paint>)>,
@@ -46,6 +45,9 @@ pub struct MapView {
     hover: (Option<u32>, f64),
     next_id: u64,
 }
+
+/// What points were made of: the positions' column key, and the hidden rows.
+type MadeOf = (String, Vec<u32>);
 
 /// A region being drawn, in the map's own units, so that it stays where it is while one zooms.
 enum Drawn {

@@ -37,7 +37,7 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
 }
 
 /// The overlap of two places, either way round.
-fn between<'a>(view: &'a ComparisonView, a: usize, b: usize) -> Option<&'a OverlapView> {
+fn between(view: &ComparisonView, a: usize, b: usize) -> Option<&OverlapView> {
     let name = |place: usize| &view.selections[place].selection;
     let same =
         |o: &&OverlapView| (&o.first, &o.second) == (name(a), name(b)) || (&o.first, &o.second) == (name(b), name(a));
