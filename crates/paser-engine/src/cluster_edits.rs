@@ -29,8 +29,11 @@ const KEPT_SPLITS: usize = 32;
 /// The clusters in force, numbered densely in the order of their colours.
 #[derive(Debug, Default)]
 pub(crate) struct Clusters {
-    /// SHA-256 of what edits made of the manifold's clusters; empty where they are as the manifold made them.
+    /// SHA-256 of the labels that edits made of the manifold's; empty where they are as the manifold made them. What a
+    /// selection depends on.
     pub edits: String,
+    /// The same of labels, colours and names given: what a face shows.
+    pub shown: String,
     /// `[n]`
     pub labels: Vec<u32>,
     /// Lasting ids: see [`NamedCluster::id`].
@@ -306,6 +309,7 @@ impl<'a> Workbench<'a> {
         });
         Clusters {
             edits: edits_key(&slots, &self.labels),
+            shown: shown_key(&slots, &self.labels),
             ids: slots.iter().map(|slot| slot.id.clone()).collect(),
             colours: slots.iter().map(|slot| slot.colour).collect(),
             made_names,
@@ -340,8 +344,13 @@ fn made_names(slots: &[&Slot], labels: &[u32], loaded: &Loaded) -> Option<Vec<St
     Some(names)
 }
 
-/// Names what the edits made, so that what follows from the clusters has another key.
+/// Names what belongs where after the edits, so that what follows from it has another key.
 fn edits_key(slots: &[&Slot], labels: &[u32]) -> String {
+    if slots.iter().all(|slot| !slot.changed) { String::new() } else { sha256_hex(&encode_u32(labels)) }
+}
+
+/// Names what the clusters look like after the edits.
+fn shown_key(slots: &[&Slot], labels: &[u32]) -> String {
     if slots.iter().all(|slot| !slot.changed && slot.name.is_none()) {
         return String::new();
     }

@@ -86,9 +86,9 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
     if let (Some(manifold), Some(clusters), Some(names)) = (&loaded.manifold, loaded.clusters(), loaded.names()) {
         let key = short(&manifold.key);
         // What stands where does not change by edits of clusters; what belongs to what does.
-        let edited = match short(&clusters.edits) {
+        let edited = match short(&clusters.shown) {
             "" => key.to_owned(),
-            edits => format!("{key}-{edits}"),
+            shown => format!("{key}-{shown}"),
         };
         columns.push(Column {
             info: ColumnInfo {

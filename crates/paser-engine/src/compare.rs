@@ -11,8 +11,9 @@ use paser_protocol::{
 
 use crate::{
     cluster_edits::Clusters,
+    frozen::stored_view,
     loaded::{Samples, Scores},
-    selection::{another_pool, changed, is_of, stored_view},
+    selection::{another_pool, changed, is_of},
     session::{Loaded, Session},
     stages::Bench,
     trouble::{Outcome, usage},

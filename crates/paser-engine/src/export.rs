@@ -18,8 +18,9 @@ use serde_json::{Map, Value, json};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
+    frozen::stored_view,
     loaded::Samples,
-    selection::{is_of, stored_view},
+    selection::is_of,
     session::{RecipeText, Session, lock},
     stages::{concepts, embed, import, manifold, score},
     trouble::{Outcome, Told, cancelled, failed, usage},

@@ -1,31 +1,28 @@
-//! Selections on demand: computed from what is in memory, cached by everything that decides them, frozen whole on
-//! request and replayed to the byte (method.md 2 to 4).
+//! Selections on demand: computed from what is in memory, cached by everything that decides them (method.md 2 to 4).
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, atomic::AtomicBool},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use paser_project::{FrozenSelection, Inputs, SelectionHead};
-use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy, Unit};
+use paser_project::Inputs;
+use paser_protocol::{ReasonCode, SelectionPlan, SelectionView, Stage, Strategy};
 use paser_select::{PoolColumns, SelectParams, Selection, Vectors, select};
 
 use crate::{
     curated::Curated,
     loaded::Samples,
+    notes::{heeds_quotas, notes},
     progress::Reporter,
-    session::{Loaded, RecipeText, Session, lock},
+    session::{Loaded, Session, lock},
     stages::{Bench, concepts, embed::EmbedPlan, kmeans, neighbours},
     trouble::{Outcome, Told, failed, usage},
 };
 
 /// Rises when the same inputs would give another selection.
 const VERSION: u32 = 1;
-/// The input that names a person's edits of the clusters; missing where there are none.
+/// The input that names what a person's edits made of the clusters, but for their names; missing where there are none.
 pub(crate) const CLUSTER_EDITS: &str = "cluster edits";
-/// Characters of a selection's name.
-const LONGEST_NAME: usize = 80;
 /// Selections kept in memory: enough for going back and forth with a slider.
 const KEPT: usize = 24;
 
@@ -34,6 +31,10 @@ const KEPT: usize = 24;
 pub(crate) struct Selected {
     pub inputs: Inputs,
     pub key: String,
+    /// [`Clusters::shown`] of the names in it.
+    ///
+    /// [`Clusters::shown`]: crate::cluster_edits::Clusters::shown
+    shown: String,
     pub selection: Selection,
     pub view: SelectionView,
     /// One `ReasonCode` byte per row.
@@ -44,7 +45,7 @@ pub(crate) struct Selected {
 struct KeptPool {
     /// Of what the common columns were made of.
     base: String,
-    /// Of that and the extra column.
+    /// Of that, the extra column and the names of the clusters.
     key: String,
     columns: Arc<PoolColumns>,
 }
@@ -124,6 +125,8 @@ pub(crate) fn changed(quick: &Inputs, made_of: &Inputs) -> Vec<String> {
 struct AtHand {
     columns: Arc<PoolColumns>,
     inputs: Inputs,
+    /// Names the clusters as they are shown.
+    shown: String,
     curated: Arc<Curated>,
 }
 
@@ -174,9 +177,10 @@ impl Session {
                 embed = Some(plan);
             }
         }
-        let key = inputs.key();
+        let shown = clusters.shown.clone();
+        let key = format!("{} {shown}", inputs.key());
         if let Some(columns) = lock(&self.selections).pool(extra, &key) {
-            return Ok(AtHand { columns, inputs, curated: loaded.curated.clone() });
+            return Ok(AtHand { columns, inputs, shown, curated: loaded.curated.clone() });
         }
         let vectors = embed.map(|plan| plan.vectors(bench)).transpose()?;
         let columns = Arc::new(PoolColumns {
@@ -194,7 +198,7 @@ impl Session {
             neighbour_distances: distances,
         });
         lock(&self.selections).keep_pool(extra, KeptPool { base, key, columns: columns.clone() });
-        Ok(AtHand { columns, inputs, curated: loaded.curated.clone() })
+        Ok(AtHand { columns, inputs, shown, curated: loaded.curated.clone() })
     }
 
     /// The same as far as it is known without computing or reading extra columns.
@@ -229,13 +233,18 @@ impl Session {
         let pool = self.pool_columns(plan.strategy, bench)?;
         let inputs = decided_by(plan, pool.inputs.clone(), &pool.curated)?;
         let key = inputs.key();
-        if let Some(known) = lock(&self.selections).find(&key) {
+        // Names and what counts for nothing decide no selection, but are told with it.
+        let as_told = |known: &Arc<Selected>| {
+            known.shown == pool.shown && known.view.notes == notes(plan, &known.selection, &pool.curated)
+        };
+        let known = lock(&self.selections).find(&key);
+        if let Some(known) = known.filter(as_told) {
             return Ok(known);
         }
         let selection = compute(plan, &pool, bench)?;
         let reasons: Arc<[u8]> = selection.reasons.iter().map(|reason| reason.code() as u8).collect();
         let view = self.selection_view(plan, &selection, &key, &pool.curated);
-        let selected = Arc::new(Selected { inputs, key, selection, view, reasons });
+        let selected = Arc::new(Selected { inputs, key, shown: pool.shown, selection, view, reasons });
         lock(&self.selections).keep(&selected);
         Ok(selected)
     }
@@ -254,149 +263,6 @@ impl Session {
         let selected = self.quietly(cancelled, |bench| self.select_with(plan, bench))?;
         self.keep_plan(plan)?;
         Ok(selected.view.clone())
-    }
-
-    /// Computes the selection of a plan and freezes it under a name.
-    ///
-    /// # Errors
-    /// A name that is taken or empty; whatever keeps the selection from being computed; `cancelled` was set.
-    pub fn select_as(&self, plan: &SelectionPlan, name: &str, cancelled: &AtomicBool) -> Outcome<SelectionView> {
-        let name = self.free_name(name)?;
-        self.quietly(cancelled, |bench| {
-            let selected = self.select_with(plan, bench)?;
-            if selected.selection.rows.is_empty() {
-                return Err(usage("The selection holds no sample.", "Raise the budget, or pin samples for `manual`."));
-            }
-            self.store_selection(&name, &selected, false, &bench.recipe)?;
-            self.touch();
-            Ok(SelectionView { name: Some(name.clone()), ..selected.view.clone() })
-        })
-    }
-
-    /// Freezes the selection of the current plan.
-    pub fn freeze(&self, name: &str, cancelled: &AtomicBool) -> Outcome<SelectionView> {
-        self.select_as(&self.plan(), name, cancelled)
-    }
-
-    fn free_name(&self, name: &str) -> Outcome<String> {
-        let name = name.trim();
-        if name.is_empty() {
-            return Err(usage("A selection needs a name.", ""));
-        }
-        if name.chars().count() > LONGEST_NAME {
-            return Err(usage(format!("A selection's name has at most {LONGEST_NAME} characters."), "Shorten it."));
-        }
-        if self.selection_heads()?.iter().any(|selection| selection.name == name) {
-            return Err(usage(
-                format!("There is a selection named {name} already."),
-                "Choose another name, or discard the old one.",
-            ));
-        }
-        Ok(name.to_owned())
-    }
-
-    /// Gives a frozen selection another name.
-    ///
-    /// # Errors
-    /// There is none of that name; the new name is empty or taken; one that the recipe makes.
-    pub fn rename_selection(&self, from: &str, to: &str) -> Outcome<()> {
-        let frozen = self.frozen_named(from)?;
-        if frozen.by_recipe {
-            return Err(usage(
-                format!("{from} is made by the recipe, which would make it again under its name."),
-                "Change its name in recipe.toml.",
-            ));
-        }
-        let to = self.free_name(to)?;
-        let view = SelectionView { name: Some(to.clone()), ..stored_view(from, &frozen.view)? };
-        let view = serde_json::to_string(&view).map_err(|error| failed(error.to_string(), ""))?;
-        lock(&self.catalogue).rename_selection(from, &to, &view).map_err(Told::told)?;
-        self.touch();
-        Ok(())
-    }
-
-    /// Removes a frozen selection.
-    pub fn discard(&self, name: &str) -> Outcome<()> {
-        if !lock(&self.catalogue).remove_selection(name).map_err(Told::told)? {
-            return Err(no_selection(name, &self.selection_heads()?));
-        }
-        self.touch();
-        Ok(())
-    }
-
-    /// `recipe`: the one that the selection was computed by.
-    pub(crate) fn store_selection(
-        &self,
-        name: &str,
-        selected: &Selected,
-        by_recipe: bool,
-        recipe: &RecipeText,
-    ) -> Outcome<()> {
-        let samples = self.samples()?;
-        if !is_of(&selected.inputs, &samples) {
-            return Err(usage("The pool was imported anew while the selection was made.", "Select again."));
-        }
-        let view = SelectionView { name: Some(name.to_owned()), ..selected.view.clone() };
-        let rows = &selected.selection.rows;
-        let json = |text: serde_json::Result<String>| text.map_err(|error| failed(error.to_string(), ""));
-        let frozen = FrozenSelection {
-            name: name.to_owned(),
-            created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            by_recipe,
-            key: selected.key.clone(),
-            inputs: selected.inputs.clone(),
-            view: json(serde_json::to_string(&view))?,
-            rows: rows.clone(),
-            ids: rows.iter().map(|row| samples.ids[*row as usize].clone()).collect(),
-            hashes: rows.iter().map(|row| samples.hashes[*row as usize]).collect(),
-            reasons: selected.reasons.to_vec(),
-            provenance: json(serde_json::to_string(&self.provenance(&selected.inputs, recipe)?))?,
-        };
-        lock(&self.catalogue).put_selection(&frozen).map_err(Told::told)
-    }
-
-    /// Every frozen selection, in the order of their making.
-    ///
-    /// # Errors
-    /// A catalogue that cannot be read.
-    pub fn frozen(&self) -> Outcome<Vec<FrozenSelection>> {
-        lock(&self.catalogue).selections().map_err(Told::told)
-    }
-
-    /// The same without their samples.
-    pub(crate) fn selection_heads(&self) -> Outcome<Vec<SelectionHead>> {
-        lock(&self.catalogue).selection_heads().map_err(Told::told)
-    }
-
-    /// A frozen selection by name.
-    ///
-    /// # Errors
-    /// There is none of that name; a catalogue that cannot be read.
-    pub fn frozen_named(&self, name: &str) -> Outcome<FrozenSelection> {
-        let found = lock(&self.catalogue).selection(name).map_err(Told::told)?;
-        match found {
-            Some(found) => Ok(found),
-            None => Err(no_selection(name, &self.selection_heads()?)),
-        }
-    }
-
-    /// Computes a frozen selection again from the plan it stores, where everything else that decided it is still so.
-    /// True: the same rows and reasons to the byte.
-    ///
-    /// # Errors
-    /// Inputs that changed, named.
-    pub fn replay(&self, name: &str, cancelled: &AtomicBool) -> Outcome<bool> {
-        let frozen = self.frozen_named(name)?;
-        let view = stored_view(&frozen.name, &frozen.view)?;
-        let selected = self.quietly(cancelled, |bench| self.select_with(&view.plan, bench))?;
-        let changed = selected.inputs.difference(&frozen.inputs);
-        if !changed.is_empty() {
-            return Err(usage(
-                format!("{name} cannot be replayed: {} changed since it was frozen", changed.join(", ")),
-                "The selection itself is stored whole and can still be exported.",
-            ));
-        }
-        Ok(selected.selection.rows == frozen.rows && *selected.reasons == *frozen.reasons)
     }
 
     fn selection_view(
@@ -448,103 +314,6 @@ fn compute(plan: &SelectionPlan, pool: &AtHand, bench: &Bench<'_>) -> Outcome<Se
         .map_err(Told::told)
 }
 
-/// Sentences that must stand beside the numbers.
-fn notes(plan: &SelectionPlan, selection: &Selection, curated: &Curated) -> Vec<String> {
-    let mut notes = Vec::new();
-    if plan.strategy == Strategy::InstructionMining {
-        notes.push(
-            "Instruction Mining without its reward term, which needs a reward model: response length and the distance to \
-             the sixth neighbour decide."
-                .to_owned(),
-        );
-    }
-    if plan.strategy == Strategy::Kcenter {
-        notes.push(
-            "Farthest first on the sentence vectors: the selection covers the pool, outliers first, and looks at \
-             no score."
-                .to_owned(),
-        );
-    }
-    if selection.equal_weights {
-        notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
-    }
-    notes.extend(notes_by_hand(plan, selection, curated));
-    let exhausted: Vec<&str> = selection
-        .ledger
-        .iter()
-        .filter(|row| row.exhausted && row.cap > 0 && row.quota_raw.is_some())
-        .map(|row| row.name.as_str())
-        .collect();
-    if plan.strategy != Strategy::Full && !exhausted.is_empty() {
-        notes.push(format!("Taken whole, so that nothing was chosen there: {}.", exhausted.join("; ")));
-    }
-    let shortfall: u64 = selection.ledger.iter().map(|row| row.shortfall).sum();
-    if shortfall > 0 {
-        notes.push(format!("{shortfall} {} of the budget found no sample.", selection.unit.name()));
-    }
-    let lost = curated.marks.lost;
-    if lost > 0 {
-        notes.push(format!("{lost} pinned or excluded samples are not in this pool and count for nothing."));
-    }
-    notes
-}
-
-/// What became of the quotas and the emphasis that a person set.
-fn notes_by_hand(plan: &SelectionPlan, selection: &Selection, curated: &Curated) -> Vec<String> {
-    let mut notes = Vec::new();
-    let Some(clusters) = &curated.clusters else { return notes };
-    let unit = plan.budget.unit();
-    let set = clusters.quotas.iter().any(Option::is_some) || clusters.emphasis.iter().any(|factor| *factor != 1.0);
-    if set && !heeds_quotas(plan.strategy) {
-        notes.push(format!("Quotas and emphasis set by hand count for nothing under {}.", plan.strategy));
-        return notes;
-    }
-    let names = clusters.names.as_deref().unwrap_or_default();
-    let foreign = clusters.quotas.iter().zip(names).filter(|(quota, _)| quota.is_some_and(|(_, of)| of != unit));
-    let foreign: Vec<&str> = foreign.map(|(_, name)| name.as_str()).collect();
-    if !foreign.is_empty() {
-        let other = if unit == Unit::Samples { Unit::Tokens } else { Unit::Samples };
-        notes.push(format!(
-            "Quotas set by hand in {} are not applied to a budget in {}: {}.",
-            other.name(),
-            unit.name(),
-            foreign.join("; ")
-        ));
-    }
-    if selection.scaled {
-        notes.push("The quotas set by hand exceed the budget together, so each was scaled down.".to_owned());
-    }
-    if selection.held_back > 0 {
-        notes.push(format!(
-            "{} {} of the budget are not spent: all that is left lies in clusters with a quota set by hand.",
-            selection.held_back,
-            unit.name()
-        ));
-    }
-    notes
-}
-
-/// Whether quotas and emphasis of the project's clusters change what a strategy takes.
-fn heeds_quotas(strategy: Strategy) -> bool {
-    match strategy {
-        Strategy::Paser
-        | Strategy::PaserGuarded
-        | Strategy::PaserNoCdais
-        | Strategy::PaserNoNtem
-        | Strategy::RandomLengthMatched => true,
-        Strategy::PaserNoS2ric
-        | Strategy::Full
-        | Strategy::Random
-        | Strategy::Longest
-        | Strategy::JsdTop
-        | Strategy::PerplexityMid
-        | Strategy::PerplexityTop
-        | Strategy::Kcenter
-        | Strategy::InstructionMining
-        | Strategy::Manual => false,
-    }
-}
-
 /// What the pool's columns are made of; none where one of them is missing.
 fn pool_inputs(loaded: &Loaded) -> Option<Inputs> {
     let inputs = Inputs::new()
@@ -562,11 +331,12 @@ fn not_run() -> paser_protocol::Report {
 }
 
 fn decided_by(plan: &SelectionPlan, pool: Inputs, curated: &Curated) -> Outcome<Inputs> {
+    let strategy = plan.strategy;
     let plan = serde_json::to_string(plan).map_err(|error| failed(error.to_string(), ""))?;
     let mut inputs =
         pool.with("program's selection", VERSION).with("plan", plan).with("curation", &curated.marks.fingerprint);
     // Named only where there are any, so that selections made before there could be some keep their names.
-    if let Some(clusters) = &curated.clusters {
+    if let Some(clusters) = curated.clusters.as_ref().filter(|_| heeds_quotas(strategy)) {
         let quotas: Vec<String> = (clusters.quotas.iter().enumerate())
             .filter_map(|(at, quota)| quota.map(|(quota, unit)| format!("{at}: {quota} {}", unit.name())))
             .collect();
@@ -595,20 +365,4 @@ pub(crate) fn another_pool(name: &str) -> paser_protocol::Report {
 /// The column of a selection's reasons, by its key.
 pub(crate) fn reason_column(key: &str) -> String {
     format!("reason-{}", key.get(..24).unwrap_or(key))
-}
-
-/// The view that a frozen selection stores.
-pub(crate) fn stored_view(name: &str, view: &str) -> Outcome<SelectionView> {
-    serde_json::from_str(view)
-        .map_err(|error| failed(format!("the stored selection {name}: {error}"), "Discard it and make it again."))
-}
-
-fn no_selection(name: &str, all: &[SelectionHead]) -> paser_protocol::Report {
-    let names: Vec<&str> = all.iter().map(|selection| selection.name.as_str()).collect();
-    let advice = if names.is_empty() {
-        "There is none yet: make one with `paser select`.".to_owned()
-    } else {
-        format!("There are {}.", names.join(", "))
-    };
-    usage(format!("There is no selection named {name}."), advice)
 }

@@ -75,8 +75,8 @@ impl Loaded {
             self.checks.as_ref().map(|checks| &checks.key),
         ];
         let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
-        let edits = self.clusters().map_or("", |clusters| clusters.edits.as_str());
-        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + edits
+        let shown = self.clusters().map_or("", |clusters| clusters.shown.as_str());
+        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + shown
     }
 
     /// The scores that are known, whole or not.
@@ -269,6 +269,28 @@ impl Session {
         let path = self.folder.recipe();
         let text = read_recipe(&self.folder)?.text;
         let changed = Recipe::with_value(&text, section, key, value, &path).map_err(Told::told)?;
+        write_durably(&path, changed.as_bytes()).map_err(Told::told)?;
+        self.reread_recipe()?;
+        Ok(())
+    }
+
+    /// Names the benchmark files that the pool is checked against; paths are as typed, those inside the project become
+    /// relative.
+    pub(crate) fn set_benchmarks(&self, files: &[String]) -> Outcome<()> {
+        let place = |typed: &String| {
+            let path = self.folder.resolve(typed.trim());
+            if path.is_file() {
+                return Ok(self.folder.relative(&path));
+            }
+            Err(usage(
+                format!("{}: there is no such benchmark file.", path.display()),
+                "Name one on the engine's machine.",
+            ))
+        };
+        let files = files.iter().map(place).collect::<Outcome<Vec<_>>>()?;
+        let path = self.folder.recipe();
+        let text = read_recipe(&self.folder)?.text;
+        let changed = Recipe::with_benchmarks(&text, &files, &path).map_err(Told::told)?;
         write_durably(&path, changed.as_bytes()).map_err(Told::told)?;
         self.reread_recipe()?;
         Ok(())

@@ -9,7 +9,8 @@ use paser_protocol::{
 
 use crate::{
     clusters, estimate,
-    selection::{self, stored_view},
+    frozen::stored_view,
+    selection,
     session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, score},

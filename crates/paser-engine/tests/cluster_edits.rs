@@ -321,3 +321,27 @@ fn quotas_and_emphasis_by_hand_decide_selections_and_are_told_of() {
     assert_eq!(session.select(&plan, &NEVER).unwrap(), plain);
     assert!(session.replay("by hand", &NEVER).unwrap_err().what.contains("emphasis, quotas"));
 }
+
+#[test]
+fn what_a_strategy_does_not_read_changes_no_selection_of_it() {
+    let world = World::new(300);
+    let session = world.project("p");
+    run(&session, Stage::Select).unwrap();
+    let plan = SelectionPlan::default();
+    let random = SelectionPlan { strategy: Strategy::Random, ..plan.clone() };
+    let before = session.select_as(&plan, "damaged", &NEVER).unwrap();
+    session.select_as(&random, "by lot", &NEVER).unwrap();
+    rename(&session, 1, "mine");
+    assert!(session.replay("damaged", &NEVER).unwrap());
+    let after = session.select(&plan, &NEVER).unwrap();
+    assert_eq!((after.reason_column, after.ledger[1].name.as_str()), (before.reason_column, "mine"));
+    let select = session.view().stages.into_iter().find(|stage| stage.stage == Stage::Select).unwrap();
+    assert!(matches!(select.state, StageState::Done { .. }), "{select:?}");
+
+    make(&session, EditKind::SetQuota { cluster: 1, quota: Some(7), unit: Unit::Samples });
+    make(&session, EditKind::SetEmphasis { cluster: 0, factor: 2.0 });
+    assert!(session.replay("by lot", &NEVER).unwrap());
+    let notes = session.select(&random, &NEVER).unwrap().notes.join(" ");
+    assert!(notes.contains("count for nothing under random"), "{notes}");
+    assert!(session.replay("damaged", &NEVER).unwrap_err().what.contains("emphasis, quotas"));
+}

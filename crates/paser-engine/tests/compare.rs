@@ -154,6 +154,18 @@ fn a_sample_of_a_new_pool_has_no_fate_of_the_old_one() {
 }
 
 #[test]
+fn a_renamed_cluster_leaves_its_samples_their_fates() {
+    let world = World::new(60);
+    let session = project(&world);
+    session.select(&SelectionPlan::default(), &NEVER).unwrap();
+    let before = session.sample(0).unwrap();
+    session.curate(&Edit::new(EditKind::RenameCluster { cluster: 0, name: "new".to_owned() }, "")).unwrap();
+    let after = session.sample(0).unwrap();
+    assert!(!before.why.is_empty());
+    assert_eq!((before.status, before.why), (after.status, after.why));
+}
+
+#[test]
 fn chance_draws_as_many_as_the_first_selection_holds() {
     let world = World::new(300);
     let session = project(&world);

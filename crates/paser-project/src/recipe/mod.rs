@@ -208,6 +208,23 @@ impl Recipe {
         Ok(changed)
     }
 
+    /// The text with other benchmark files to check the pool against. A recipe of an earlier version gets its section.
+    ///
+    /// # Errors
+    /// As [`Self::with_value`].
+    pub fn with_benchmarks(text: &str, benchmarks: &[String], path: &Path) -> Result<String, ProjectError> {
+        let list: Vec<String> = benchmarks.iter().map(|file| literal(file)).collect();
+        let list = format!("[{}]", list.join(", "));
+        if parse::value_span(text, "checks", "benchmarks").is_some() {
+            return Self::with_value(text, "checks", "benchmarks", &list, path);
+        }
+        let near_duplicates = Self::parse(text, path)?.checks.near_duplicates;
+        let section = format!("\n[checks]\nnear_duplicates = {near_duplicates}\nbenchmarks = {list}\n");
+        let changed = format!("{}\n{section}", text.trim_end());
+        Self::parse(&changed, path)?;
+        Ok(changed)
+    }
+
     fn from_document(document: &Document) -> Self {
         let get = Get(document);
         Self {

@@ -118,3 +118,25 @@ proptest! {
         let _ = Recipe::parse(&text, path());
     }
 }
+
+#[test]
+fn benchmarks_are_named_in_any_recipe_and_the_rest_stays() {
+    let path = Path::new("recipe.toml");
+    let mut recipe = Recipe::new();
+    recipe.pool.path = "pool.jsonl".to_owned();
+    let whole = recipe.render();
+    let files = ["a \"quoted\" file.jsonl".to_owned(), "eval/arc.jsonl".to_owned()];
+    let changed = Recipe::with_benchmarks(&whole, &files, path).unwrap();
+    assert_eq!(Recipe::parse(&changed, path).unwrap().checks.benchmarks, files);
+    // One of an earlier version, which has no such section.
+    let start = whole.find("[checks]").unwrap();
+    let end = start
+        + whole[start..].find("\n[[").or_else(|| whole[start..].find("\n# Selections")).unwrap_or(whole.len() - start);
+    let older = format!("{}{}", &whole[..start], &whole[end..]);
+    assert!(Recipe::parse(&older, path).unwrap().checks.assumed);
+    let changed = Recipe::with_benchmarks(&older, &files, path).unwrap();
+    let read = Recipe::parse(&changed, path).unwrap();
+    assert!(!read.checks.assumed && read.checks.benchmarks == files && changed.starts_with(older.trim_end()));
+    let none = Recipe::with_benchmarks(&changed, &[], path).unwrap();
+    assert!(Recipe::parse(&none, path).unwrap().checks.benchmarks.is_empty());
+}
