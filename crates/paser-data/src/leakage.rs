@@ -176,7 +176,7 @@ impl Index {
     }
 }
 
-/// Looks for the questions of the benchmarks in the samples that are not held out.
+/// Looks for the questions of the benchmarks in the samples that are not held out. `held_out`: one mark per sample.
 ///
 /// # Errors
 /// `Cancelled`.
@@ -198,7 +198,7 @@ pub fn leakage(
         let met: Vec<_> = rows
             .into_par_iter()
             .map(|row| {
-                if held_out.get(row).copied().unwrap_or(false) {
+                if held_out[row] {
                     return (Vec::new(), 0.0);
                 }
                 index.meet(row as u32, &samples[row])
@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn look(samples: &[Sample], benchmarks: &[Benchmark]) -> Leakage {
-        leakage(samples, &[], benchmarks, &Silent).unwrap()
+        leakage(samples, &vec![false; samples.len()], benchmarks, &Silent).unwrap()
     }
 
     fn numbers(from: usize, to: usize) -> String {
@@ -302,7 +302,7 @@ mod tests {
                 true
             }
         }
-        assert!(matches!(leakage(&pool, &[], &asked, &Stop), Err(DataError::Cancelled)));
+        assert!(matches!(leakage(&pool, &vec![false; pool.len()], &asked, &Stop), Err(DataError::Cancelled)));
     }
 
     #[test]

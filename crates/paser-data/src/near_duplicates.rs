@@ -194,7 +194,7 @@ fn bucket_pairs(
     (pairs, left_out)
 }
 
-/// The near-duplicates among the samples that are not held out. `threshold` in (0, 1] is the Jaccard similarity of two
+/// The near-duplicates among the samples that are not held out. `held_out`: one mark per sample. `threshold` in (0, 1] is the Jaccard similarity of two
 /// sets of shingles: runs of three words of instruction, input and output, in lower case and without punctuation.
 /// Depends on the texts alone: neither on the order of the rows nor on the number of threads.
 ///
@@ -210,7 +210,7 @@ pub fn near_duplicates(
     let permutations = permutations();
     // From here on a sample is its place in content-hash order.
     let mut order = hash_order(samples);
-    order.retain(|row| !held_out.get(*row as usize).copied().unwrap_or(false));
+    order.retain(|row| !held_out[*row as usize]);
     let total = 2 * order.len() as u64;
     let go_on = |done: u64| {
         monitor.progress(done, total);

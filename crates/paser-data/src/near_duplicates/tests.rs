@@ -21,7 +21,7 @@ fn sample(instruction: &str, output: &str) -> Sample {
 }
 
 fn find(samples: &[Sample], threshold: f64) -> NearDuplicates {
-    near_duplicates(samples, &[], threshold, &Silent).unwrap()
+    near_duplicates(samples, &vec![false; samples.len()], threshold, &Silent).unwrap()
 }
 
 /// `count` words that no other `stream` has.
@@ -175,7 +175,7 @@ fn a_stop_is_heard() {
         }
     }
     let pool = [sample("a", "b")];
-    assert!(matches!(near_duplicates(&pool, &[], 0.8, &Stop), Err(DataError::Cancelled)));
+    assert!(matches!(near_duplicates(&pool, &vec![false; pool.len()], 0.8, &Stop), Err(DataError::Cancelled)));
 }
 
 /// Texts of few words from few: many near-duplicates.
