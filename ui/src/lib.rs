@@ -7,6 +7,7 @@ pub mod budget_math;
 pub mod code;
 pub mod command;
 pub mod compare;
+mod curation;
 pub mod data;
 pub mod dialogs;
 pub mod focus;

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use egui::Rect;
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, DownloadView, Edit, EditSource, Hello, ProjectView, ReasonCode, Report,
-    Request, SelectionPlan, SelectionView,
+    ClusterView, ColumnInfo, ColumnKind, DownloadView, Hello, ProjectView, ReasonCode, Report, Request, SelectionPlan,
+    SelectionView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -228,6 +228,7 @@ impl Field {
 pub enum PickFor {
     OpenProject,
     Form(Field),
+    Benchmark,
     Export,
 }
 
@@ -378,24 +379,6 @@ impl AppState {
         ReasonCode::from_byte(*self.reasons()?.get(row as usize)?)
     }
 
-    pub fn is_pinned(&self, row: u32) -> bool {
-        self.project.as_ref().is_some_and(|project| project.curation.pinned.binary_search(&row).is_ok())
-    }
-
-    pub fn is_excluded(&self, row: u32) -> bool {
-        self.project.as_ref().is_some_and(|project| project.curation.excluded.binary_search(&row).is_ok())
-    }
-
-    pub fn is_hidden(&self, row: u32) -> bool {
-        self.project.as_ref().is_some_and(|project| project.curation.hidden.binary_search(&row).is_ok())
-    }
-
-    /// Tags of a sample, by name.
-    pub fn tags_of(&self, row: u32) -> Vec<String> {
-        let tags = self.project.iter().flat_map(|project| &project.curation.tags);
-        tags.filter(|tag| tag.rows.binary_search(&row).is_ok()).map(|tag| tag.tag.clone()).collect()
-    }
-
     /// Top of the damage ramp, nats.
     pub fn damage_scale(&self) -> f64 {
         self.project.as_ref().map_or(1.0, |project| if project.damage_scale > 0.0 { project.damage_scale } else { 1.0 })
@@ -520,56 +503,6 @@ impl AppState {
         let stats = Rc::new(stats);
         self.box_stats = Some((key, stats.clone()));
         Some(stats)
-    }
-
-    /// The brushed rows, rising.
-    pub fn acting_rows(&mut self) -> Vec<u32> {
-        match self.focus.brush().clone() {
-            Brush::Rows(rows) => rows.to_vec(),
-            Brush::Clusters(brushed) => match self.row_clusters() {
-                Some(clusters) => {
-                    (0_u32..).zip(clusters.iter()).filter(|(_, c)| brushed.contains(c)).map(|(r, _)| r).collect()
-                }
-                None => Vec::new(),
-            },
-            Brush::Nothing => Vec::new(),
-        }
-    }
-
-    /// How the rows that an edit acts on were found.
-    pub fn acting_source(&self) -> Option<EditSource> {
-        match self.focus.brush() {
-            Brush::Rows(_) => self.focus.source().cloned(),
-            Brush::Clusters(brushed) => {
-                let names: Vec<&str> =
-                    brushed.iter().filter_map(|id| self.cluster(*id)).map(|cluster| cluster.name.as_str()).collect();
-                Some(EditSource::Cluster { name: names.join("; ") })
-            }
-            Brush::Nothing => None,
-        }
-    }
-
-    /// The rows that words or a filter found become the brush. False while they have not arrived; true also where
-    /// nothing was searched for, so that the brush is what the table shows.
-    pub fn brush_found(&mut self) -> bool {
-        let Some((text, is_filter, key)) = self.table.found_by() else { return self.table.count().is_some() };
-        let Some(rows) = self.data.indices(&key) else { return false };
-        let mut rows = rows.to_vec();
-        rows.sort_unstable();
-        let source = if is_filter { EditSource::Filter { text } } else { EditSource::Search { text } };
-        self.focus.set_rows(rows, Some(source));
-        true
-    }
-
-    pub fn curate(&mut self, edit: Edit) {
-        self.history.samples_change();
-        self.ask_curation(Request::Curate { edit });
-    }
-
-    /// Asks for an edit of samples, or for one to be taken back or brought back.
-    pub fn ask_curation(&mut self, request: Request) {
-        self.edits_waiting += 1;
-        self.ask(request, For::Curate);
     }
 
     /// Shows a sample: the inspector and the table unfold on the first one.
