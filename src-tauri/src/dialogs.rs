@@ -13,6 +13,7 @@ const FAKE_DIALOG: &str = "PASER_FAKE_DIALOG";
 #[serde(rename_all = "kebab-case")]
 pub enum PickKind {
     Pool,
+    Benchmark,
     Model,
     Encoder,
     Project,
@@ -31,6 +32,9 @@ pub async fn pick(window: WebviewWindow, kind: PickKind, title: String) -> Optio
     let chosen = match kind {
         PickKind::Pool => {
             dialog.add_filter("Instruction data", &["json", "jsonl"]).add_filter("All files", &["*"]).pick_file().await
+        }
+        PickKind::Benchmark => {
+            dialog.add_filter("Questions", &["jsonl", "json", "txt"]).add_filter("All files", &["*"]).pick_file().await
         }
         PickKind::Save => dialog.save_file().await,
         PickKind::Model | PickKind::Encoder | PickKind::Project | PickKind::Folder => dialog.pick_folder().await,

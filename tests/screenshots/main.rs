@@ -32,13 +32,18 @@ fn main() -> Result<()> {
             window.session.keys(&[], ESCAPE)?;
             window.open_demo()?;
             explore(&window, &album)?;
+            curate(&window, &album)?;
+            compare(&window, &album)?;
             drop((window, served));
             for project in &projects {
                 let name = project.file_name().context("a project folder has a name")?.to_string_lossy().into_owned();
                 let served = Served::start(state.path(), Some(project))?;
                 let window = Window::in_browser(&served.url, width, height, &format!("&theme={theme}"))?;
                 window.wait("the project", |state| state["selection"]["selected"].as_u64() > Some(0))?;
-                explore(&window, &Album { folder: folder.join(name), kind: kind.clone() })?;
+                let album = Album { folder: folder.join(name), kind: kind.clone() };
+                explore(&window, &album)?;
+                curate(&window, &album)?;
+                compare(&window, &album)?;
             }
         }
     }
@@ -86,5 +91,44 @@ fn explore(window: &Window, album: &Album) -> Result<()> {
     window.click("Export")?;
     album.take(window, "export")?;
     window.session.keys(&[], ESCAPE)?;
+    Ok(())
+}
+
+/// The forms of curation, over a brushed cluster; nothing is edited.
+fn curate(window: &Window, album: &Album) -> Result<()> {
+    window.click("cluster menu")?;
+    album.take(window, "cluster-menu")?;
+    window.session.keys(&[], ESCAPE)?;
+    for (key, view) in [("t", "edit-samples"), ("u", "journal")] {
+        window.session.keys(&[], key)?;
+        album.take(window, view)?;
+        window.session.keys(&[], ESCAPE)?;
+    }
+    window.click("ToggleContents")?;
+    window.click("contents:Checks")?;
+    album.take(window, "checks")?;
+    window.session.keys(&[], ESCAPE)?;
+    window.click("ToggleContents")?;
+    Ok(())
+}
+
+/// The first two frozen selections side by side, then budgets and the form that adds a strategy.
+fn compare(window: &Window, album: &Album) -> Result<()> {
+    for _ in 0..2 {
+        // The brush, then the inspected sample.
+        window.session.keys(&[], ESCAPE)?;
+    }
+    window.click("ShowCompare")?;
+    window.wait("a comparison", |state| state["comparison"].is_object())?;
+    album.take(window, "compare")?;
+    window.click("lower:budgets")?;
+    // Twelve selections of each.
+    thread::sleep(Duration::from_secs(12));
+    album.take(window, "compare-budgets")?;
+    window.click("lower:overlap")?;
+    window.click("AddStrategy")?;
+    album.take(window, "add-strategy")?;
+    window.session.keys(&[], ESCAPE)?;
+    window.click("ShowExplore")?;
     Ok(())
 }

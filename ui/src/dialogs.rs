@@ -25,7 +25,10 @@ pub enum Dialog {
         typed: String,
     },
     /// Near-duplicates and benchmark questions.
-    Checks,
+    Checks {
+        /// A benchmark file being named.
+        typed: String,
+    },
     /// Another strategy to compare with.
     AddStrategy(AddStrategy),
     Rename {

@@ -485,6 +485,11 @@ impl AppState {
         match what {
             PickFor::OpenProject => self.open_project(path),
             PickFor::Form(field) => self.form.set(field, path),
+            PickFor::Benchmark => {
+                if let Some(Dialog::Checks { typed }) = &mut self.dialog {
+                    *typed = path;
+                }
+            }
             PickFor::Export => {
                 if let Some(Dialog::Export(form)) = &mut self.dialog {
                     form.path = path;

@@ -90,7 +90,7 @@ impl AppState {
                     reason: String::new(),
                 }));
             }
-            Command::Checks => self.dialog = Some(Dialog::Checks),
+            Command::Checks => self.dialog = Some(Dialog::Checks { typed: String::new() }),
             Command::Journal => self.dialog = Some(Dialog::Journal { typed: String::new() }),
             Command::Back => self.back(),
             Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name(&self.build.plan) }),

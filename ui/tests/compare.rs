@@ -58,8 +58,8 @@ fn a_part_is_brushed_and_seen_in_every_view() {
     bench.click(name);
     let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("no rows are brushed") };
     assert_eq!(rows.len() as u64, part.samples);
-    bench.key(Modifiers::NONE, Key::Num1);
-    assert_eq!(bench.state().screen, Screen::Explore);
+    bench.click("open brushed");
+    assert!(bench.state().screen == Screen::Explore && bench.state().panels.table);
     assert_ne!(*bench.state().focus.brush(), Brush::Nothing, "the brush goes along");
     bench.key(Modifiers::NONE, Key::Escape);
     assert_eq!(*bench.state().focus.brush(), Brush::Nothing);

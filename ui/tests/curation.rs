@@ -276,3 +276,24 @@ fn a_share_may_have_a_decimal_comma() {
     bench.key(Modifiers::NONE, Key::Enter);
     assert_eq!(bench.state().build.plan.budget, paser_protocol::Budget::Percent(4.5));
 }
+
+#[test]
+fn benchmarks_are_named_and_taken_out_in_the_window() {
+    let mut bench = demo();
+    bench.harness.state_mut().state.run(ui::command::Command::Checks);
+    bench.harness.run();
+    bench.click("benchmark");
+    bench.harness.event(egui::Event::Text("eval/piqa.jsonl".to_owned()));
+    bench.harness.run();
+    bench.click("add benchmark");
+    bench.click("without:ARC-e");
+    let asked: Vec<Vec<String>> = bench
+        .requests()
+        .into_iter()
+        .filter_map(|request| match request {
+            Request::SetBenchmarks { files } => Some(files),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, [vec!["eval/arc_easy.jsonl".to_owned(), "eval/piqa.jsonl".to_owned()], vec![]]);
+}

@@ -213,6 +213,9 @@ impl Studio {
             }
             Request::Undo => self.changing(|session| session.undo().map(|_| Reply::Curation(session.curation_view()))),
             Request::Redo => self.changing(|session| session.redo().map(|_| Reply::Curation(session.curation_view()))),
+            Request::SetBenchmarks { files } => {
+                self.run_after(move |session| session.set_benchmarks(&files), Stage::Import)
+            }
             Request::Checks => Ok(Reply::Checks(Box::new(self.session()?.checks()))),
             Request::Revert { entry } => {
                 self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))

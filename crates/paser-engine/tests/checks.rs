@@ -214,3 +214,27 @@ fn a_stop_is_heard() {
     let told = session.check(&CheckOptions::default(), &|_| {}, &stop).unwrap_err();
     assert_eq!(told.failure, paser_protocol::Failure::Cancelled);
 }
+
+#[test]
+fn benchmarks_are_named_by_request_and_looked_for_at_once() {
+    let place = tempfile::tempdir().unwrap();
+    let studio = imported(place.path(), None);
+    assert!(checks(&studio).benchmarks.is_empty());
+    fs_err::write(place.path().join("arc_easy.jsonl"), format!("{{\"question\": {QUESTION:?}}}\n")).unwrap();
+    let set = |files: &[&str]| {
+        let events = studio.subscribe();
+        let files = files.iter().map(|file| place.path().join(file).to_string_lossy().into_owned()).collect();
+        studio.handle(Request::SetBenchmarks { files })?;
+        let end = events.iter().find(|event| matches!(event, Event::Finished { .. })).unwrap();
+        assert!(matches!(end, Event::Finished { report: None, .. }), "{end:?}");
+        Ok::<_, paser_protocol::Report>(())
+    };
+    set(&["arc_easy.jsonl"]).unwrap();
+    let view = checks(&studio);
+    assert_eq!((view.benchmarks.len(), view.benchmarks[0].samples.as_slice()), (1, &[2][..]));
+    let report = set(&["absent.jsonl"]).unwrap_err();
+    assert!(report.what.contains("absent.jsonl"), "{report}");
+    assert_eq!(checks(&studio).benchmarks.len(), 1, "what was refused changed nothing");
+    set(&[]).unwrap();
+    assert!(checks(&studio).benchmarks.is_empty());
+}

@@ -203,6 +203,10 @@ pub enum Request {
     Journal,
     /// Near-duplicates and benchmark questions, as they were computed last.
     Checks,
+    /// Other benchmark files to check the pool against; the checks are made anew.
+    SetBenchmarks {
+        files: Vec<String>,
+    },
     Export {
         selection: Option<String>,
         /// Which of its samples.

@@ -30,6 +30,7 @@ pub enum Incoming {
 #[serde(rename_all = "kebab-case")]
 pub enum PickKind {
     Pool,
+    Benchmark,
     Model,
     Encoder,
     Project,
@@ -43,6 +44,7 @@ impl PickKind {
     pub fn title(self) -> &'static str {
         match self {
             Self::Pool => "Choose a pool file",
+            Self::Benchmark => "Choose a benchmark file",
             Self::Model => "Choose a model folder",
             Self::Encoder => "Choose an encoder folder",
             Self::Project => "Open a project folder",

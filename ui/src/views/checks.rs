@@ -7,14 +7,16 @@ use egui::{Align2, Context, Sense, Ui, Vec2, pos2};
 use paser_protocol::{ChecksView, Edit, EditKind, Request};
 
 use super::{
-    export::{foot, paragraph, title},
+    export::{foot, line, title},
     modal,
 };
 use crate::{
     dialogs::Dialog,
     format,
-    state::{AppState, ColourBy, For},
-    widgets::{Button, Words, look, pane::remark, row_right},
+    state::{AppState, Ask, ColourBy, For, PickFor},
+    theme::icons,
+    transport::PickKind,
+    widgets::{Button, Words, field::Field, icon_button, look, pane::remark, row_right},
 };
 
 /// The report, and the state of the project that it was asked for.
@@ -52,9 +54,11 @@ struct Finding<'a> {
     /// Name of the column that colours the map by it.
     column: &'a str,
     reason: String,
+    /// The file that it comes from, which can be taken out.
+    file: Option<&'a str>,
 }
 
-pub fn show(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
+pub fn show(ctx: &Context, state: &mut AppState, mut typed: String) -> Option<Dialog> {
     Checks::ask(state);
     let view = state.checks.view.clone();
     let mut left = false;
@@ -67,12 +71,13 @@ pub fn show(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
                 egui::ScrollArea::vertical().id_salt("checks").max_height(height).show(ui, |ui| {
                     left = body(ui, state, view);
                 });
+                add_benchmark(ui, state, view, &mut typed);
                 format!("found in {}", format::duration(view.seconds))
             }
         };
         foot(ui, state, &known, "Done", Ok(()))
     });
-    (!go && !cancel && !veil && !left).then_some(Dialog::Checks)
+    (!go && !cancel && !veil && !left).then_some(Dialog::Checks { typed })
 }
 
 /// True where it was left for samples on the map.
@@ -93,8 +98,9 @@ fn body(ui: &mut Ui, state: &mut AppState, view: &ChecksView) -> bool {
             format::count(near.largest)
         );
         let reason = format!("near-duplicates of {} kept samples", near.groups);
-        let finding = Finding { name: "duplicates", words, more, rows: &near.rows, column: "duplicates", reason };
-        left |= row(ui, state, &finding);
+        let finding =
+            Finding { name: "duplicates", words, more, rows: &near.rows, column: "duplicates", reason, file: None };
+        left |= row(ui, state, view, &finding);
         for group in near.examples.iter().take(5) {
             let shown = sample_text(state, group.kept);
             let more = format!(
@@ -120,8 +126,9 @@ fn body(ui: &mut Ui, state: &mut AppState, view: &ChecksView) -> bool {
         );
         let reason = format!("contains a question of {}", benchmark.name);
         let rows = &benchmark.samples;
-        let finding = Finding { name: &benchmark.name, words, more, rows, column: "leak", reason };
-        left |= row(ui, state, &finding);
+        let finding =
+            Finding { name: &benchmark.name, words, more, rows, column: "leak", reason, file: Some(&benchmark.path) };
+        left |= row(ui, state, view, &finding);
         for leak in benchmark.examples.iter().take(3) {
             let more = format!("{} % of it in sample {}: ", (leak.share * 100.0).round(), leak.id);
             example(ui, &more, &leak.question);
@@ -136,13 +143,41 @@ fn body(ui: &mut Ui, state: &mut AppState, view: &ChecksView) -> bool {
             remark(ui, "warn", words);
         }
     });
-    if view.benchmarks.is_empty() {
-        paragraph(
-            ui,
-            "Benchmarks are named in the recipe: [checks] benchmarks = [\"eval/arc_easy.jsonl\"]; then run again.",
-        );
-    }
     left
+}
+
+/// A field for one more benchmark file; the checks are made anew with it.
+fn add_benchmark(ui: &mut Ui, state: &mut AppState, view: &ChecksView, typed: &mut String) {
+    let busy = state.project.as_ref().is_some_and(|project| project.job.is_some());
+    let add = line(ui, "Benchmark", |ui| {
+        let browse = if state.has_dialogs { 82.0 } else { 0.0 };
+        let width = ui.available_width() - 70.0 - browse;
+        let field = Field::new("Benchmark file", width)
+            .mono()
+            .hint("questions as JSON lines, on the engine's machine: eval/arc_easy.jsonl")
+            .show(ui, typed);
+        state.note("benchmark", field.response.rect);
+        if browse > 0.0 && ui.add(Button::new("Browse...").height(26.0)).clicked() {
+            state.outbox.push(Ask::Pick(PickKind::Benchmark, PickFor::Benchmark));
+        }
+        let fine = !busy && !typed.trim().is_empty();
+        let add = ui.add_enabled(fine, Button::new("Add").height(26.0).name("Add the benchmark"));
+        state.note("add benchmark", add.rect);
+        let why = if busy { "a job is running" } else { "name a file" };
+        fine && (add.on_disabled_hover_text(why).clicked() || field.entered)
+    });
+    if add {
+        let mut files: Vec<String> = view.benchmarks.iter().map(|benchmark| benchmark.path.clone()).collect();
+        files.push(typed.trim().to_owned());
+        typed.clear();
+        state.ask(Request::SetBenchmarks { files }, For::Done);
+    }
+}
+
+/// Takes a benchmark out of the recipe.
+fn without(state: &mut AppState, view: &ChecksView, path: &str) {
+    let kept = view.benchmarks.iter().map(|benchmark| benchmark.path.clone()).filter(|other| other != path);
+    state.ask(Request::SetBenchmarks { files: kept.collect() }, For::Done);
 }
 
 fn sample_text(state: &mut AppState, row: u32) -> String {
@@ -156,7 +191,7 @@ fn example(ui: &mut Ui, more: &str, text: &str) {
     words.at(ui, pos2(rect.left() + 28.0, rect.center().y), Align2::LEFT_CENTER, width).on_hover_text(text);
 }
 
-fn row(ui: &mut Ui, state: &mut AppState, finding: &Finding<'_>) -> bool {
+fn row(ui: &mut Ui, state: &mut AppState, view: &ChecksView, finding: &Finding<'_>) -> bool {
     let look = look(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 46.0), Sense::hover());
     let inside = rect.shrink2(Vec2::new(16.0, 0.0));
@@ -166,6 +201,14 @@ fn row(ui: &mut Ui, state: &mut AppState, finding: &Finding<'_>) -> bool {
     let (mut left, edge) = (
         false,
         row_right(ui, inside, 6.0, |ui| {
+            if let Some(file) = finding.file {
+                let name = format!("Check without {}", finding.name);
+                let gone = icon_button(ui, icons::X, &name, false, None);
+                state.note(format!("without:{}", finding.name), gone.rect);
+                if gone.clicked() {
+                    without(state, view, file);
+                }
+            }
             let words = match (open.len(), finding.rows.is_empty()) {
                 (0, false) => "excluded or pinned".to_owned(),
                 (0, true) => String::new(),

@@ -131,7 +131,7 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
             EditCluster::Emphasis { factor } => {
                 paragraph(
                     ui,
-                    "Its weight in the budget is multiplied by this: 2 counts double, 0 takes nothing, 1 is none.",
+                    "Its weight in the budget is multiplied by this: 2 counts double, 1 is none, 0 leaves it to pins and to what the others cannot hold.",
                 );
                 entered |= text(ui, state, "Factor", "cluster emphasis", factor);
                 match factor.trim().parse::<f64>() {

@@ -3,6 +3,7 @@
 use egui::{Align2, Rect, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 use paser_protocol::{LedgerRow, SelectionView, ShortfallReason};
 
+use super::cluster_menu;
 use crate::{
     format,
     glossary::Place,
@@ -86,7 +87,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 if response.hovered() {
                     state.focus.next_hovered_cluster = Some(row.cluster);
                 }
-                line(ui, place, &name(row), &cells, false, false);
+                let by_hand = state.cluster(row.cluster).and_then(cluster_menu::by_hand);
+                let name = by_hand.map_or_else(|| name(row), |words| format!("{} ({words})", name(row)));
+                line(ui, place, &name, &cells, false, false);
                 if let Some(colour) = state.cluster(row.cluster).map(|cluster| look.cluster(cluster.colour)) {
                     let square = Rect::from_center_size(pos2(place.left() + 16.5, place.center().y), Vec2::splat(9.0));
                     ui.painter().rect_filled(square, 2.0, colour);

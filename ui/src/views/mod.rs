@@ -47,7 +47,7 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
         Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),
         Dialog::Cluster(form) => cluster_menu::form(ctx, state, form),
-        Dialog::Checks => checks::show(ctx, state),
+        Dialog::Checks { typed } => checks::show(ctx, state, typed),
         Dialog::Journal { typed } => journal::show(ctx, state, typed),
         Dialog::Rename { from, to } => export::rename(ctx, state, from, to),
         Dialog::Discard { name } => export::discard(ctx, state, name),

@@ -95,6 +95,37 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     });
 }
 
+/// The whole selections, above their clusters.
+fn all(ui: &mut Ui, view: &ComparisonView, measure: Measure) {
+    let look = look(ui);
+    let sides = view.selections.len();
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 24.0), Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, look.line));
+    let middle = rect.center().y;
+    Words::of(look).strong("all clusters").paint(ui, pos2(rect.left() + 26.0, middle), Align2::LEFT_CENTER, 160.0);
+    let mut spoken = Vec::new();
+    for (place, side) in view.selections.iter().enumerate() {
+        let value = match measure {
+            Measure::Samples => Some(side.selected as f64),
+            Measure::Tokens => Some(side.tokens as f64),
+            Measure::Damage => side.mean_damage,
+            Measure::Length => (side.scored > 0).then_some(side.mean_response_tokens),
+            Measure::Conflicts => Some(side.conflicts as f64),
+        };
+        // One decimal more than the clusters': strategies often differ by less than a token.
+        let text = match (measure, value) {
+            (Measure::Length, Some(value)) => format::decimal(value, 1),
+            (_, Some(value)) => shown(measure, value),
+            (_, None) => String::new(),
+        };
+        let right = rect.right() - 10.0 - NUMBER * (sides - 1 - place) as f32;
+        spoken.push(format!("{} {text}", letter(place)));
+        let words = Words::of(look).part(text, crate::theme::mono(), ink(look, place));
+        words.paint(ui, pos2(right, middle), Align2::RIGHT_CENTER, NUMBER);
+    }
+    crate::widgets::say(ui, rect, format!("all clusters: {}", spoken.join(", ")));
+}
+
 fn rows(ui: &mut Ui, state: &mut AppState, view: &ComparisonView, measure: Measure) {
     let look = look(ui);
     let sides = view.selections.len();
@@ -113,6 +144,7 @@ fn rows(ui: &mut Ui, state: &mut AppState, view: &ComparisonView, measure: Measu
         })
         .fold(0.0, f64::max)
         .max(1e-9);
+    all(ui, view, measure);
     let tall = (8.0 * sides as f32 + 8.0).max(24.0);
     let pointed = state.pointed_cluster();
     for cluster in &clusters {

@@ -86,15 +86,14 @@ impl SmallMaps {
             self.rasters[at].show(ui, &scene, state.now);
             map_marks::rings(&map.camera(), ui, body, state, points);
             map_marks::quiet_names(&map.camera(), ui, body, state);
-            if at == 0 {
-                map_card::brush_bar(ui, body, state);
-            }
             map.select(ui, body, &response, state, points);
             if let Some(row) = hovered {
                 let at = map.camera().to_screen(body, points.places[row as usize]);
                 map_card::show(ui, body, at, row, state);
             }
         }
+        let bar = Rect::from_min_max(bodies[0].min, pos2(rect.right(), bodies[0].bottom()));
+        map_card::brush_bar(ui, bar, state);
         if !touched {
             map.leave(state.now);
         }

@@ -8,10 +8,12 @@ use paser_protocol::{ComparisonView, OverlapView, PartView};
 
 use super::{fill, ink};
 use crate::{
+    command::Command,
     compare::letter,
     format,
     state::{AppState, Brush},
-    widgets::{Words, column, look, pane::section_head},
+    theme::icons,
+    widgets::{Button, Words, column, look, pane::section_head},
 };
 
 const CELL: f32 = 26.0;
@@ -31,6 +33,7 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
                 matrix(ui, state, &view);
                 ui.add_space(8.0);
                 parts(ui, state, &view);
+                brushed(ui, state);
             });
         });
     });
@@ -167,6 +170,19 @@ fn parts(ui: &mut Ui, state: &mut AppState, view: &ComparisonView) {
     let words = format!("neither: {} of {}", format::count(view.neither), format::count(view.selectable));
     ui.add_space(4.0);
     Words::new(ui).small(if sides > 2 { words.replace("neither", "in none") } else { words }).show(ui);
+}
+
+/// The way from brushed samples to their texts.
+fn brushed(ui: &mut Ui, state: &mut AppState) {
+    let Brush::Rows(rows) = state.focus.brush() else { return };
+    let words = format!("Open the {} brushed in the table", format::count(rows.len() as u64));
+    ui.add_space(6.0);
+    let open = ui.add(Button::new(&words).height(24.0).icon(icons::TABLE));
+    state.note("open brushed", open.rect);
+    if open.clicked() {
+        state.panels.table = true;
+        state.run(Command::ShowExplore);
+    }
 }
 
 fn part_colour(look: &crate::theme::Look, held: u8) -> egui::Color32 {
