@@ -328,7 +328,7 @@ fn what_a_strategy_does_not_read_changes_no_selection_of_it() {
     let session = world.project("p");
     run(&session, Stage::Select).unwrap();
     let plan = SelectionPlan::default();
-    let random = SelectionPlan { strategy: Strategy::Random, ..plan.clone() };
+    let random = SelectionPlan { strategy: Strategy::Random, ..plan };
     let before = session.select_as(&plan, "damaged", &NEVER).unwrap();
     session.select_as(&random, "by lot", &NEVER).unwrap();
     rename(&session, 1, "mine");
