@@ -169,3 +169,19 @@ fn a_strategy_is_picked_from_the_list_of_its_form() {
     let Some(Dialog::AddStrategy(form)) = &bench.state().dialog else { panic!("the form is gone") };
     assert_eq!(form.plan.strategy, Strategy::Longest);
 }
+
+#[test]
+fn a_name_wider_than_a_small_map_is_cut() {
+    let long = "a name that somebody gave who did not think of small maps at all, and went on";
+    let engine = support::engine::Engine::new().edit(|project| project.clusters[0].name = long.to_owned());
+    let mut bench = Start { engine, ..Start::default() }.open().demo();
+    bench.click("bar:6");
+    bench.click("row:0");
+    bench.key(Modifiers::NONE, Key::Num2);
+    for _ in 0..4 {
+        bench.click("AddStrategy");
+        bench.click("dialog:Add");
+    }
+    assert!(bench.rect("map:A").width() < 300.0, "the inspector is open, and five maps stand side by side");
+    bench.rect("map:both");
+}

@@ -36,8 +36,9 @@ pub fn show(
         if !rect.expand(size.x / 2.0).contains(centre) {
             continue;
         }
-        centre.x =
-            centre.x.clamp(rect.left() + size.x / 2.0 + 4.0, (rect.right() - size.x / 2.0 - 4.0).max(rect.left()));
+        let (low, high) = (rect.left() + size.x / 2.0 + 4.0, rect.right() - size.x / 2.0 - 4.0);
+        // A name wider than its map has no room to move in.
+        centre.x = if low < high { centre.x.clamp(low, high) } else { rect.center().x };
         let found = [0.0, -14.0, 14.0, -28.0, 28.0, -42.0, 42.0].into_iter().find_map(|off| {
             let place = Rect::from_center_size(centre + vec2(0.0, off), size + vec2(gap, 2.0));
             let inside = place.top() >= rect.top() + 2.0 && place.bottom() <= rect.bottom() - 2.0;

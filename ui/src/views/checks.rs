@@ -103,11 +103,14 @@ fn body(ui: &mut Ui, state: &mut AppState, view: &ChecksView) -> bool {
         left |= row(ui, state, view, &finding);
         for group in near.examples.iter().take(5) {
             let shown = sample_text(state, group.kept);
-            let more = format!(
-                "{} nearly equal, similarity from {}: ",
-                group.rows.len() + 1,
-                format::decimal(f64::from(group.similarity), 2)
-            );
+            let similarity = format::decimal(f64::from(group.similarity), 2);
+            let count = group.rows.len() + 1;
+            // Each is as alike as asked to another one of its group, not always to the one that is kept.
+            let more = if f64::from(group.similarity) < near.threshold {
+                format!("{count} in a chain, the farthest {similarity} from the kept one: ")
+            } else {
+                format!("{count} nearly equal, {similarity} or more: ")
+            };
             example(ui, &more, &shown);
         }
     }

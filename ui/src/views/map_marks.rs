@@ -6,7 +6,7 @@ use egui::{Color32, Rect, Stroke, Ui, Vec2};
 use crate::{
     map::{Camera, Points, labels},
     state::{AppState, Brush},
-    widgets::look,
+    widgets::{Words, look},
 };
 
 /// Rings around the hovered and the inspected sample.
@@ -48,7 +48,11 @@ fn names_in(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, usual: Color
             let named = *brush != Brush::Nothing || state.focus.hovered_cluster == Some(cluster.cluster);
             let font = if loud && (named || !is_quiet) { crate::theme::title(11.0) } else { crate::theme::small() };
             labels::Label {
-                galley: ui.painter().layout_no_wrap(cluster.name.clone(), font, Color32::PLACEHOLDER),
+                galley: Words::of(look).part(&cluster.name, font, Color32::PLACEHOLDER).galley(
+                    ui,
+                    body.width() - 16.0,
+                    1,
+                ),
                 place: Vec2::new(cluster.centre[0], cluster.centre[1]),
                 weight: cluster.samples,
                 colour: match (loud, named) {

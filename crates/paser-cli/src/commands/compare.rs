@@ -66,7 +66,8 @@ fn preparation_seconds(view: &ProjectView) -> f64 {
         StageState::Done { seconds, .. } if stage.stage != Stage::Select => Some(seconds),
         _ => None,
     });
-    done.sum()
+    // Not `sum`: of nothing that is -0.
+    done.fold(0.0, |sum, seconds| sum + seconds)
 }
 
 fn show(comparison: &ComparisonView, output: Output) {

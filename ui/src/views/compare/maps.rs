@@ -127,10 +127,9 @@ impl SmallMaps {
                 let title = Words::of(look).strong("A and B").at(ui, left, Align2::LEFT_CENTER, 80.0);
                 let free = Rect::from_min_max(pos2(title.rect.right() + 8.0, head.top()), head.max);
                 row_right(ui, free.shrink2(Vec2::new(8.0, 0.0)), 4.0, |ui| {
-                    for (colour, word) in classes(look).into_iter().rev() {
-                        if ui.available_width() < 60.0 {
-                            break;
-                        }
+                    let narrow = free.width() < 220.0;
+                    for (colour, word, short) in classes(look).into_iter().rev() {
+                        let word = if narrow { short } else { word };
                         Words::new(ui).part(word, crate::theme::small(), look.text_2).show(ui);
                         let (square, _) = ui.allocate_exact_size(Vec2::splat(9.0), egui::Sense::hover());
                         ui.painter().rect_filled(square, 2.0, colour);
@@ -175,9 +174,14 @@ impl SmallMaps {
     }
 }
 
-/// What the colours of the map of A and B mean.
-fn classes(look: &Look) -> [(Color32, &'static str); 4] {
-    [(look.a_fill, "A only"), (look.both, "both"), (look.b_fill, "B only"), (look.neither, "neither")]
+/// What the colours of the map of A and B mean, in a word and in a letter.
+fn classes(look: &Look) -> [(Color32, &'static str, &'static str); 4] {
+    [
+        (look.a_fill, "A only", "A"),
+        (look.both, "both", "AB"),
+        (look.b_fill, "B only", "B"),
+        (look.neither, "neither", "none"),
+    ]
 }
 
 fn both(look: &Look, held: u8) -> Option<Color32> {

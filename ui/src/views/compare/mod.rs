@@ -78,7 +78,8 @@ pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView, s
     let left = Rect::from_min_max(centre.min, pos2(centre.left() + CARDS, centre.bottom()));
     centre.min.x += CARDS + 1.0;
     cards::show(ui, left, state);
-    if state.panels.inspector {
+    // Without a sample there is nothing to read, and the maps want the room.
+    if state.panels.inspector && state.focus.inspected.is_some() {
         let width = if state.wide { 372.0 } else { 316.0 };
         let right = Rect::from_min_max(pos2(centre.right() - width, centre.top()), centre.max);
         centre.max.x -= width + 1.0;
