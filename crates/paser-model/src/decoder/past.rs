@@ -39,7 +39,7 @@ impl Decoder {
         }
     }
 
-    /// Reads the next tokens of a sequence. The final-norm hidden state of the last of them, [hidden], is that of
+    /// Reads the next tokens of a sequence. The final-norm hidden state of the last of them, `[hidden]`, is that of
     /// [`Self::hidden_rows`] over the whole sequence up to rounding. `stop` is asked before every layer; a past that was
     /// stopped, or whose tokens were refused, is as it was before.
     ///
