@@ -341,6 +341,10 @@ impl App {
                 (field.name().to_owned(), serde_json::json!({ "remarks": remarks, "waiting": waiting }))
             })
             .collect();
+        let palette = match &state.dialog {
+            Some(Dialog::Palette { typed, .. }) => Some(typed),
+            _ => None,
+        };
         serde_json::json!({
             "screen": state.screen.name(),
             "link": format!("{:?}", state.link),
@@ -359,6 +363,7 @@ impl App {
             "camera": { "centre": camera.centre, "scale": camera.scale, "fitted": camera.fitted },
             "colour": state.colour,
             "dialog": state.dialog.as_ref().map(|dialog| format!("{dialog:?}").split([' ', '(']).next().unwrap_or("").to_owned()),
+            "palette": palette,
             "toasts": toasts,
             "last_run": state.last_run.as_ref().map(|(end, text)| {
                 serde_json::json!({ "text": text, "end": format!("{end:?}") })

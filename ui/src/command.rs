@@ -26,6 +26,7 @@ pub enum Command {
     ShowHidden,
     Journal,
     Checks,
+    Models,
     Back,
     Freeze,
     Export,
@@ -91,7 +92,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -111,6 +112,7 @@ impl Command {
         Self::ShowHidden,
         Self::Journal,
         Self::Checks,
+        Self::Models,
         Self::Back,
         Self::Freeze,
         Self::Export,
@@ -156,7 +158,8 @@ impl Command {
             | Self::OpenProject
             | Self::CloseProject
             | Self::Run
-            | Self::CancelJob => Group::Project,
+            | Self::CancelJob
+            | Self::Models => Group::Project,
             Self::AddStrategy | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
             Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
             Self::Pin
@@ -208,6 +211,7 @@ impl Command {
             Self::EditSamples => "Tag or edit samples...",
             Self::ShowHidden => "Show hidden samples...",
             Self::Journal => "Journal of edits...",
+            Self::Models => "Models...",
             Self::Checks => "Duplicates and leakage...",
             Self::Back => "Clear one level",
             Self::Freeze => "Freeze selection...",
@@ -266,6 +270,7 @@ impl Command {
             Self::EditSamples => "the brushed ones, else this one: tag, hide, pin, exclude, with a reason",
             Self::ShowHidden => "all of them, back on the map",
             Self::Journal => "what was pinned, excluded, merged and why; take back any one edit",
+            Self::Models => "both models layer by layer, their tokenizers, and pruning here",
             Self::Checks => "near-duplicates, and samples that contain a benchmark's question",
             Self::Back => "card, brush, filter, one after the other",
             Self::Freeze => "keeps this selection under a name",
@@ -412,6 +417,9 @@ impl Command {
                 need(project.is_some_and(|project| !project.curation.hidden.is_empty()), "nothing is hidden")
             }
             Self::BrushPin | Self::BrushExclude | Self::BrushRelease => need(brushed, "brush a cluster or a box first"),
+            Self::Models => {
+                need(project.is_some_and(|project| !project.dense.is_empty()), "the project names no models")
+            }
             Self::AddStrategy => need(state.is_scored(), "nothing scored yet"),
             Self::ExportDifference | Self::SaveDifferences => {
                 need(state.screen == Screen::Compare, "go to Compare first")?;

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use paser_protocol::{DownloadView, EditSource, ExportFormat, ExportedView, Part, SelectionPlan, Unit};
 
+use crate::views::models::Shown;
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {
     Palette {
@@ -24,6 +26,8 @@ pub enum Dialog {
     Journal {
         typed: String,
     },
+    /// Both models, layer by layer.
+    Models(ModelsForm),
     /// Near-duplicates and benchmark questions.
     Checks {
         /// A benchmark file being named.
@@ -44,6 +48,15 @@ pub enum Dialog {
     BadRows,
     /// The recipe as text.
     Recipe,
+}
+
+/// How the layers are shown, and the pruning being thought of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelsForm {
+    pub shown: Shown,
+    pub wanda: bool,
+    /// Place in the list of patterns.
+    pub pattern: usize,
 }
 
 /// What can be done with many samples at once.

@@ -135,6 +135,7 @@ impl AppState {
                 let now = self.now;
                 self.toasts.say(now, text, "");
             }
+            Event::Inspecting { done, total } => self.models.reading(done, total),
             Event::Continuing { row, done, tokens } => self.inspection.continuing(row, done, tokens),
         }
     }
@@ -239,6 +240,7 @@ impl AppState {
             }
             (For::Fates(number), Reply::Fates(fates)) => self.compare.fates_arrived(number, Ok(fates)),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
+            (For::Models, Reply::Models(view)) => self.models.arrived(Ok(*view)),
             (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
             (For::Neighbours(number), Reply::Neighbours(found)) => {
                 self.inspection.neighbours_arrived(number, Ok(found));
@@ -297,6 +299,7 @@ impl AppState {
             self.inspection = self.inspection.of_another_project();
             self.journal.forget();
             self.checks.forget();
+            self.models.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -315,6 +318,7 @@ impl AppState {
             if old.pool.key != project.pool.key {
                 self.journal.forget();
                 self.checks.forget();
+                self.models.forget();
                 self.data.pool_changed();
                 self.focus = self.focus.forgotten();
             } else if scores_of(old) != scores_of(&project) {
@@ -469,6 +473,10 @@ impl AppState {
             }
             For::Estimate(number) => {
                 self.form.estimated(*number, Err(report.clone()));
+                return;
+            }
+            For::Models => {
+                self.models.arrived(Err(report.clone()));
                 return;
             }
             For::Export(_) => {

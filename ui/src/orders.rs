@@ -6,7 +6,7 @@ use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strate
 
 use crate::{
     command::Command,
-    dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, safe},
+    dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, ModelsForm, safe},
     history::Step,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
     transport::PickKind,
@@ -90,6 +90,7 @@ impl AppState {
                     reason: String::new(),
                 }));
             }
+            Command::Models => self.dialog = Some(Dialog::Models(ModelsForm::default())),
             Command::Checks => self.dialog = Some(Dialog::Checks { typed: String::new() }),
             Command::Journal => self.dialog = Some(Dialog::Journal { typed: String::new() }),
             Command::Back => self.back(),

@@ -297,3 +297,23 @@ fn benchmarks_are_named_and_taken_out_in_the_window() {
         .collect();
     assert_eq!(asked, [vec!["eval/arc_easy.jsonl".to_owned(), "eval/piqa.jsonl".to_owned()], vec![]]);
 }
+
+#[test]
+fn the_dense_model_is_pruned_from_the_models_view() {
+    let mut bench = demo();
+    bench.harness.state_mut().state.run(ui::command::Command::Models);
+    bench.harness.run();
+    bench.click("layers:table");
+    bench.click("pattern:2:4");
+    bench.click("prune");
+    let drafts: Vec<_> = bench
+        .requests()
+        .into_iter()
+        .filter_map(|request| match request {
+            Request::PruneHere { draft } => Some((draft.method, draft.pattern)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(drafts, [("magnitude".to_owned(), "2:4".to_owned())]);
+    assert!(bench.state().dialog.is_none(), "the run is told of where runs are");
+}

@@ -331,6 +331,31 @@ pictures!(
 );
 
 pictures!(
+    models,
+    "models",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.harness.state_mut().state.run(ui::command::Command::Models);
+        bench.harness.run();
+        bench
+    },
+    Start::default()
+);
+
+pictures!(
+    models_in_numbers,
+    "models-table",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.harness.state_mut().state.run(ui::command::Command::Models);
+        bench.harness.run();
+        bench.click("layers:table");
+        bench
+    },
+    Start::default()
+);
+
+pictures!(
     cluster_by_hand,
     "cluster-menu",
     |bench: Bench| {

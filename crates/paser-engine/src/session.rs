@@ -22,6 +22,7 @@ use crate::{
     curated::{Curated, CuratedCache},
     inspector::LoadedModels,
     loaded::{Concepts, ManifoldData, Samples, Scores},
+    models::Inspected,
     neighbours::LoadedVectors,
     partial::Partial,
     selection::SelectionCache,
@@ -103,6 +104,7 @@ pub struct Session {
     /// What a view tells of the artefacts in memory.
     pub(crate) parts: Mutex<Option<Arc<Parts>>>,
     pub(crate) models: Mutex<LoadedModels>,
+    pub(crate) inspected: Mutex<Inspected>,
     pub(crate) vectors: Mutex<LoadedVectors>,
     /// Stops the models that continue a prompt.
     pub(crate) continuing: Mutex<Arc<AtomicBool>>,
@@ -140,7 +142,10 @@ impl Session {
         }
         let root = PathBuf::from(draft.folder.trim());
         let folder = Folder::create(&root).map_err(Told::told)?;
-        let recipe = draft_recipe(draft, &folder)?;
+        let mut recipe = draft_recipe(draft, &folder)?;
+        if let Some(share) = draft.probe {
+            crate::probe_project::take_part(&mut recipe, &folder, share)?;
+        }
         Self::create_with(&folder, &recipe)
     }
 
@@ -204,6 +209,7 @@ impl Session {
             columns: Mutex::new(ColumnCache::default()),
             parts: Mutex::new(None),
             models: Mutex::new(LoadedModels::default()),
+            inspected: Mutex::default(),
             vectors: Mutex::default(),
             continuing: Mutex::default(),
             job: Mutex::new(None),

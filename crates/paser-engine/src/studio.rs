@@ -216,6 +216,11 @@ impl Studio {
             Request::SetBenchmarks { files } => {
                 self.run_after(move |session| session.set_benchmarks(&files), Stage::Import)
             }
+            Request::Models => {
+                let view = self.session()?.models(&|event| self.shared.send(&event), &closed)?;
+                Ok(Reply::Models(Box::new(view)))
+            }
+            Request::PruneHere { draft } => self.run_after(move |session| session.prune_here(&draft), Stage::Select),
             Request::Checks => Ok(Reply::Checks(Box::new(self.session()?.checks()))),
             Request::Revert { entry } => {
                 self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))

@@ -38,6 +38,11 @@ pub enum Event {
     Notice {
         text: String,
     },
+    /// So many of the weights of the project's models have been read, for [`crate::Request::Models`].
+    Inspecting {
+        done: u64,
+        total: u64,
+    },
     /// Both models have continued the prompt of a sample by so many tokens, of at most `tokens`.
     Continuing {
         row: u32,

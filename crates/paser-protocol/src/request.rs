@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, Part, ProjectView, Report,
-    SelectionPlan, SelectionView, Stage,
+    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, ModelsView, Part,
+    ProjectView, Report, SelectionPlan, SelectionView, Stage,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -36,6 +36,9 @@ pub struct ProjectDraft {
     pub template: String,
     /// Make the pruned model here instead of loading one.
     pub prune: Option<PruneDraft>,
+    /// Take this share of the pool only, as a project of its own; none: the whole pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,6 +206,12 @@ pub enum Request {
     Journal,
     /// Near-duplicates and benchmark questions, as they were computed last.
     Checks,
+    /// What the project's two models hold, layer by layer. Reads every weight; [`crate::Event::Inspecting`] tells how far.
+    Models,
+    /// Makes the pruned model here, in the place of the one that the recipe names, and brings the project up to date.
+    PruneHere {
+        draft: PruneDraft,
+    },
     /// Other benchmark files to check the pool against; the checks are made anew.
     SetBenchmarks {
         files: Vec<String>,
@@ -392,5 +401,6 @@ pub enum Reply {
     /// Oldest first.
     Journal(Vec<JournalEntryView>),
     Checks(Box<ChecksView>),
+    Models(Box<ModelsView>),
     Exported(ExportedView),
 }

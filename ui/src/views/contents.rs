@@ -79,6 +79,7 @@ fn pool(ui: &mut Ui, state: &mut AppState, pool: &PoolView) {
 /// Lines that open what there is to read about the pool.
 fn reports(ui: &mut Ui, state: &mut AppState, edits: u64) {
     for (command, icon, words, right) in [
+        (Command::Models, icons::CUBE, "models, layer by layer", String::new()),
         (Command::Checks, icons::COPY, "duplicates, leakage", String::new()),
         (Command::Journal, icons::CLOCK_COUNTER_CLOCKWISE, "journal of edits", format::count(edits)),
     ] {

@@ -59,6 +59,9 @@ impl Template {
     }
 }
 
+/// Share of the pool that a probe takes.
+pub const PROBE: f64 = 0.02;
+
 pub const PATTERNS: [(&str, &str); 4] =
     [("0.5", "half of each layer"), ("2:4", "two of every four"), ("4:8", "four of every eight"), ("0.6", "60 %")];
 
@@ -159,7 +162,14 @@ impl Form {
                 method: if self.wanda { "wanda" } else { "magnitude" }.to_owned(),
                 pattern: PATTERNS[self.pattern].0.to_owned(),
             }),
+            probe: None,
         }
+    }
+
+    /// A part of the pool in a folder beside the project's, to see where it hurts first.
+    pub fn probe(&self) -> ProjectDraft {
+        let draft = self.draft();
+        ProjectDraft { folder: format!("{}-probe", draft.folder), probe: Some(PROBE), ..draft }
     }
 
     /// Seconds until something is to be asked; none where nothing waits.

@@ -22,6 +22,7 @@ pub mod map;
 pub mod map_card;
 pub mod map_marks;
 pub mod map_paint;
+pub mod models;
 pub mod neighbours;
 pub mod new_project;
 pub mod palette;
@@ -47,6 +48,7 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
         Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),
         Dialog::Cluster(form) => cluster_menu::form(ctx, state, form),
+        Dialog::Models(form) => models::show(ctx, state, form),
         Dialog::Checks { typed } => checks::show(ctx, state, typed),
         Dialog::Journal { typed } => journal::show(ctx, state, typed),
         Dialog::Rename { from, to } => export::rename(ctx, state, from, to),

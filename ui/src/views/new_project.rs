@@ -1,7 +1,7 @@
 //! The form of a new project, and at its right what it will cost before anything runs.
 
 use egui::{Align2, Rect, Sense, Ui, Vec2, pos2};
-use paser_protocol::{EstimateView, Request};
+use paser_protocol::{EstimateView, ProjectDraft, Request};
 
 use super::{
     form::{Form, PATTERNS, Template},
@@ -333,21 +333,32 @@ fn buttons(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let enabled = state.form.missing().and(making);
     let left = row_right(ui, inside, 10.0, |ui| {
         let mut create = None;
-        for (text, run, primary) in [("Create and score", true, true), ("Create only", false, false)] {
-            let button = if primary { Button::new(text).primary() } else { Button::new(text) };
-            let response = ui.add_enabled(enabled.is_ok(), button);
+        for (text, draft, run, hover) in [
+            ("Create and score", Form::draft as fn(&Form) -> ProjectDraft, true, ""),
+            ("Create only", Form::draft, false, ""),
+            (
+                "Probe 2 % first",
+                Form::probe,
+                true,
+                "In a project of its own beside this one: where does it hurt, in a minute or two?",
+            ),
+        ] {
+            let button = if text == "Create and score" { Button::new(text).primary() } else { Button::new(text) };
+            let mut response = ui.add_enabled(enabled.is_ok(), button);
             state.note(text, response.rect);
+            if !hover.is_empty() {
+                response = response.on_hover_text(hover);
+            }
             if response.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
-                create = Some(run);
+                create = Some((draft(&state.form), run));
             }
         }
         if ui.add(Button::new("Cancel")).clicked() {
             state.screen = if state.project.is_some() { Screen::Explore } else { Screen::Welcome };
         }
-        if let Some(run) = create {
+        if let Some((draft, run)) = create {
             state.toasts.clear_failures();
-            state.opening = Some(state.form.folder.trim().to_owned());
-            let draft = Form::draft(&state.form);
+            state.opening = Some(draft.folder.clone());
             state.ask(Request::CreateProject { draft, run }, For::Open);
         }
         ui.min_rect().left()

@@ -4,10 +4,10 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    BenchmarkView, Blocking, BudgetCurve, BudgetPoint, ChecksView, DemoCard, DownloadView, EstimateView, ExportedView,
-    Failure, FateView, Hello, LeakView, LedgerRow, NearDuplicatesView, NearGroupView, NeighbourView, ProjectView,
-    ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, TextRow,
-    TokenView, TokensView, encode_f32, encode_u32,
+    BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, ChecksView, DemoCard, DownloadView, EstimateView,
+    ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow, ModelView, ModelsView, NearDuplicatesView,
+    NearGroupView, NeighbourView, ProjectView, ProjectionView, ReasonCode, Recent, Remark, Reply, Report, Request,
+    RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -289,6 +289,7 @@ impl Inner {
                 self.curated()
             }
             Request::Journal => Reply::Journal(self.edits.journal()),
+            Request::Models => Reply::Models(Box::new(models())),
             Request::Checks => Reply::Checks(Box::new(checks())),
             Request::Probe { path, .. } if path.contains("missing") => {
                 return Err(Report::new(Failure::Unusable, format!("{path} is not there."), "Check the path."));
@@ -643,5 +644,62 @@ fn checks() -> ChecksView {
         seconds: 2.4,
         off: vec![],
         notes: vec!["One bucket of 1,204 equal texts was compared with its first 64 only.".into()],
+    }
+}
+
+/// A pair of four layers: the pruned one has lost two heads of its second layer and half of its weights.
+fn models() -> ModelsView {
+    let model = |reference: &str, zeros: u64, heads: [u32; 4]| {
+        let layer = |heads: u32| {
+            let projections = [
+                ("q", heads * 32, 256),
+                ("k", heads * 32, 256),
+                ("v", heads * 32, 256),
+                ("o", 256, heads * 32),
+                ("gate", 688, 256),
+                ("up", 688, 256),
+                ("down", 256, 688),
+            ];
+            let projections = projections.map(|(name, rows, columns)| ProjectionView {
+                name: name.into(),
+                rows,
+                columns,
+                zeros: u64::from(rows) * u64::from(columns) * zeros / 100,
+                pattern: (zeros == 50).then(|| "2:4".into()),
+            });
+            let parameters = projections.iter().map(|one| u64::from(one.rows) * u64::from(one.columns)).sum();
+            let zeros = projections.iter().map(|one| one.zeros).sum();
+            let projections = projections.into();
+            LayerView { heads, kv_heads: heads, head_dim: 32, ffn: 688, parameters, zeros, projections }
+        };
+        let layers: Vec<LayerView> = heads.into_iter().map(layer).collect();
+        ModelView {
+            reference: reference.into(),
+            family: "LLaMA".into(),
+            dtype: "f32".into(),
+            hidden: 256,
+            vocabulary: 4_096,
+            context: 1_024,
+            tied: true,
+            has_tokenizer: true,
+            parameters: layers.iter().map(|layer| layer.parameters).sum::<u64>() + 256 * 4_096,
+            zeros: layers.iter().map(|layer| layer.zeros).sum(),
+            pattern: (zeros == 50).then(|| "2:4".into()),
+            assumed: vec![],
+            layers,
+        }
+    };
+    ModelsView {
+        dense: Some(model("models/dense", 0, [8; 4])),
+        pruned: Some(model("models/pruned", 50, [8, 6, 8, 8])),
+        between: Some(BetweenView {
+            equal: 11,
+            changed: 28,
+            only_dense: 0,
+            only_pruned: 0,
+            tokenizers_agree: true,
+            tokenizer_difference: None,
+        }),
+        seconds: 0.4,
     }
 }

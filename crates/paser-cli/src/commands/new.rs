@@ -38,6 +38,16 @@ pub struct NewArgs {
     /// Form of the prompt.
     #[arg(long, value_name = "NAME", default_value = "alpaca", value_parser = Template::NAMES)]
     template: String,
+    /// Take this share of the pool only, at least 300 samples: where does it hurt, before the whole pool is paid for?
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "2%", value_parser = share)]
+    probe: Option<f64>,
+}
+
+/// `2%` or `0.02`.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    let share = number.trim().parse::<f64>().ok().map(|number| number / whole);
+    share.filter(|share| *share > 0.0 && *share < 1.0).ok_or_else(|| format!("`{text}` is no share: write 2% or 0.02"))
 }
 
 pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
@@ -55,6 +65,7 @@ pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
         encoder: args.encoder.clone().unwrap_or_default(),
         template: args.template.clone(),
         prune: args.prune.clone().zip(args.pattern.clone()).map(|(method, pattern)| PruneDraft { method, pattern }),
+        probe: args.probe,
     };
     check_draft(&draft)?;
     Session::create(&draft)?;

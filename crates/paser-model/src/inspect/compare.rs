@@ -47,12 +47,32 @@ pub struct TensorDifferences {
     pub only_second: Vec<String>,
 }
 
-/// Inspects both and compares. Progress counts parameters of one after the other.
+/// One model's progress as a part of both.
+struct OfBoth<'a> {
+    monitor: &'a dyn Monitor,
+    from: u64,
+    total: u64,
+}
+
+impl Monitor for OfBoth<'_> {
+    fn progress(&self, done: u64, _total: u64) {
+        self.monitor.progress(self.from + done, self.total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.monitor.cancelled()
+    }
+}
+
+/// Inspects both and compares. Progress counts the parameters of both.
 ///
 /// # Errors
 /// As [`inspect`].
 pub fn compare(first: &Checkpoint, second: &Checkpoint, monitor: &dyn Monitor) -> Result<Comparison, ModelError> {
-    let (left, right) = (inspect(first, monitor)?, inspect(second, monitor)?);
+    let before = first.spec().parameters();
+    let total = before + second.spec().parameters();
+    let left = inspect(first, &OfBoth { monitor, from: 0, total })?;
+    let right = inspect(second, &OfBoth { monitor, from: before, total })?;
     Ok(Comparison {
         fields: fields(first.spec(), second.spec()),
         layers: layers(&left, &right, first.spec(), second.spec()),
