@@ -307,7 +307,7 @@ impl Person<'_> {
         self.0.wait("the palette", |state| state["dialog"] == "Palette")?;
         settle();
         self.0.session.keys(&[], "close project")?;
-        settle();
+        self.0.wait("the typed command", |state| state["palette"] == "close project")?;
         self.0.session.keys(&[], ENTER)?;
         self.0.wait("the welcome page", |state| state["screen"] == "welcome" && state["dialog"].is_null()).map(drop)
     }

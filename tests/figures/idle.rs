@@ -3,8 +3,8 @@
 
 use std::{path::Path, thread, time::Duration};
 
-use anyhow::{Context as _, Result};
-use paser_tests::{Served, Window};
+use anyhow::Result;
+use paser_tests::{Served, Window, processes};
 use serde_json::{Value, json};
 
 use crate::{SIZE, log, open};
@@ -43,7 +43,7 @@ fn rest(name: &str, window: &Window, served: Option<&Served>) -> Result<Value> {
     let frames = || window.session.script("return window.__log ? window.__log.frames.length : 0", &[]);
     thread::sleep(REST);
     let drawn = frames()?.as_u64().unwrap_or_default();
-    let browser = children(window.process_id())?;
+    let browser = processes::below(window.process_id())?;
     let server: Vec<u32> = served.map(Served::process_id).into_iter().collect();
     let before = [seconds(&browser)?, seconds(&server)?];
     thread::sleep(WATCHED);
@@ -60,36 +60,10 @@ fn rest(name: &str, window: &Window, served: Option<&Served>) -> Result<Value> {
     }))
 }
 
-/// The fields of `/proc/<process>/stat` behind the name, which may hold blanks itself.
-fn stat(process: u32) -> Option<Vec<String>> {
-    let text = fs_err::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let (_, fields) = text.rsplit_once(')')?;
-    Some(fields.split_whitespace().map(str::to_owned).collect())
-}
-
-/// All processes below this one.
-fn children(process: u32) -> Result<Vec<u32>> {
-    let mut all = Vec::new();
-    for entry in fs_err::read_dir("/proc").context("processes are read from /proc, which only Linux has")? {
-        let Some(other) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if let Some(parent) = stat(other).and_then(|fields| fields.get(1)?.parse::<u32>().ok()) {
-            all.push((other, parent));
-        }
-    }
-    let mut found = vec![process];
-    let mut next = 0;
-    while let Some(parent) = found.get(next).copied() {
-        found.extend(all.iter().filter(|(_, of)| *of == parent).map(|(other, _)| *other));
-        next += 1;
-    }
-    found.remove(0);
-    Ok(found)
-}
-
 /// Processor time of these processes so far; one that has ended counts nothing.
 fn seconds(processes: &[u32]) -> Result<f64> {
     let ticks = |process: &u32| -> Option<f64> {
-        let fields = stat(*process)?;
+        let fields = processes::stat(*process)?;
         Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
     };
     Ok(processes.iter().filter_map(ticks).sum::<f64>() / TICKS_PER_SECOND)

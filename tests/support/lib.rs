@@ -1,6 +1,7 @@
 //! Drives the real programs as a person does: the command line, the desktop window under a screen of its own, and the
 //! same window in a browser.
 
+pub mod processes;
 mod programs;
 mod screen;
 mod story;

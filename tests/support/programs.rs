@@ -52,7 +52,16 @@ impl Served {
     /// The program does not start, or prints no address.
     pub fn start(state: &Path, folder: Option<&Path>) -> Result<Self> {
         let mut command = command(state)?;
-        command.arg("--json").arg("serve").args(folder).stdout(Stdio::piped());
+        command.arg("--json").arg("serve").args(folder);
+        Self::run(command)
+    }
+
+    /// The same with a command line of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn run(mut command: Command) -> Result<Self> {
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().context("`paser serve` could not be started")?;
         let stdout = child.stdout.take().context("no standard output")?;
         for line in BufReader::new(stdout).lines() {

@@ -158,6 +158,24 @@ impl Window {
         }
     }
 
+    /// Runs a script until it returns something.
+    ///
+    /// # Errors
+    /// It throws, or returns nothing in time.
+    pub fn until_script(&self, code: &str) -> Result<Value> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let value = self.session.script(code, &[])?;
+            if !value.is_null() {
+                return Ok(value);
+            }
+            if Instant::now() > deadline {
+                bail!("waited in vain for `{code}`");
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// The rectangle of a named widget: left, top, right, bottom.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod screenshots;
 mod setup;
 mod shell;
 mod test;
+mod walk;
 mod web;
 
 use std::env;
@@ -20,6 +21,7 @@ cargo xtask studio [DIR]  build and open the desktop program
 cargo xtask web           build the window for the web view and the browser into dist/
 cargo xtask screenshots   every picture of the README, from the real program
 cargo xtask figures [DIR] the window's figures, on the demo or a copy of the project in DIR, in benches/runs/
+cargo xtask walk [MINUTES] [DIR]  an hour of clicks in the real window, and the memory it holds, in benches/runs/
 cargo xtask bench         ours and peers on the same inputs, raw results in benches/runs/
 cargo xtask setup         only install what this machine lacks";
 
@@ -33,6 +35,7 @@ fn main() -> Result<()> {
         Some("web") => web::build(),
         Some("screenshots") => screenshots::screenshots(rest),
         Some("figures") => figures::figures(rest),
+        Some("walk") => walk::walk(rest),
         Some("bench") => bench::bench(rest),
         Some("setup") => setup::everything(),
         Some("help" | "--help" | "-h") => {

@@ -1,0 +1,24 @@
+//! An hour in the real window, and what it holds in memory meanwhile; see `benches/README.md`.
+
+use std::{env, path::PathBuf};
+
+use anyhow::Result;
+
+use crate::{setup, shell, web};
+
+/// `cargo xtask walk [MINUTES] [PROJECT]`: into `benches/runs/`.
+pub fn walk(arguments: &[String]) -> Result<()> {
+    setup::everything()?;
+    web::build()?;
+    shell::run(shell::cargo().args(["build", "--package", "paser-cli"]))?;
+    // The driver runs in the workspace's folder, a path is meant from here.
+    let here = env::current_dir()?;
+    let minutes = arguments.first().map_or("60", String::as_str);
+    let projects: Vec<PathBuf> = arguments.iter().skip(1).map(|folder| here.join(folder)).collect();
+    shell::run(
+        shell::cargo()
+            .args(["run", "--package", "paser-tests", "--bin", "walk", "--", minutes])
+            .args(projects)
+            .env("PASER_BIN_DIR", shell::target().join("debug")),
+    )
+}
