@@ -19,8 +19,9 @@ fn running(bench: &Bench, folder: &Path) -> Result<Served> {
 
 fn ended(served: &Served) -> Result<()> {
     wait_for("the end of the run", || {
-        let project = served.project()?;
-        Ok((project["run"].is_null() && project["job"].is_null()).then_some(()))
+        let run = served.ask(&json!({ "do": "run-state" }))?["value"].take();
+        ensure!(run["report"].is_null(), "the run did not end well: {}", run["report"]);
+        Ok((run["at_work"] == false).then_some(()))
     })
 }
 

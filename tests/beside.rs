@@ -136,7 +136,7 @@ fn the_token_is_in_the_lock_and_nowhere_else() -> Result<()> {
     let logged = fs_err::read_to_string(&errors)?;
     ensure!(!logged.is_empty(), "the log is empty: this test looks at nothing");
     ensure!(!logged.contains(&token), "it is in the log");
-    let mut open = vec![folder.clone()];
+    let mut open = vec![folder];
     while let Some(place) = open.pop() {
         for entry in fs_err::read_dir(place)? {
             let path = entry?.path();

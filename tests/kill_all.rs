@@ -73,7 +73,12 @@ fn one_kill(bench: &Bench, folder: &Path, victim: Victim, moment: Duration, rand
         Victim::Server | Victim::Worker => {
             let served = Served::start(bench.state(), Some(folder))?;
             served.ask(&json!({ "do": "run", "until": "select" }))?;
+            let moment = from_the_worker_on(folder, &Door::of(&served.url)?, moment, random)?;
             let answered = edit_until(&Door::of(&served.url)?, moment, random)?;
+            if victim == Victim::Worker {
+                let door = Door::of(&served.url)?;
+                wait_for("a worker", || Ok((worker(folder).is_some() || !is_at_work(&door)?).then_some(())))?;
+            }
             strike(victim, folder, served.process_id())?;
             if victim == Victim::Worker {
                 // Nothing else may notice: the run is waited for where it was begun.
@@ -85,6 +90,7 @@ fn one_kill(bench: &Bench, folder: &Path, victim: Victim, moment: Duration, rand
             let shell = Shell::start(bench.state(), folder)?;
             let door = wait_for("the desktop program's address", || Ok(Door::of_owner(folder)))?;
             door.ask(&json!({ "do": "run", "until": "select" }))?;
+            let moment = from_the_worker_on(folder, &door, moment, random)?;
             let answered = edit_until(&door, moment, random)?;
             strike(victim, folder, shell.child.id())?;
             answered
@@ -124,6 +130,19 @@ fn one_kill(bench: &Bench, folder: &Path, victim: Victim, moment: Duration, rand
     ))
 }
 
+/// Half of the kills count from the moment that a worker is at work, where most of a long run is spent.
+fn from_the_worker_on(folder: &Path, door: &Door, moment: Duration, random: &mut StdRng) -> Result<Duration> {
+    if random.random_bool(0.5) {
+        return Ok(moment);
+    }
+    wait_for("a worker", || Ok((worker(folder).is_some() || !is_at_work(door)?).then_some(())))?;
+    Ok(moment / 4)
+}
+
+fn is_at_work(door: &Door) -> Result<bool> {
+    Ok(door.ask(&json!({ "do": "run-state" }))?["value"]["at_work"] == true)
+}
+
 fn strike(victim: Victim, folder: &Path, owner: u32) -> Result<()> {
     if victim == Victim::Worker {
         // It may have ended by itself, or not have begun.
@@ -159,10 +178,7 @@ fn edit_until(door: &Door, moment: Duration, random: &mut StdRng) -> Result<u64>
 }
 
 fn ended(door: &Door) -> Result<()> {
-    wait_for("the end of the run", || {
-        let project = door.ask(&json!({ "do": "project" }))?["value"].take();
-        Ok((project["run"].is_null() && project["job"].is_null()).then_some(()))
-    })
+    wait_for("the end of the run", || Ok((!is_at_work(door)?).then_some(())))
 }
 
 fn whole_lines(folder: &Path) -> Result<u64> {

@@ -87,7 +87,8 @@ fn a_worker_outlives_its_owner_and_is_taken_up() -> Result<()> {
         if by_server {
             // A window takes the run up by itself.
             let served = Served::start(bench.state(), Some(&folder))?;
-            wait_for("the end of the run", || Ok(served.project()?["run"].is_null().then_some(())))?;
+            let state = || Ok::<_, anyhow::Error>(served.ask(&json!({ "do": "run-state" }))?["value"].take());
+            wait_for("the end of the run", || Ok((state()?["at_work"] == false).then_some(())))?;
             let failed =
                 served.project()?["stages"].as_array().is_some_and(|all| all.iter().any(|s| s["state"] != "done"));
             ensure!(!failed, "the run did not end well: {:#}", served.project()?["stages"]);

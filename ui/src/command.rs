@@ -430,7 +430,8 @@ impl Command {
                 need(job.is_some_and(|job| !job.cancelling), "the job is stopping")
             }
             Self::ResumeJob => {
-                need(project.is_some_and(|project| project.run.is_some()), "no run was paused or interrupted")?;
+                let left = project.and_then(|project| project.run.as_ref()).is_some_and(|run| !run.at_work);
+                need(left, "no run was paused or interrupted")?;
                 quiet()
             }
             Self::OpenHere => {

@@ -162,7 +162,8 @@ pictures!(paused_run, "paused", |bench: Bench| bench.demo(), Start { engine: pau
 
 fn paused() -> Engine {
     Engine::new().edit(|project| {
-        project.run = Some(paser_protocol::RunView { until: Stage::Select, paused: true, worker: None });
+        project.run =
+            Some(paser_protocol::RunView { until: Stage::Select, paused: true, at_work: false, worker: None });
     })
 }
 

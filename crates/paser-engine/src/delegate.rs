@@ -83,6 +83,10 @@ impl Hired<'_> {
             let _ = child.kill();
             child.wait().map_err(Told::told)?;
         }
+        if self.is_at_work() {
+            // Not ours to kill: it stops when it looks.
+            return Ok(());
+        }
         self.job.ask_to_stop(false).map_err(Told::told)
     }
 

@@ -37,8 +37,11 @@ pub fn open(root: &Path) -> Outcome<Session> {
         return Err(refused);
     }
     let asked = Instant::now();
-    fs_err::write(wish(&folder), "").map_err(Told::told)?;
     loop {
+        // A run that begins just now forgets wishes of earlier days.
+        if !is_asked_for(&folder) {
+            fs_err::write(wish(&folder), "").map_err(Told::told)?;
+        }
         match Session::open(root) {
             Err(report) if report.failure == Failure::ComeBack && asked.elapsed() < PATIENCE => thread::sleep(LOOK),
             opened => {

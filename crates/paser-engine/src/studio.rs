@@ -335,6 +335,9 @@ impl Studio {
     /// Makes a session the open one; the one before it is closed only now, when nothing can fail any more.
     fn take(&self, session: Session) -> Outcome<Reply> {
         self.close(Stopping::Leave, false)?;
+        if self.shared.background {
+            handover::forget(&session.folder)?;
+        }
         self.announce(&session);
         *lock(&self.shared.trouble) = None;
         let view = session.view();

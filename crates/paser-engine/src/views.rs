@@ -1,6 +1,8 @@
 //! The project as a face sees it: stages with what is stale and why, curves, curation, and what `clusters.rs` tells of
 //! the clusters.
 
+use std::sync::TryLockError;
+
 use paser_project::{Inputs, SelectionHead, kept_shards, recipe::Recipe, workers};
 use paser_protocol::{
     BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, RunView, SelectionView, Stage,
@@ -69,7 +71,8 @@ impl Session {
     fn run_view(&self) -> Option<RunView> {
         let intent = self.intent()?;
         let worker = workers(&self.folder.jobs()).first().map(|(_, worker)| worker.pid);
-        Some(RunView { until: intent.until, paused: intent.paused, worker })
+        let at_work = matches!(self.running.try_lock(), Err(TryLockError::WouldBlock));
+        Some(RunView { until: intent.until, paused: intent.paused, at_work, worker })
     }
 
     /// Every frozen selection as a face shows it.

@@ -221,6 +221,8 @@ pub struct RunView {
     pub until: Stage,
     /// A person paused it.
     pub paused: bool,
+    /// The engine that tells this is at it.
+    pub at_work: bool,
     /// The process that is at work for it.
     pub worker: Option<u32>,
 }

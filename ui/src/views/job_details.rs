@@ -49,7 +49,7 @@ pub fn show(ui: &Ui, bar: Rect, state: &mut AppState) {
         let mut line = |at: f32, words: Words| {
             words.at(ui, pos2(inside.left(), inside.top() + at), egui::Align2::LEFT_CENTER, inside.width());
         };
-        line(LINE / 2.0, Words::of(look).t(place(&job)));
+        line(LINE / 2.0, Words::of(look).t(place(&job)).t3("   times in UTC"));
         let log = job.worker.map(|worker| worker.log).unwrap_or_default();
         if log.is_empty() {
             line(LINE * 1.5 + 4.0, Words::of(look).t3("The log is empty so far."));

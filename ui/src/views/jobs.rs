@@ -169,7 +169,8 @@ fn scoring_seconds(state: &AppState) -> Option<f64> {
 
 /// A run that was paused or interrupted, with the buttons to go on and to give it up; false without one.
 fn unended(ui: &mut Ui, state: &mut AppState) -> bool {
-    let Some(run) = state.project.as_ref().and_then(|project| project.run.clone()) else { return false };
+    let run = state.project.as_ref().and_then(|project| project.run.clone());
+    let Some(run) = run.filter(|run| !run.at_work) else { return false };
     let how = if run.paused { "paused" } else { "interrupted" };
     Words::new(ui).small(format!("{how}: the run through {}", run.until.name())).show(ui);
     let resume = ui.add(Button::new("Resume").height(18.0).name("Resume the paused run"));

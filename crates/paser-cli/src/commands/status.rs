@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_run_that_has_not_ended_says_what_became_of_it() {
-        let run = |paused, worker| RunView { until: Stage::Select, paused, worker };
+        let run = |paused, worker| RunView { until: Stage::Select, paused, at_work: false, worker };
         let text = unended(&run(false, Some(41)), false);
         assert_eq!(
             text,
