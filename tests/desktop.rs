@@ -43,16 +43,29 @@ fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
 }
 
 #[test]
-fn a_project_that_is_open_elsewhere_is_told_in_the_window() -> Result<()> {
+fn a_project_that_is_open_elsewhere_is_shown_from_there_and_taken_over_when_its_owner_is_gone() -> Result<()> {
     let state = tempfile::tempdir()?;
     let demo = state.path().join("mine");
     let made = command(state.path())?.arg("demo").arg(&demo).output()?;
     ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let owner = Served::start(state.path(), Some(&demo))?;
     let window = Window::on_desktop(state.path(), Some(&demo), None, (1280, 800), "")?;
-    let told = window.wait("the reason", |state| state["toasts"].as_array().is_some_and(|list| !list.is_empty()))?;
-    ensure!(told["screen"] == "welcome" || told["project"].is_null(), "{told:#}");
-    let (what, pid) = (told["toasts"][0]["what"].as_str().unwrap_or_default(), owner.process_id().to_string());
-    ensure!(what.contains(&pid) && what.contains("mine"), "the window says {what:?}, and the owner is {pid}");
+    let shown =
+        window.wait("the project of the other program", |state| state["project"]["samples"].as_u64() > Some(0))?;
+    ensure!(shown["attached"] == true, "it is not told as another program's: {shown:#}");
+    let lock =
+        || -> Result<serde_json::Value> { Ok(serde_json::from_slice(&fs_err::read(demo.join("project.lock"))?)?) };
+    ensure!(lock()?["pid"].as_u64() == Some(owner.process_id().into()), "the window took the project: {}", lock()?);
+    owner.ask(&serde_json::json!({ "do": "curate", "edit": { "edit": "pin", "rows": [7], "reason": "seen" } }))?;
+    window.wait("the edit of the other program", |state| state["project"]["pinned"] == serde_json::json!([7]))?;
+
+    drop(owner);
+    window.wait("the owner's end", |state| state["link"] == "Lost")?;
+    window.click("OpenHere")?;
+    let here = window.wait("the project in its own engine", |state| {
+        state["attached"] == false && state["link"] == "Open" && state["project"]["pinned"] == serde_json::json!([7])
+    })?;
+    ensure!(here["toasts"].as_array().is_some_and(Vec::is_empty), "{}", here["toasts"]);
+    ensure!(lock()?["program"].as_str().is_some_and(|name| name.starts_with("paser-studio")), "{}", lock()?);
     Ok(())
 }

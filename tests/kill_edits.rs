@@ -71,7 +71,7 @@ fn edit_until(served: &Served, before: u64, moment: Duration, random: &mut StdRn
             };
             let mut edit = edit;
             edit["reason"] = json!("a script");
-            match ask(served, &json!({ "do": "curate", "edit": edit })) {
+            match served.ask(&json!({ "do": "curate", "edit": edit })) {
                 Ok(reply) => answered = reply["value"]["entries"].as_u64().context("no length of the journal")?,
                 Err(_) if killed.load(Ordering::SeqCst) => break,
                 Err(error) => return Err(error),
@@ -83,18 +83,7 @@ fn edit_until(served: &Served, before: u64, moment: Duration, random: &mut StdRn
 }
 
 fn entries(served: &Served) -> Result<u64> {
-    ask(served, &json!({ "do": "project" }))?["value"]["curation"]["entries"].as_u64().context("no curation")
-}
-
-fn ask(served: &Served, request: &Value) -> Result<Value> {
-    let (base, token) = served.url.split_once("/?token=").context("no token in the address")?;
-    let config = ureq::Agent::config_builder().max_idle_connections(0);
-    let agent: ureq::Agent = config.build().into();
-    let mut reply = agent
-        .post(format!("{base}/api/request"))
-        .header("authorization", format!("Bearer {token}"))
-        .send_json(request)?;
-    Ok(reply.body_mut().read_json()?)
+    served.ask(&json!({ "do": "project" }))?["value"]["curation"]["entries"].as_u64().context("no curation")
 }
 
 /// Whole lines of the journal, each of them JSON.

@@ -4,12 +4,13 @@ import { calm } from './calm.js';
 import init, { Studio, frames } from './ui.js';
 
 // The token opens the engine to whoever reads it: it stays in this tab and leaves address bar, history and bookmarks. A
-// reload finds it again, and an address with a new token replaces it. `web.rs` reads both names.
+// reload finds it again, and an address with a new token replaces it. The own engine is the desktop program's, where it shows the
+// project of another program. `web.rs` reads these names.
 function keepDoor() {
   const query = new URLSearchParams(location.search);
   if (!query.has('token')) return;
   try {
-    for (const name of ['engine', 'token']) {
+    for (const name of ['engine', 'token', 'own', 'own-token']) {
       sessionStorage.setItem(`paser-${name}`, query.get(name) ?? '');
       query.delete(name);
     }

@@ -3,12 +3,14 @@
 
 pub mod processes;
 mod programs;
+mod project;
 mod screen;
 mod story;
 mod webdriver;
 mod window;
 
 pub use programs::{Served, command, program};
+pub use project::{AtWork, Bench, finished_shards, is_alive, kill, selections, wait_for, worker, workers_started};
 pub use screen::Screen;
 pub use story::Left;
 pub use webdriver::{Driver, Session};

@@ -73,6 +73,29 @@ impl Served {
         bail!("`paser serve` ended without an address: {:?}", child.wait()?)
     }
 
+    /// The server's answer to a request of the protocol.
+    ///
+    /// # Errors
+    /// It is gone, or refuses.
+    pub fn ask(&self, request: &serde_json::Value) -> Result<serde_json::Value> {
+        let (base, token) = self.url.split_once("/?token=").context("no token in the address")?;
+        let config = ureq::Agent::config_builder().max_idle_connections(0);
+        let agent: ureq::Agent = config.build().into();
+        let mut reply = agent
+            .post(format!("{base}/api/request"))
+            .header("authorization", format!("Bearer {token}"))
+            .send_json(request)?;
+        Ok(reply.body_mut().read_json()?)
+    }
+
+    /// The open project as the server tells it.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn project(&self) -> Result<serde_json::Value> {
+        Ok(self.ask(&serde_json::json!({ "do": "project" }))?["value"].take())
+    }
+
     /// The process, for tests that kill it.
     pub fn process_id(&self) -> u32 {
         self.child.id()

@@ -50,8 +50,12 @@ pub struct App {
 
 impl App {
     pub fn new(transport: Rc<dyn Transport>, host: Host, saved: Saved) -> Self {
-        let mut state =
-            AppState { has_dialogs: transport.has_dialogs(), less_motion: host.less_motion, ..AppState::default() };
+        let mut state = AppState {
+            has_dialogs: transport.has_dialogs(),
+            attached: transport.has_own_engine(),
+            less_motion: host.less_motion,
+            ..AppState::default()
+        };
         saved.restore(&mut state);
         let gl = host.has_gl.then(|| if host.force_gl { Gl::untimed() } else { Gl::default() });
         Self {
@@ -242,6 +246,7 @@ impl App {
                         repaint.request_repaint();
                     }),
                 ),
+                Ask::TurnToOwnEngine => self.transport.turn_to_own_engine(),
                 Ask::Pick(kind, what) => self.transport.pick(
                     kind,
                     Box::new(move |path| {
@@ -348,6 +353,7 @@ impl App {
         serde_json::json!({
             "screen": state.screen.name(),
             "link": format!("{:?}", state.link),
+            "attached": state.attached,
             "opening": state.opening,
             "project": project,
             "selection": selection,

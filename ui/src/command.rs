@@ -3,7 +3,7 @@
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::state::{AppState, Screen};
+use crate::state::{AppState, Link, Screen};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -14,6 +14,10 @@ pub enum Command {
     CloseProject,
     Run,
     CancelJob,
+    PauseJob,
+    ResumeJob,
+    JobDetails,
+    OpenHere,
     Undo,
     Redo,
     Pin,
@@ -92,7 +96,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 59] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -100,6 +104,10 @@ impl Command {
         Self::CloseProject,
         Self::Run,
         Self::CancelJob,
+        Self::PauseJob,
+        Self::ResumeJob,
+        Self::JobDetails,
+        Self::OpenHere,
         Self::Undo,
         Self::Redo,
         Self::Pin,
@@ -159,7 +167,11 @@ impl Command {
             | Self::CloseProject
             | Self::Run
             | Self::CancelJob
-            | Self::Models => Group::Project,
+            | Self::Models
+            | Self::PauseJob
+            | Self::ResumeJob
+            | Self::JobDetails
+            | Self::OpenHere => Group::Project,
             Self::AddStrategy | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
             Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
             Self::Pin
@@ -200,6 +212,10 @@ impl Command {
             Self::CloseProject => "Close project",
             Self::Run => "Run what is missing",
             Self::CancelJob => "Cancel the running job",
+            Self::PauseJob => "Pause the running job",
+            Self::ResumeJob => "Resume the paused run",
+            Self::JobDetails => "Fold the job's log",
+            Self::OpenHere => "Open the project here",
             Self::Undo => "Undo",
             Self::Redo => "Redo",
             Self::Pin => "Pin this sample",
@@ -258,9 +274,13 @@ impl Command {
             Self::DemoAgain => "computes it anew and compares it with the record",
             Self::NewProject => "a pool, a dense and a pruned model",
             Self::OpenProject => "a project folder on the engine's disk",
-            Self::CloseProject => "back to the welcome page; a running job stops and keeps what is finished",
+            Self::CloseProject => "back to the welcome page; a running job goes on or stops, as you say",
             Self::Run => "every stage whose inputs changed, up to the selection",
             Self::CancelJob => "what is finished is kept",
+            Self::PauseJob => "at the next possible moment; it goes on when you say so",
+            Self::ResumeJob => "goes on after the last finished part",
+            Self::JobDetails => "or unfold it: process, memory and the last lines",
+            Self::OpenHere => "this program takes it over from one that is gone",
             Self::Undo => "the last change of samples, budget or strategy",
             Self::Redo => "what was undone",
             Self::Pin => "always in the selection",
@@ -405,7 +425,25 @@ impl Command {
             Self::Back => Ok(()),
             _ if project.is_none() => Err("open a project first"),
             Self::Run => quiet(),
-            Self::CancelJob => need(project.is_some_and(|project| project.job.is_some()), "no job is running"),
+            Self::CancelJob => {
+                need(project.is_some_and(|project| project.job.is_some() || project.run.is_some()), "no job is running")
+            }
+            Self::PauseJob => {
+                let job = project.and_then(|project| project.job.as_ref());
+                need(job.is_some(), "no job is running")?;
+                need(job.is_some_and(|job| job.lasting), "this job can only be cancelled")?;
+                need(job.is_some_and(|job| !job.cancelling), "the job is stopping")
+            }
+            Self::ResumeJob => {
+                let left = project.and_then(|project| project.run.as_ref()).is_some_and(|run| !run.at_work);
+                need(left, "no run was paused or interrupted")?;
+                quiet()
+            }
+            Self::OpenHere => {
+                need(state.attached, "the project is open here already")?;
+                need(state.link == Link::Lost, "the program that has the project is there")
+            }
+            Self::JobDetails => need(project.is_some_and(|project| project.job.is_some()), "no job is running"),
             Self::Undo | Self::Redo if state.edits_waiting > 0 => Err("the edit before is being written"),
             Self::Undo => need(state.next_undo().is_some(), "nothing to undo"),
             Self::Redo => need(state.next_redo().is_some(), "nothing to redo"),

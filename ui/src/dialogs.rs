@@ -13,6 +13,8 @@ pub enum Dialog {
         chosen: usize,
     },
     Shortcuts,
+    /// A job is at work while the project is to be closed.
+    CloseProject,
     Freeze {
         name: String,
     },

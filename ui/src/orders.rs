@@ -39,16 +39,16 @@ impl AppState {
                 }
             }
             Command::CloseProject => {
-                self.project = None;
-                self.toasts.clear_failures();
-                self.screen = Screen::Welcome;
-                self.dialog = None;
-                self.closing = true;
-                self.ask(Request::CloseProject, For::Close);
+                let job = self.project.as_ref().and_then(|project| project.job.as_ref());
+                match job.map(|job| job.lasting) {
+                    Some(true) => self.dialog = Some(Dialog::CloseProject),
+                    Some(false) => self.close_project(false),
+                    None => self.close_project(true),
+                }
             }
             Command::Run => {
                 self.toasts.clear_failures();
-                self.ask(Request::Run { until: Stage::Select }, For::Done);
+                self.ask(Request::Run { until: Stage::Select, memory: None }, For::Done);
             }
             Command::CancelJob => {
                 if let Some(job) = self.project.as_mut().and_then(|project| Rc::make_mut(project).job.as_mut()) {
@@ -56,6 +56,18 @@ impl AppState {
                 }
                 self.ask(Request::Cancel, For::Done);
             }
+            Command::PauseJob => {
+                if let Some(job) = self.project.as_mut().and_then(|project| Rc::make_mut(project).job.as_mut()) {
+                    job.cancelling = true;
+                }
+                self.ask(Request::Pause, For::Done);
+            }
+            Command::ResumeJob => {
+                self.toasts.clear_failures();
+                self.ask(Request::Resume, For::Done);
+            }
+            Command::OpenHere => self.outbox.push(Ask::TurnToOwnEngine),
+            Command::JobDetails => self.panels.job = !self.panels.job,
             Command::Undo | Command::Redo => self.step_history(command == Command::Undo),
             Command::Pin | Command::Exclude | Command::Release => {
                 let rows = self.focus.inspected.into_iter().collect();
@@ -169,6 +181,16 @@ impl AppState {
             Command::Smaller => scale(ctx, -1),
             Command::ActualSize => ctx.set_zoom_factor(1.0),
         }
+    }
+
+    /// Back to the welcome page. A job at work goes on without the window, or stops.
+    pub(crate) fn close_project(&mut self, go_on: bool) {
+        self.project = None;
+        self.toasts.clear_failures();
+        self.screen = Screen::Welcome;
+        self.dialog = None;
+        self.closing = true;
+        self.ask(Request::CloseProject { go_on }, For::Close);
     }
 
     /// Takes the last step back, or brings back the one that was taken back last.

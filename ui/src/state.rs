@@ -111,6 +111,8 @@ pub struct Panels {
     pub table: bool,
     pub inspector: bool,
     pub ledger: bool,
+    /// Process, memory and log of the running job.
+    pub job: bool,
     /// None: open from 1600 px on.
     pub contents: Option<bool>,
     pub left: LeftTab,
@@ -125,6 +127,7 @@ impl Default for Panels {
             table: false,
             inspector: false,
             ledger: false,
+            job: false,
             contents: None,
             left: LeftTab::Damage,
             after_first_token: false,
@@ -159,6 +162,8 @@ pub enum Ask {
     Command(Command),
     Request(Request, For),
     Pick(PickKind, PickFor),
+    /// The page starts anew with the engine of this program.
+    TurnToOwnEngine,
 }
 
 /// What a reply is for.
@@ -304,6 +309,8 @@ pub struct AppState {
     /// A region is being drawn corner by corner.
     pub drawing: bool,
     pub has_dialogs: bool,
+    /// The window shows another program's project, and has an engine of its own.
+    pub attached: bool,
     /// Rises when pins, crosses, clusters or their damage changed.
     pub marks_version: u64,
     pub outbox: Vec<Ask>,

@@ -123,7 +123,8 @@ impl Page {
             context.egui_ctx.add_plugin(a11y::A11yTap(Box::new(|json| publish("__a11y", &json))));
         }
         let door = |name: &str| get(name).or_else(|| kept(name)).unwrap_or_default();
-        let transport = Http::new(&door("engine"), &door("token"));
+        let own = Some((door("own"), door("own-token"))).filter(|(base, _)| !base.is_empty());
+        let transport = Http::new(&door("engine"), &door("token"), own);
         let host = Host {
             clock: Some(milliseconds),
             wall: Some(seconds_since_1970),

@@ -32,7 +32,7 @@ fn a_project_that_is_being_closed_stays_closed() {
     let (mut bench, _) = demo(USUAL);
     let greetings = |bench: &Bench| bench.count(|request| *request == Request::Hello);
     let before = greetings(&bench);
-    bench.shared.borrow_mut().hold = Some(|request| *request == Request::CloseProject);
+    bench.shared.borrow_mut().hold = Some(|request| matches!(request, Request::CloseProject { .. }));
     bench.harness.state_mut().state.run(ui::command::Command::CloseProject);
     bench.harness.run();
     // The engine joins its run: as long as that takes, it would call the project open.

@@ -5,7 +5,7 @@
 mod support;
 
 use egui::Theme;
-use paser_protocol::{JobView, Stage};
+use paser_protocol::{JobView, Stage, WorkerView};
 use support::{Bench, Start, engine::Engine};
 
 fn shot(bench: &mut Bench, name: &str, theme: Theme) {
@@ -123,7 +123,47 @@ fn running() -> Engine {
             seconds: 5.7,
             eta_seconds: Some(11.0),
             cancelling: false,
+            lasting: true,
+            worker: Some(worker()),
         });
+    })
+}
+
+fn worker() -> WorkerView {
+    let lines = ["13:58:02 planned (process 4711)", "13:58:02 worker started (process 4720)"];
+    let shards = (1..=4).map(|shard| format!("13:58:0{} shard {shard} finished in 1.3 s (process 4720)", shard + 3));
+    WorkerView {
+        pid: 4720,
+        what: "scoring".into(),
+        memory_bytes: 412_000_000,
+        peak_memory_bytes: 530_000_000,
+        log: lines.map(str::to_owned).into_iter().chain(shards).collect(),
+    }
+}
+
+pictures!(job_log, "job-log", with_log, Start { engine: running(), ..Start::default() });
+
+fn with_log(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("JobDetails");
+    bench
+}
+
+pictures!(closing_with_a_job, "close", closing, Start { engine: running(), ..Start::default() });
+
+fn closing(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.harness.state_mut().state.run(ui::command::Command::CloseProject);
+    bench.harness.run();
+    bench
+}
+
+pictures!(paused_run, "paused", |bench: Bench| bench.demo(), Start { engine: paused(), ..Start::default() });
+
+fn paused() -> Engine {
+    Engine::new().edit(|project| {
+        project.run =
+            Some(paser_protocol::RunView { until: Stage::Select, paused: true, at_work: false, worker: None });
     })
 }
 

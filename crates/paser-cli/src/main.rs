@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod interrupt;
 mod output;
+mod owned;
 mod progress;
 mod project;
 
@@ -14,7 +15,7 @@ use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
     check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, serve,
-    status,
+    status, worker,
 };
 use output::Output;
 use paser_protocol::Report;
@@ -100,8 +101,9 @@ enum Command {
     Devices(LaterArgs),
     #[command(hide = true)]
     Plan(LaterArgs),
+    /// Computes the unfinished parts of a job; a run starts it by itself.
     #[command(hide = true)]
-    Worker(LaterArgs),
+    Worker(worker::WorkerArgs),
     #[command(hide = true)]
     Merge(LaterArgs),
 }
@@ -155,7 +157,7 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Verdict(_) => Err(later::refuse("verdict")),
         Command::Devices(_) => Err(later::refuse("devices")),
         Command::Plan(_) => Err(later::refuse("plan")),
-        Command::Worker(_) => Err(later::refuse("worker")),
+        Command::Worker(args) => worker::run(args),
         Command::Merge(_) => Err(later::refuse("merge")),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use paser_engine::{RunOptions, RunSummary, Session};
-use paser_protocol::{Event, Report, Stage};
+use paser_engine::{RunOptions, Session};
+use paser_protocol::{Event, Report, RunSummary, Stage};
 
 use crate::interrupt;
 use crate::output::Output;

@@ -16,7 +16,7 @@ use crate::{
     machine,
     progress::{Reporter, Sink},
     session::{Session, lock},
-    stages::{Bench, checks, import},
+    stages::{Bench, Hands, checks, import},
     trouble::{Outcome, failed, usage},
 };
 
@@ -301,7 +301,15 @@ impl Session {
         let pool = pool.map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
         let reporter = Reporter::new(events, cancel);
         let asked = recipe.recipe.checks.clone();
-        let bench = Bench { session: self, reporter: &reporter, stage: Stage::Import, threads, recipe, memory: None };
+        let bench = Bench {
+            session: self,
+            reporter: &reporter,
+            stage: Stage::Import,
+            threads,
+            recipe,
+            memory: None,
+            hands: Hands::Here,
+        };
         pool.install(|| {
             if self.loaded().samples.is_none() {
                 import::ImportPlan::check(&bench)?.bring_up(&bench)?;
@@ -335,7 +343,20 @@ impl Session {
     /// # Errors
     /// Findings of another pool; a journal that cannot be written.
     pub fn exclude_checked(&self, found: &ChecksView, what: Excluding) -> Outcome<Excluded> {
+        let (mut done, edits) = self.exclusions(found, what)?;
+        for edit in &edits {
+            done.entries.push(self.curate(edit)?);
+        }
+        Ok(done)
+    }
+
+    /// What [`Self::exclude_checked`] would do: its counts, and the edits that are to be made.
+    ///
+    /// # Errors
+    /// No pool.
+    pub(crate) fn exclusions(&self, found: &ChecksView, what: Excluding) -> Outcome<(Excluded, Vec<Edit>)> {
         self.samples()?;
+        let mut made = Vec::new();
         let marks = self.loaded().curated.marks.clone();
         let mut done = Excluded::default();
         let mut gone: std::collections::BTreeSet<u32> = marks.excluded.iter().copied().collect();
@@ -366,10 +387,10 @@ impl Session {
             }
             if !fresh.is_empty() {
                 done.samples += fresh.len() as u64;
-                done.entries.push(self.curate(&Edit::new(EditKind::Exclude { rows: fresh }, reason))?);
+                made.push(Edit::new(EditKind::Exclude { rows: fresh }, reason));
             }
         }
-        Ok(done)
+        Ok((done, made))
     }
 }
 

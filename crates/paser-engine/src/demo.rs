@@ -12,13 +12,13 @@ use paser_project::{
     recipe::{ClusterRule, NamedPlan},
     sha256_hex, write_durably,
 };
-use paser_protocol::{Comparison, ConceptRule, Event, Guard, SelectionPlan, Stage, Strategy};
+use paser_protocol::{Comparison, ConceptRule, Event, Guard, JobView, RunSummary, SelectionPlan, Stage, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::Results,
     progress::Sink,
-    run::{RunOptions, RunSummary},
+    run::RunOptions,
     session::{Session, lock},
     trouble::{Outcome, Told, failed, usage},
 };
@@ -243,6 +243,8 @@ pub fn run_again(
         // The run belongs to another folder, but the person looks at this project.
         match event {
             Event::Job { job } => {
+                // Without this window nobody would compare.
+                let job = JobView { lasting: false, ..job };
                 *lock(&demo.job) = Some(job.clone());
                 events(Event::Job { job });
             }

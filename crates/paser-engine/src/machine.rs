@@ -26,6 +26,11 @@ pub(crate) fn free_memory() -> u64 {
     kilobytes("/proc/meminfo", "MemAvailable")
 }
 
+/// What this process has.
+pub(crate) fn memory() -> u64 {
+    kilobytes("/proc/self/status", "VmRSS")
+}
+
 /// The most it ever was since [`reset_peak_memory`].
 pub(crate) fn peak_memory() -> u64 {
     kilobytes("/proc/self/status", "VmHWM")

@@ -12,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use paser_protocol::{Event, JobView, Monitor, Stage};
+use paser_protocol::{Event, JobView, Monitor, Stage, WorkerView};
+
+use crate::machine;
 
 const TICK: Duration = Duration::from_millis(250);
 /// Rates are measured over this much of the past: long enough to be calm, short enough to follow a change.
@@ -27,6 +29,10 @@ pub type Sink<'a> = &'a (dyn Fn(Event) + Sync);
 pub(crate) struct Reporter<'a> {
     sink: Sink<'a>,
     cancel: &'a AtomicBool,
+    /// The process that does the work at hand, where it is not this one.
+    worker: Mutex<Option<WorkerView>>,
+    /// The most memory that such a process had since it was asked last.
+    peak: AtomicU64,
 }
 
 /// Counts of the work at hand.
@@ -74,7 +80,27 @@ impl Rate {
 
 impl<'a> Reporter<'a> {
     pub(crate) fn new(sink: Sink<'a>, cancel: &'a AtomicBool) -> Self {
-        Self { sink, cancel }
+        Self { sink, cancel, worker: Mutex::new(None), peak: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn set_worker(&self, worker: Option<WorkerView>) {
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+    }
+
+    /// A worker had so many bytes.
+    pub(crate) fn note_peak(&self, bytes: u64) {
+        self.peak.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// The most memory that this process or a worker had.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        machine::peak_memory().max(self.peak.load(Ordering::Relaxed))
+    }
+
+    /// Starts the peak anew.
+    pub(crate) fn reset_peak_memory(&self) {
+        machine::reset_peak_memory();
+        self.peak.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn send(&self, event: Event) {
@@ -107,6 +133,8 @@ impl<'a> Reporter<'a> {
                             seconds: started.elapsed().as_secs_f64(),
                             eta_seconds: rate.eta(total.saturating_sub(done)),
                             cancelling: self.cancelled(),
+                            lasting: false,
+                            worker: self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                         },
                     });
                     let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);

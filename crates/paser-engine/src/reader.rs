@@ -3,18 +3,86 @@
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
-use paser_project::{Folder, Lock, Owner, ProjectError};
-use paser_protocol::{ComparisonView, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView};
+use paser_project::{Entry, Folder, FrozenSelection, Lock, Owner, ProjectError};
+use paser_protocol::{
+    ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView,
+};
 
 use crate::{
-    session::Session,
+    checks::{Excluded, Excluding},
+    session::{Session, lock},
     trouble::{Outcome, Told},
 };
+
+/// What a person calls by a name, found in an open project. Nothing is changed.
+#[derive(Clone, Copy)]
+pub struct Lookup<'a>(&'a Session);
+
+impl Lookup<'_> {
+    /// # Errors
+    /// As [`Session::rows_where`].
+    pub fn rows_where(self, filter: &str) -> Outcome<Vec<u32>> {
+        self.0.rows_where(filter)
+    }
+
+    /// # Errors
+    /// As [`Session::rows_of_ids`].
+    pub fn rows_of_ids(self, ids: &[String]) -> Outcome<Vec<u32>> {
+        self.0.rows_of_ids(ids)
+    }
+
+    /// # Errors
+    /// As [`Session::cluster_named`].
+    pub fn cluster_named(self, typed: &str) -> Outcome<u32> {
+        self.0.cluster_named(typed)
+    }
+
+    /// # Errors
+    /// As [`Session::ids_of`].
+    pub fn ids_of(self, rows: &[u32]) -> Outcome<Vec<String>> {
+        self.0.ids_of(rows)
+    }
+
+    /// # Errors
+    /// As [`Session::frozen_named`].
+    pub fn frozen_named(self, name: &str) -> Outcome<FrozenSelection> {
+        self.0.frozen_named(name)
+    }
+
+    /// Counts and edits of an exclusion of findings.
+    ///
+    /// # Errors
+    /// No pool.
+    pub fn exclusions(self, found: &ChecksView, what: Excluding) -> Outcome<(Excluded, Vec<Edit>)> {
+        self.0.exclusions(found, what)
+    }
+
+    pub fn is_pruned_model(self, typed: &str) -> bool {
+        self.0.is_pruned_model(typed)
+    }
+
+    /// A line of the journal by its number.
+    pub fn entry(self, number: u64) -> Option<Entry> {
+        lock(&self.0.journal).entries().iter().find(|entry| entry.entry == number).cloned()
+    }
+}
+
+impl Session {
+    /// Rows, clusters and selections by what a person calls them.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup(self)
+    }
+}
+
+/// The living process that has the project in `root` open.
+pub fn owner_of(root: &Path) -> Option<Owner> {
+    Lock::holder(&Folder::planned(root).lock())
+}
 
 /// A project as it stands on disk.
 pub struct Reader {
     session: Session,
-    owner: Option<Owner>,
+    owner: Option<Box<Owner>>,
 }
 
 impl Reader {
@@ -47,6 +115,11 @@ impl Reader {
     /// Every line of the journal, oldest first.
     pub fn journal(&self) -> Vec<JournalEntryView> {
         self.session.journal()
+    }
+
+    /// Rows, clusters and selections by what a person calls them.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup(&self.session)
     }
 
     /// # Errors

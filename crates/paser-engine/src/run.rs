@@ -7,15 +7,18 @@ use std::{
     time::Instant,
 };
 
-use paser_protocol::{Event, Report, Stage};
-use serde::Serialize;
+use paser_project::Intent;
+use paser_protocol::{
+    ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary,
+};
 
 use crate::{
     machine,
+    program::Program,
     progress::{Reporter, Sink},
-    session::{RecipeText, Session, lock},
-    stages::{self, Bench},
-    trouble::{Outcome, Told, cancelled, failed, usage},
+    session::{RecipeText, Session, Stopping, lock},
+    stages::{self, Bench, Hands},
+    trouble::{Outcome, Told, cancelled, failed, paused, usage},
     views::pruned_name,
 };
 
@@ -29,44 +32,8 @@ pub struct RunOptions {
     pub threads: usize,
     /// Bytes that the estimate may not pass; none: no limit.
     pub memory: Option<u64>,
-}
-
-/// One stage of a finished run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StageSummary {
-    pub stage: Stage,
-    /// Of this run; near 0 where the stage was cached.
-    pub seconds: f64,
-    pub cached: bool,
-    pub peak_memory_bytes: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClusterSummary {
-    pub cluster: u32,
-    pub name: String,
-    pub samples: u64,
-    pub cds: Option<f64>,
-    pub cds_low: Option<f64>,
-    pub cds_high: Option<f64>,
-    pub cds_rest: Option<f64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SelectionSummary {
-    pub selection: String,
-    pub strategy: String,
-    pub pruned: String,
-    pub budget: u64,
-    pub selected: u64,
-}
-
-/// What `paser run` prints last.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RunSummary {
-    pub stages: Vec<StageSummary>,
-    pub clusters: Vec<ClusterSummary>,
-    pub selections: Vec<SelectionSummary>,
+    /// The program whose workers compute the shards of jobs; none: this process does.
+    pub worker: Option<Program>,
 }
 
 impl Session {
@@ -89,16 +56,41 @@ impl Session {
             }
         };
         let sink = |event: Event| {
-            if let Event::Job { job } = &event {
-                *lock(&self.job) = Some(job.clone());
-            }
+            let event = match event {
+                Event::Job { job } => {
+                    let job = JobView { lasting: options.worker.is_some(), ..job };
+                    *lock(&self.job) = Some(job.clone());
+                    Event::Job { job }
+                }
+                other => other,
+            };
             events(event);
         };
+        let intent = Intent { until, paused: false, memory: options.memory };
+        intent.write(&self.folder.jobs()).map_err(Told::told)?;
         let outcome = self.run_stages(until, options, &sink, cancel);
+        let outcome = self.after(intent, outcome);
         *lock(&self.job) = None;
         self.touch();
         events(Event::Project { revision: self.revision() });
         outcome
+    }
+
+    /// What is left of a run that is over: nothing, or the wish to go on.
+    fn after(&self, intent: Intent, outcome: Outcome<RunSummary>) -> Outcome<RunSummary> {
+        let stopped = outcome.as_ref().is_err_and(|report| report.failure == Failure::Cancelled);
+        let how = *lock(&self.stopping);
+        match how {
+            Stopping::Leave if stopped => return outcome,
+            Stopping::Pause if stopped => {
+                Intent { paused: true, ..intent }.write(&self.folder.jobs()).map_err(Told::told)?;
+                return Err(paused());
+            }
+            _ => {}
+        }
+        // What the run came to is told first.
+        let removed = Intent::remove(&self.folder.jobs()).map_err(Told::told);
+        outcome.and_then(|summary| removed.map(|()| summary))
     }
 
     fn run_stages(
@@ -123,8 +115,9 @@ impl Session {
                 return Err(cancelled());
             }
             let (recipe, memory) = (recipe.clone(), options.memory);
-            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory };
-            machine::reset_peak_memory();
+            let hands = options.worker.as_ref().map_or(Hands::Here, Hands::Program);
+            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, hands };
+            reporter.reset_peak_memory();
             let started = Instant::now();
             let outcome = pool.install(|| one_stage(&bench));
             // A job view stays until its stage is over, so that a face does not blink between pieces of work.
@@ -141,7 +134,7 @@ impl Session {
                         stage,
                         seconds: started.elapsed().as_secs_f64(),
                         cached,
-                        peak_memory_bytes: machine::peak_memory(),
+                        peak_memory_bytes: reporter.peak_memory(),
                     });
                     if !cached {
                         reporter.send(Event::Project { revision: self.revision() });
@@ -179,7 +172,7 @@ impl Session {
     }
 
     fn fail(&self, stage: Stage, report: &Report) {
-        if report.failure != paser_protocol::Failure::Cancelled {
+        if report.failure != Failure::Cancelled {
             lock(&self.failures).insert(stage, report.clone());
         }
         self.touch();

@@ -141,6 +141,7 @@ impl Session {
             threads: crate::machine::threads(),
             recipe: self.recipe(),
             memory: None,
+            hands: crate::stages::Hands::Here,
         })
     }
 

@@ -10,7 +10,9 @@ use std::{
     },
 };
 
-use paser_project::{Catalogue, Folder, Journal, Lock, Recipe, Store, clear_merged, write_durably};
+use paser_project::{
+    Address, Artefact, Catalogue, Folder, Intent, Journal, Lock, Recipe, Store, clear_merged, write_durably,
+};
 use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
 use paser_select::Score;
 
@@ -87,11 +89,23 @@ impl Loaded {
     }
 }
 
+/// What the run at work is to leave behind when it is told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stopping {
+    /// Nothing but what is finished.
+    #[default]
+    Cancel,
+    /// The wish to go on, when a person says so.
+    Pause,
+    /// The wish to go on, and the worker at work: another process takes the run over.
+    Leave,
+}
+
 /// An open project.
 pub struct Session {
     pub(crate) folder: Folder,
     /// None where the project is only looked at.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
     pub(crate) catalogue: Mutex<Catalogue>,
     pub(crate) store: Store,
     pub(crate) journal: Mutex<Journal>,
@@ -111,6 +125,7 @@ pub struct Session {
     pub(crate) job: Mutex<Option<JobView>>,
     /// Held by the run at work.
     pub(crate) running: Mutex<()>,
+    pub(crate) stopping: Mutex<Stopping>,
     pub(crate) failures: Mutex<BTreeMap<Stage, Report>>,
     /// Why the last run left the checks out.
     pub(crate) unchecked: Mutex<Option<Report>>,
@@ -176,7 +191,9 @@ impl Session {
         let journal = Journal::open(&folder.journal()).map_err(Told::told)?;
         let store = Store::new(folder.arrays());
         clear_merged(&folder.jobs(), |stage, key| store.manifest(stage, key).is_some()).map_err(Told::told)?;
-        Self::of(folder, Some(lock), recipe, catalogue, journal)
+        let session = Self::of(folder, Some(lock), recipe, catalogue, journal)?;
+        session.reload()?;
+        Ok(session)
     }
 
     /// Opens a project that another process owns, to look at it: [`crate::Reader`] hands out nothing that writes. None
@@ -185,7 +202,26 @@ impl Session {
         let recipe = read_recipe(&folder)?;
         let journal = Journal::open_to_read(&folder.journal()).map_err(Told::told)?;
         let catalogue = Catalogue::open_to_read(&folder.catalogue()).map_err(Told::told)?;
-        catalogue.map(|catalogue| Self::of(folder, None, recipe, catalogue, journal)).transpose()
+        let Some(catalogue) = catalogue else { return Ok(None) };
+        let session = Self::of(folder, None, recipe, catalogue, journal)?;
+        session.reload()?;
+        Ok(Some(session))
+    }
+
+    /// Opens a project beside its owner with nothing but its samples in memory, and with the recipe that a worker was
+    /// given. None where the owner is still making it.
+    pub(crate) fn open_to_work(folder: Folder, recipe: &str) -> Outcome<Option<Self>> {
+        let parsed = Recipe::parse(recipe, &folder.recipe()).map_err(Told::told)?;
+        let recipe = RecipeText { text: recipe.to_owned(), recipe: parsed };
+        let journal = Journal::open_to_read(&folder.journal()).map_err(Told::told)?;
+        let Some(catalogue) = Catalogue::open_to_read(&folder.catalogue()).map_err(Told::told)? else {
+            return Ok(None);
+        };
+        let session = Self::of(folder, None, recipe, catalogue, journal)?;
+        let mut loaded = Loaded::default();
+        session.read_samples(&mut loaded)?;
+        session.with_loaded(|held| *held = loaded);
+        Ok(Some(session))
     }
 
     fn of(
@@ -195,10 +231,10 @@ impl Session {
         catalogue: Catalogue,
         journal: Journal,
     ) -> Outcome<Self> {
-        let session = Self {
+        Ok(Self {
             store: Store::new(folder.arrays()),
             folder,
-            _lock: lock,
+            lock,
             catalogue: Mutex::new(catalogue),
             journal: Mutex::new(journal),
             curated: Mutex::new(CuratedCache::default()),
@@ -214,15 +250,24 @@ impl Session {
             continuing: Mutex::default(),
             job: Mutex::new(None),
             running: Mutex::new(()),
+            stopping: Mutex::default(),
             failures: Mutex::new(BTreeMap::new()),
             unchecked: Mutex::new(None),
             computed: Mutex::new(BTreeSet::new()),
             comparison: Mutex::new(None),
             revision: AtomicU64::new(REVISIONS.fetch_add(1, Ordering::Relaxed)),
             noise: Mutex::new(None),
-        };
-        session.reload()?;
-        Ok(session)
+        })
+    }
+
+    /// Says in the project's lock where this process answers, and whether it lets the project go to whoever asks.
+    pub(crate) fn announce(&self, address: Option<Address>, background: bool) -> Outcome<()> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.announce(address, background)).map_err(Told::told)
+    }
+
+    /// The run that was begun and has not ended.
+    pub(crate) fn intent(&self) -> Option<Intent> {
+        Intent::read(&self.folder.jobs())
     }
 
     /// The project's folder.
@@ -333,17 +378,8 @@ impl Session {
     /// Reads what the catalogue says the stages made. Arrays that are gone or damaged count as not made.
     pub(crate) fn reload(&self) -> Outcome<()> {
         let mut loaded = Loaded::default();
-        let record = |stage: &str| lock(&self.catalogue).stage(stage).map_err(Told::told);
-        let artefact = |stage: &str| -> Outcome<_> {
-            match record(stage)? {
-                Some(record) => Ok(self.store.get(stage, &record.key).ok().flatten()),
-                None => Ok(None),
-            }
-        };
-        if let Some(found) = artefact(Stage::Import.name())? {
-            let records = lock(&self.catalogue).samples().map_err(Told::told)?;
-            loaded.samples = Samples::read(&found, &records).ok().map(Arc::new);
-        }
+        let artefact = |stage: &str| self.made_last(stage);
+        self.read_samples(&mut loaded)?;
         if let Some(samples) = &loaded.samples {
             let rows = samples.len();
             if let Some(found) = artefact(Stage::Manifold.name())? {
@@ -364,6 +400,20 @@ impl Session {
         clusters::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);
         self.read_noise();
+        Ok(())
+    }
+
+    /// What a stage made last, if it is still there and whole.
+    fn made_last(&self, stage: &str) -> Outcome<Option<Artefact>> {
+        let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?;
+        Ok(record.and_then(|record| self.store.get(stage, &record.key).ok().flatten()))
+    }
+
+    fn read_samples(&self, loaded: &mut Loaded) -> Outcome<()> {
+        if let Some(found) = self.made_last(Stage::Import.name())? {
+            let records = lock(&self.catalogue).samples().map_err(Told::told)?;
+            loaded.samples = Samples::read(&found, &records).ok().map(Arc::new);
+        }
         Ok(())
     }
 

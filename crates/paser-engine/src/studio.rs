@@ -1,30 +1,35 @@
 //! What server, shell and tests hold: one open project behind the protocol's requests. Quick requests answer at once; a
 //! run works on a thread of its own and tells of itself by events.
 
+mod running;
+
 use std::{
-    any::Any,
     collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    thread,
-    time::Instant,
 };
 
-use paser_project::recipe::ClusterRule;
-use paser_protocol::{ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, Stage};
+use paser_project::{Address, recipe::ClusterRule};
+use paser_protocol::{
+    ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, RunState, Stage,
+};
+use running::Run;
 
 use crate::{
-    archive, demo, estimate,
+    archive,
+    checks::CheckOptions,
+    demo, estimate,
     export::Archived,
-    machine, probe, recents,
-    run::RunOptions,
-    session::{Session, lock},
-    trouble::{Outcome, failed, usage},
+    handover, machine, probe,
+    program::Program,
+    progress::Sink,
+    recents,
+    session::{Session, Stopping, lock},
+    trouble::{Outcome, usage},
 };
 
 /// Events that a slow subscriber may lag behind before it loses some.
@@ -39,6 +44,11 @@ pub struct StudioOptions {
     pub state_dir: Option<PathBuf>,
     /// Threads of a run; 0: all.
     pub threads: usize,
+    /// The program whose workers compute the shards of jobs, and which brings a run to its end when the window closes;
+    /// none: this process computes, and a run ends with it.
+    pub worker: Option<Program>,
+    /// No person looks on: the project goes to whoever asks for it.
+    pub background: bool,
 }
 
 /// One person's open project and everything a face can ask of it.
@@ -49,6 +59,12 @@ pub struct Studio {
 struct Shared {
     state: PathBuf,
     threads: usize,
+    worker: Option<Program>,
+    background: bool,
+    /// Where this studio answers, if a server serves it.
+    address: Mutex<Option<Address>>,
+    /// What the run said so far, and how it ended.
+    last_run: Mutex<RunState>,
     session: RwLock<Option<Arc<Session>>>,
     subscribers: Mutex<Vec<SyncSender<Event>>>,
     run: Mutex<Option<Run>>,
@@ -59,14 +75,6 @@ struct Shared {
     closed: Mutex<Arc<AtomicBool>>,
     /// Files to be fetched once, by column key.
     downloads: Mutex<VecDeque<(String, Arc<[u8]>)>>,
-}
-
-/// A run at work.
-struct Run {
-    cancel: Arc<AtomicBool>,
-    /// Set before the end is told, so that who hears of it can start the next one.
-    over: Arc<AtomicBool>,
-    thread: thread::JoinHandle<()>,
 }
 
 impl Shared {
@@ -92,6 +100,10 @@ impl Studio {
             shared: Arc::new(Shared {
                 state: options.state_dir.unwrap_or_else(recents::state_folder),
                 threads: options.threads,
+                worker: options.worker,
+                background: options.background,
+                address: Mutex::new(None),
+                last_run: Mutex::default(),
                 session: RwLock::new(None),
                 subscribers: Mutex::new(Vec::new()),
                 run: Mutex::new(None),
@@ -138,27 +150,25 @@ impl Studio {
             Request::Hello => Ok(Reply::Hello(self.hello())),
             Request::OpenDemo { fresh } => self.open_demo(fresh),
             Request::OpenProject { path } => self.open(Path::new(&path)),
-            Request::CloseProject => {
-                self.close();
+            Request::CloseProject { go_on } => {
+                self.close(if go_on { Stopping::Leave } else { Stopping::Cancel }, false)?;
                 Ok(Reply::Done)
             }
             Request::Probe { source, path } => Ok(Reply::Probed(probe::probe(source, &path))),
             Request::Estimate { draft } => estimate::draft(&draft).map(Reply::Estimate),
             Request::CreateProject { draft, run } => {
-                let reply = self.take(Session::create(&draft)?);
+                let reply = self.take(Session::create(&draft)?)?;
                 if run {
                     self.run_after(|_| Ok(()), Stage::Select)?;
                 }
                 Ok(reply)
             }
             Request::Project => Ok(Reply::Project(Box::new(self.session()?.view()))),
-            Request::Run { until } => self.run_after(|_| Ok(()), until),
-            Request::Cancel => {
-                if let Some(run) = &*lock(&self.shared.run) {
-                    run.cancel.store(true, Ordering::Relaxed);
-                }
-                Ok(Reply::Done)
-            }
+            Request::Run { until, memory } => self.run(until, memory).map(|()| Reply::Done),
+            Request::Cancel => self.cancel(),
+            Request::Pause => self.pause(),
+            Request::Resume => self.resume(),
+            Request::RunState => Ok(Reply::RunState(Box::new(self.run_state()))),
             Request::ChooseClusters { choice } => {
                 let rule = match choice {
                     ClusterChoice::Automatic => ClusterRule::Automatic,
@@ -221,6 +231,15 @@ impl Studio {
                 Ok(Reply::Models(Box::new(view)))
             }
             Request::PruneHere { draft } => self.run_after(move |session| session.prune_here(&draft), Stage::Select),
+            Request::Check { threshold, benchmarks } => {
+                let benchmarks = benchmarks.into_iter().map(PathBuf::from).collect();
+                let options = CheckOptions { threshold, benchmarks, threads: self.shared.threads };
+                let session = self.session()?;
+                let sink = |event: Event| self.shared.send(&event);
+                let found = session.check(&options, &sink, &closed).map(|found| Reply::Checks(Box::new(found)));
+                self.shared.send(&Event::Project { revision: session.revision() });
+                found
+            }
             Request::Checks => Ok(Reply::Checks(Box::new(self.session()?.checks()))),
             Request::Revert { entry } => {
                 self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))
@@ -259,9 +278,27 @@ impl Studio {
         self.session()?.column(key)
     }
 
-    /// Stops a run, waits for it and closes the project.
-    pub fn shut_down(&self) {
-        self.close();
+    /// The window is closed: the project is let go, and a run at work goes on without this process.
+    ///
+    /// # Errors
+    /// The process that is to bring the run to its end cannot be started; what is finished is kept.
+    pub fn shut_down(&self) -> Outcome<()> {
+        self.close(Stopping::Leave, false)
+    }
+
+    /// Says where this studio answers from now on; the owner's note of the open project tells it to other programs.
+    pub fn serve_at(&self, address: Option<Address>) {
+        lock(&self.shared.address).clone_from(&address);
+        if let Ok(session) = self.session() {
+            self.announce(&session);
+        }
+    }
+
+    fn announce(&self, session: &Session) {
+        let address = lock(&self.shared.address).clone();
+        if let Err(report) = session.announce(address, self.shared.background) {
+            tracing::warn!(%report, "other programs cannot be told where this one answers");
+        }
     }
 
     /// Keeps a zip until it is fetched.
@@ -301,13 +338,17 @@ impl Studio {
     }
 
     /// Makes a session the open one; the one before it is closed only now, when nothing can fail any more.
-    fn take(&self, session: Session) -> Reply {
-        self.close();
+    fn take(&self, session: Session) -> Outcome<Reply> {
+        self.close(Stopping::Leave, false)?;
+        if self.shared.background {
+            handover::forget(&session.folder)?;
+        }
+        self.announce(&session);
         *lock(&self.shared.trouble) = None;
         let view = session.view();
         recents::remember(&self.shared.state, &view);
         *self.shared.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
-        Reply::Project(Box::new(view))
+        Ok(Reply::Project(Box::new(view)))
     }
 
     fn open(&self, path: &Path) -> Outcome<Reply> {
@@ -319,12 +360,16 @@ impl Studio {
         if demo::is_unfinished(path) {
             return self.open_demo_in(path);
         }
-        Ok(self.take(Session::open(path)?))
+        let reply = self.take(handover::open(path)?)?;
+        if !self.shared.background {
+            self.take_up(&*self.session()?);
+        }
+        Ok(reply)
     }
 
     fn open_demo_in(&self, folder: &Path) -> Outcome<Reply> {
         let sink = |event: Event| self.shared.send(&event);
-        Ok(self.take(demo::open(folder, &self.run_options(), &sink, &AtomicBool::new(false))?))
+        self.take(demo::open(folder, &self.run_options(), &sink, &AtomicBool::new(false))?)
     }
 
     /// The demo that is open, wherever it lies; else the one of the state folder.
@@ -335,89 +380,13 @@ impl Studio {
         };
         if fresh {
             let options = self.run_options();
-            self.start(
-                |_| Ok(()),
-                move |session, sink, cancel| demo::run_again(session, &options, sink, cancel).map(|_| ()),
-            )?;
+            let work = move |session: &Session, sink: Sink<'_>, cancel: &AtomicBool| {
+                demo::run_again(session, &options, sink, cancel).map(|(summary, _)| Some(summary))
+            };
+            self.start(|_| Ok(()), false, work)?;
         }
         Ok(reply)
     }
-
-    fn run_options(&self) -> RunOptions {
-        RunOptions { threads: self.shared.threads, memory: None }
-    }
-
-    /// Starts a run, after a change of the project that only a run may follow.
-    fn run_after(&self, prepare: impl FnOnce(&Session) -> Outcome<()>, until: Stage) -> Outcome<Reply> {
-        let options = self.run_options();
-        self.start(prepare, move |session, sink, cancel| session.run(until, &options, sink, cancel).map(|_| ()))?;
-        Ok(Reply::Done)
-    }
-
-    /// Starts work on a thread of its own, unless some is at work; its end is an event, however it ends. `prepare` is
-    /// done before, and not at all where the work cannot start.
-    fn start(
-        &self,
-        prepare: impl FnOnce(&Session) -> Outcome<()>,
-        work: impl FnOnce(&Session, crate::progress::Sink<'_>, &AtomicBool) -> Outcome<()> + Send + 'static,
-    ) -> Outcome<()> {
-        let session = self.session()?;
-        let mut running = lock(&self.shared.run);
-        if running.as_ref().is_some_and(|run| !run.over.load(Ordering::Acquire)) {
-            return Err(usage("A run is at work already.", "Wait for it, or cancel it."));
-        }
-        prepare(&session)?;
-        let cancel = Arc::new(AtomicBool::new(false));
-        let over = Arc::new(AtomicBool::new(false));
-        let (shared, flag, ended) = (self.shared.clone(), cancel.clone(), over.clone());
-        let body = move || {
-            let started = Instant::now();
-            let sink = |event: Event| shared.send(&event);
-            // What a panic leaves of a session is as good as what a kill leaves: its parts are replaced whole.
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                let outcome = work(&session, &sink, &flag);
-                recents::remember(&shared.state, &session.view());
-                outcome
-            }));
-            let report: Option<Report> = match outcome {
-                Ok(outcome) => outcome.err(),
-                Err(panic) => {
-                    *lock(&session.job) = None;
-                    session.touch();
-                    Some(panicked(panic.as_ref()))
-                }
-            };
-            ended.store(true, Ordering::Release);
-            shared.send(&Event::Finished { report, seconds: started.elapsed().as_secs_f64() });
-        };
-        let thread = thread::Builder::new()
-            .name("run".to_owned())
-            .spawn(body)
-            .map_err(|error| failed(format!("no thread for the run: {error}"), "Close other programs."))?;
-        *running = Some(Run { cancel, over, thread });
-        Ok(())
-    }
-
-    /// Stops the run, waits for it, and lets the project go.
-    fn close(&self) {
-        std::mem::take(&mut *lock(&self.shared.closed)).store(true, Ordering::Relaxed);
-        let run = lock(&self.shared.run).take();
-        if let Some(run) = run {
-            run.cancel.store(true, Ordering::Relaxed);
-            if run.thread.join().is_err() {
-                tracing::error!("the run's thread panicked");
-            }
-        }
-        *self.shared.session.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Report {
-    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    failed(
-        format!("The run stopped because of a mistake in the program: {}", words.unwrap_or("no reason was given")),
-        "What was finished is kept; run again to go on. Please report this with the log.",
-    )
 }
 
 /// One folder, by whatever links it is named?
@@ -430,23 +399,26 @@ fn same_folder(one: &Path, other: &Path) -> bool {
 
 impl Drop for Studio {
     fn drop(&mut self) {
-        self.close();
+        if let Err(report) = self.close(Stopping::Cancel, false) {
+            tracing::error!(%report, "the project was not closed well");
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::time::Duration;
+    use std::{thread, time::Duration};
 
-    use paser_protocol::{Failure, JobView, ProjectDraft};
+    use paser_protocol::{Failure, JobView, ProjectDraft, RunSummary};
 
     use super::*;
 
     fn studio(place: &Path) -> Studio {
         let pool = place.join("pool.jsonl");
         fs_err::write(&pool, "{\"instruction\": \"a\", \"output\": \"b\"}\n").unwrap();
-        let studio = Studio::new(StudioOptions { state_dir: Some(place.join("state")), threads: 1 });
+        let studio =
+            Studio::new(StudioOptions { state_dir: Some(place.join("state")), threads: 1, ..Default::default() });
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let draft = ProjectDraft { folder: text(place.join("p")), pool: text(pool), ..ProjectDraft::default() };
         studio.handle(Request::CreateProject { draft, run: false }).unwrap();
@@ -458,7 +430,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let studio = studio(place.path());
         let events = studio.subscribe();
-        let work = |session: &Session, _: crate::progress::Sink<'_>, _: &AtomicBool| -> Outcome<()> {
+        let work = |session: &Session, _: Sink<'_>, _: &AtomicBool| -> Outcome<Option<RunSummary>> {
             let job = JobView {
                 stage: Stage::Import,
                 what: "reading".to_owned(),
@@ -468,16 +440,18 @@ mod tests {
                 seconds: 0.0,
                 eta_seconds: None,
                 cancelling: false,
+                lasting: false,
+                worker: None,
             };
             *lock(&session.job) = Some(job);
             panic!("a hole in the floor")
         };
-        studio.start(|_| Ok(()), work).unwrap();
+        studio.start(|_| Ok(()), false, work).unwrap();
         let told = events.recv_timeout(Duration::from_secs(60)).expect("no end was told");
         let Event::Finished { report: Some(report), .. } = told else { panic!("{told:?}") };
         assert!(report.failure == Failure::Failed && report.what.contains("a hole in the floor"), "{report}");
         assert!(studio.session().unwrap().view().job.is_none());
-        studio.handle(Request::Run { until: Stage::Import }).unwrap();
+        studio.handle(Request::Run { until: Stage::Import, memory: None }).unwrap();
         let end = events.iter().find(|event| matches!(event, Event::Finished { .. })).unwrap();
         assert!(matches!(end, Event::Finished { report: None, .. }), "{end:?}");
     }
@@ -487,13 +461,13 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let studio = studio(place.path());
         let events = studio.subscribe();
-        let wait = |_: &Session, _: crate::progress::Sink<'_>, cancel: &AtomicBool| {
+        let wait = |_: &Session, _: Sink<'_>, cancel: &AtomicBool| {
             while !cancel.load(Ordering::Relaxed) {
                 thread::yield_now();
             }
-            Ok(())
+            Ok(None)
         };
-        studio.start(|_| Ok(()), wait).unwrap();
+        studio.start(|_| Ok(()), false, wait).unwrap();
         let recipe = place.path().join("p").join("recipe.toml");
         let before = fs_err::read_to_string(&recipe).unwrap();
         let choose = || studio.handle(Request::ChooseClusters { choice: ClusterChoice::Fixed(7) });
@@ -520,7 +494,11 @@ mod tests {
     fn what_cannot_be_opened_at_the_start_is_told_to_the_window() {
         let place = tempfile::tempdir().unwrap();
         let owner = studio(place.path());
-        let second = Studio::new(StudioOptions { state_dir: Some(place.path().join("state")), threads: 1 });
+        let second = Studio::new(StudioOptions {
+            state_dir: Some(place.path().join("state")),
+            threads: 1,
+            ..Default::default()
+        });
         second.open_at_start(&place.path().join("p"));
         let trouble = |studio: &Studio| match studio.handle(Request::Hello).unwrap() {
             Reply::Hello(hello) => hello.trouble,

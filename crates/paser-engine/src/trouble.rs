@@ -25,6 +25,10 @@ pub(crate) fn cancelled() -> Report {
     Report::new(Failure::Cancelled, "Cancelled.", "What was finished is kept; run again to go on.")
 }
 
+pub(crate) fn paused() -> Report {
+    Report::new(Failure::Cancelled, "Paused.", "What was finished is kept; resume it, or run again, to go on.")
+}
+
 /// The machine's report where the machine is to blame, else `otherwise`; the message stays.
 fn io_or(error: &io::Error, message: String, otherwise: Failure) -> Report {
     let report = report_of_io(error);

@@ -1,10 +1,12 @@
 //! The project as a face sees it: stages with what is stale and why, curves, curation, and what `clusters.rs` tells of
 //! the clusters.
 
-use paser_project::{Inputs, SelectionHead, kept_shards, recipe::Recipe};
+use std::sync::TryLockError;
+
+use paser_project::{Inputs, SelectionHead, kept_shards, recipe::Recipe, workers};
 use paser_protocol::{
-    BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionView, Stage, StageState,
-    StageView,
+    BadRowView, CurationView, CurveView, ManifoldView, PoolView, ProjectView, RunView, SelectionView, Stage,
+    StageState, StageView,
 };
 
 use crate::{
@@ -60,8 +62,17 @@ impl Session {
             plan: self.plan(),
             curation: loaded.curated.view(),
             job: lock(&self.job).clone(),
+            run: self.run_view(),
             comparison: lock(&self.comparison).clone(),
         }
+    }
+
+    /// The run that was begun and has not ended, and the worker that is at work for it.
+    fn run_view(&self) -> Option<RunView> {
+        let intent = self.intent()?;
+        let worker = workers(&self.folder.jobs()).first().map(|(_, worker)| worker.pid);
+        let at_work = matches!(self.running.try_lock(), Err(TryLockError::WouldBlock));
+        Some(RunView { until: intent.until, paused: intent.paused, at_work, worker })
     }
 
     /// Every frozen selection as a face shows it.

@@ -51,7 +51,7 @@ fn imported(place: &Path, checks: Option<bool>) -> Studio {
     let session = Session::open(&place.join("p")).unwrap();
     session.run(Stage::Import, &RunOptions::default(), &|_| {}, &NEVER).unwrap();
     drop(session);
-    let studio = Studio::new(StudioOptions { state_dir: Some(place.join("state")), threads: 1 });
+    let studio = Studio::new(StudioOptions { state_dir: Some(place.join("state")), threads: 1, ..Default::default() });
     studio.handle(Request::OpenProject { path: text(&place.join("p")) }).unwrap();
     studio
 }

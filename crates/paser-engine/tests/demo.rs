@@ -57,7 +57,8 @@ fn a_demo_that_was_stopped_half_way_is_finished() {
     // A window that opens it by its path finishes it too.
     let other = place.path().join("other");
     assert!(open(&other, true).0.is_err());
-    let studio = Studio::new(StudioOptions { state_dir: Some(place.path().join("state")), threads: 0 });
+    let studio =
+        Studio::new(StudioOptions { state_dir: Some(place.path().join("state")), threads: 0, ..Default::default() });
     studio.handle(Request::OpenProject { path: other.to_string_lossy().into_owned() }).unwrap();
     assert!(is_whole(&studio.session().unwrap()));
 }
@@ -126,7 +127,8 @@ fn the_demo_runs_again_where_it_lies_and_is_compared_with_the_record() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("elsewhere");
     drop(open(&root, false).0.unwrap());
-    let studio = Studio::new(StudioOptions { state_dir: Some(place.path().join("state")), threads: 0 });
+    let studio =
+        Studio::new(StudioOptions { state_dir: Some(place.path().join("state")), threads: 0, ..Default::default() });
     let events = studio.subscribe();
     studio.handle(Request::OpenProject { path: root.to_string_lossy().into_owned() }).unwrap();
 

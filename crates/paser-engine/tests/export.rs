@@ -32,7 +32,7 @@ fn a_download_holds_what_a_folder_would_and_leaves_nothing_behind() {
     // What a process that died in a download has left.
     fs_err::create_dir_all(exports.join(".download-1-0")).unwrap();
 
-    let studio = Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 1 });
+    let studio = Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 1, ..Default::default() });
     studio.handle(Request::OpenProject { path: world.path("p").to_string_lossy().into_owned() }).unwrap();
     let export = || {
         let selection = Some("my run".to_owned());

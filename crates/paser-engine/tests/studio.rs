@@ -12,7 +12,7 @@ use paser_protocol::{
 };
 
 fn studio(world: &World) -> Studio {
-    Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2 })
+    Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2, ..Default::default() })
 }
 
 fn project(studio: &Studio) -> paser_protocol::ProjectView {
@@ -98,8 +98,8 @@ fn a_run_is_cancelled_within_a_second_and_goes_on_later() {
     let events = studio.subscribe();
     studio.handle(Request::CreateProject { draft: world.draft("p"), run: false }).unwrap();
     world.edit("p", "clusters = \"automatic\"", "clusters = 4");
-    studio.handle(Request::Run { until: Stage::Select }).unwrap();
-    assert!(studio.handle(Request::Run { until: Stage::Select }).is_err(), "one run at a time");
+    studio.handle(Request::Run { until: Stage::Select, memory: None }).unwrap();
+    assert!(studio.handle(Request::Run { until: Stage::Select, memory: None }).is_err(), "one run at a time");
     while !matches!(events.recv().unwrap(), Event::Job { job } if job.stage == Stage::Manifold) {}
     // Questions are answered meanwhile.
     assert_eq!(project(&studio).pool.samples, 3000);
@@ -108,7 +108,7 @@ fn a_run_is_cancelled_within_a_second_and_goes_on_later() {
     let (_, report) = finish(&events);
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     assert_eq!(report.unwrap().failure, Failure::Cancelled);
-    studio.handle(Request::Run { until: Stage::Manifold }).unwrap();
+    studio.handle(Request::Run { until: Stage::Manifold, memory: None }).unwrap();
     assert!(finish(&events).1.is_none());
     assert!(!project(&studio).clusters.is_empty());
 }
@@ -116,7 +116,8 @@ fn a_run_is_cancelled_within_a_second_and_goes_on_later() {
 #[test]
 fn the_demo_opens_in_seconds() {
     let place = tempfile::tempdir().unwrap();
-    let studio = Studio::new(StudioOptions { state_dir: Some(place.path().to_owned()), threads: 0 });
+    let studio =
+        Studio::new(StudioOptions { state_dir: Some(place.path().to_owned()), threads: 0, ..Default::default() });
     let events = studio.subscribe();
     let Reply::Hello(hello) = studio.handle(Request::Hello).unwrap() else { panic!() };
     let card = hello.demo.expect("a recorded run ships with the program: `record_demo` makes it");

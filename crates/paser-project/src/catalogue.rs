@@ -107,6 +107,12 @@ impl Catalogue {
         }
     }
 
+    /// Ends the view that [`Self::open_to_read`] began, so that the owner's log of changes can be folded in while this
+    /// process works on without the catalogue.
+    pub fn let_go(&self) -> Result<(), ProjectError> {
+        self.told(self.connection.execute_batch("COMMIT"))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -53,6 +53,13 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
     sweep_where(folder, |name| writer(name, TEMPORARY_SUFFIX).is_some())
 }
 
+/// Replaces `path` by `bytes` so that a reader sees the old file or the new one. A power cut may bring the old one back.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_of(path);
+    fs_err::write(&temporary, bytes)?;
+    fs_err::rename(&temporary, path)
+}
+
 /// The process in a temporary name: `NAME.PID` and the suffix.
 pub(crate) fn writer(name: &str, suffix: &str) -> Option<u32> {
     name.strip_suffix(suffix)?.rsplit_once('.')?.1.parse().ok()

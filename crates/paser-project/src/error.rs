@@ -24,7 +24,7 @@ pub enum ProjectError {
     #[error("{0} is a file, and a project is a folder")]
     NoFolder(PathBuf),
     #[error("{path}: the project is open in {owner}")]
-    Locked { path: PathBuf, owner: Owner },
+    Locked { path: PathBuf, owner: Box<Owner> },
     #[error("{path}: {detail}")]
     Damaged { path: PathBuf, detail: String },
     #[error("{0}")]

@@ -12,6 +12,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::ProjectError;
 
+/// Where an owner answers requests of this machine. Whoever reads the token may do what the owner may: it is shown to
+/// nobody, and no log holds it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// `http://127.0.0.1:PORT`
+    pub base: String,
+    pub token: String,
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
 /// The process that owns a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
@@ -21,6 +36,17 @@ pub struct Owner {
     /// File name of the program.
     pub program: String,
     pub host: String,
+    /// None where it serves nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// Brings a run to its end without a person, and lets the project go to whoever asks for it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub background: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Owner {
@@ -31,7 +57,14 @@ impl Owner {
             .ok()
             .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
             .unwrap_or_else(|| "paser".to_owned());
-        Self { pid, started: start_time(pid).unwrap_or(0), program, host: host() }
+        let started = start_time(pid).unwrap_or(0);
+        Self { pid, started, program, host: host(), address: None, background: false }
+    }
+
+    /// Whether this is the process that asks.
+    fn is_this(&self) -> bool {
+        let this = Self::this();
+        (self.pid, self.started, &self.host) == (this.pid, this.started, &this.host)
     }
 
     /// False only where this machine can tell that the process is gone or its number belongs to another one.
@@ -67,12 +100,12 @@ impl Lock {
     /// # Errors
     /// `Locked` with the living owner, or an input/output error with its path.
     pub fn acquire(path: &Path) -> Result<Self, ProjectError> {
-        let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = open(path)?;
         match file.file().try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(locked(path, &mut file)),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                if read_owner(&mut file).is_some_and(|owner| owner != Owner::this() && owner.alive()) {
+                if read_owner(&mut file).is_some_and(|owner| !owner.is_this() && owner.alive()) {
                     return Err(locked(path, &mut file));
                 }
             }
@@ -80,12 +113,33 @@ impl Lock {
                 return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())).into());
             }
         }
-        let text = serde_json::to_string(&Owner::this()).map_err(io::Error::from)?;
+        let lock = Self { file, path: path.to_owned() };
+        lock.announce(None, false)?;
+        Ok(lock)
+    }
+
+    /// Says more of this owner: where it answers, and whether it lets the project go to whoever asks.
+    ///
+    /// # Errors
+    /// The input/output error with the lock's path.
+    pub fn announce(&self, address: Option<Address>, background: bool) -> Result<(), ProjectError> {
+        let text = serde_json::to_string(&Owner { address, background, ..Owner::this() }).map_err(io::Error::from)?;
+        let mut file = &self.file;
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(file.sync_all()?)
+    }
+
+    /// The living process that holds the lock at `path`; none where nobody does. Nothing is changed.
+    pub fn holder(path: &Path) -> Option<Owner> {
+        let mut file = fs_err::File::open(path).ok()?;
+        let owner = read_owner(&mut file).filter(Owner::alive)?;
+        // The text of a killed owner stays where nothing else tells that it is gone: its lock does not.
+        match file.file().try_lock_shared() {
+            Ok(()) => None,
+            Err(_) => Some(owner),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -101,14 +155,36 @@ impl Drop for Lock {
     }
 }
 
+/// The lock's file, which no other person of this machine may read.
+fn open(path: &Path) -> io::Result<fs_err::File> {
+    let mut options = fs_err::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        use fs_err::os::unix::fs::OpenOptionsExt as _;
+        let file = options.mode(0o600).open(path)?;
+        // One that an earlier version made.
+        if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(path)
+}
+
 fn locked(path: &Path, file: &mut fs_err::File) -> ProjectError {
     let owner = read_owner(file).unwrap_or_else(|| Owner {
         pid: 0,
         started: 0,
         program: "a program that has not said its name yet".to_owned(),
         host: host(),
+        address: None,
+        background: false,
     });
-    ProjectError::Locked { path: path.parent().unwrap_or(path).to_owned(), owner }
+    ProjectError::Locked { path: path.parent().unwrap_or(path).to_owned(), owner: Box::new(owner) }
 }
 
 fn read_owner(file: &mut fs_err::File) -> Option<Owner> {
@@ -153,6 +229,29 @@ mod tests {
         assert_eq!(owner.pid, std::process::id());
         drop(first);
         Lock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn a_holder_is_told_by_all_it_announces_and_its_token_by_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("project.lock");
+        fs_err::write(&path, "").unwrap();
+        let lock = Lock::acquire(&path).unwrap();
+        let address = Address { base: "http://127.0.0.1:7717".to_owned(), token: "secret".to_owned() };
+        lock.announce(Some(address.clone()), true).unwrap();
+        let holder = Lock::holder(&path).unwrap();
+        assert_eq!((holder.address.as_ref(), holder.background), (Some(&address), true));
+        assert!(!format!("{holder:?} {holder}").contains("secret"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        drop(lock);
+        assert_eq!(Lock::holder(&path), None);
+        // What a killed owner leaves names this process, which lives and holds nothing.
+        fs_err::write(&path, serde_json::to_string(&Owner::this()).unwrap()).unwrap();
+        assert_eq!(Lock::holder(&path), None);
     }
 
     #[test]

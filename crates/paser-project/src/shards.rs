@@ -5,16 +5,28 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrays, ProjectError, durable, sha256_hex, write_durably};
+use crate::{
+    Arrays, JobState, Lock, Owner, ProjectError, Work, WorkerState, durable, job_state, job_state::LogLine, sha256_hex,
+    write_durably,
+};
 
 /// Log and state stay; everything else of a job goes once its artefact holds it.
 const PLAN: &str = "plan.json";
 const STATE: &str = "state.json";
+const LOG: &str = "log.jsonl";
+const WORK: &str = "work.json";
+/// Held by the worker that computes the job's shards.
+const WORKER_LOCK: &str = "worker.lock";
+/// What a worker prints.
+const PRINTED: &str = "worker.log";
+/// Its presence asks the worker to stop.
+const STOP: &str = "stop";
 
 /// The fixed work of a job: which rows stand in which shard, in which order. Written once, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,31 +77,21 @@ pub struct ShardMarker {
     pub seconds: f64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct JobState {
-    stage: String,
-    key: String,
-    shards: usize,
-    finished: usize,
-    updated: u64,
-}
-
 /// An open job.
 #[derive(Debug)]
 pub struct Job {
     folder: PathBuf,
     plan: ShardPlan,
+    /// What the worker says of itself, where this process is it. Held while the state is written.
+    worker: Mutex<Option<WorkerState>>,
 }
 
 impl Job {
     /// Opens the job of `plan.key`, or makes it. A folder with another plan is started anew.
     pub fn open(jobs: &Path, plan: ShardPlan) -> Result<Self, ProjectError> {
-        let job = Self { folder: job_folder(jobs, &plan.stage, &plan.key), plan };
+        let job = Self::new(job_folder(jobs, &plan.stage, &plan.key), plan);
         let path = job.folder.join(PLAN);
-        let same = fs_err::read(&path)
-            .ok()
-            .and_then(|text| serde_json::from_slice::<ShardPlan>(&text).ok())
-            .is_some_and(|stored| stored == job.plan);
+        let same = read_plan(&job.folder).is_some_and(|stored| stored == job.plan);
         if !same {
             if job.folder.exists() {
                 fs_err::remove_dir_all(&job.folder)?;
@@ -100,14 +102,33 @@ impl Job {
             write_durably(&path, &serde_json::to_vec(&job.plan).map_err(std::io::Error::from)?)?;
             job.log("planned", None)?;
         } else {
+            // What a worker writes that is still at work is its own.
+            let at_work = job.worker().is_some();
             for place in ["shards", "done"] {
                 fs_err::create_dir_all(job.folder.join(place))?;
-                durable::sweep(&job.folder.join(place))?;
+                if !at_work {
+                    durable::sweep(&job.folder.join(place))?;
+                }
             }
             job.log("opened again", None)?;
         }
         job.write_state(job.markers())?;
         Ok(job)
+    }
+
+    fn new(folder: PathBuf, plan: ShardPlan) -> Self {
+        Self { folder, plan, worker: Mutex::new(None) }
+    }
+
+    /// The job that was planned in `folder`; nothing is changed.
+    ///
+    /// # Errors
+    /// There is no plan, or one that cannot be read.
+    pub fn planned(folder: &Path) -> Result<Self, ProjectError> {
+        let path = folder.join(PLAN);
+        let plan = serde_json::from_slice(&fs_err::read(&path)?)
+            .map_err(|error| ProjectError::damaged(path, format!("this is no plan of a job: {error}")))?;
+        Ok(Self::new(folder.to_owned(), plan))
     }
 
     pub fn folder(&self) -> &Path {
@@ -151,11 +172,94 @@ impl Job {
 
     /// Number of markers, whatever their shards hold.
     pub fn markers(&self) -> usize {
-        (0..self.plan.shards.len()).filter(|shard| self.marker_path(*shard).exists()).count()
+        (0..self.plan.shards.len()).filter(|shard| self.is_marked(*shard)).count()
+    }
+
+    /// Whether a shard has a marker, whatever the shard holds.
+    pub fn is_marked(&self, shard: usize) -> bool {
+        self.marker_path(shard).exists()
+    }
+
+    /// Takes a marker back whose shard is damaged.
+    pub fn unmark(&self, shard: usize) -> Result<(), ProjectError> {
+        Ok(fs_err::remove_file(self.marker_path(shard))?)
+    }
+
+    /// Leaves a worker's order beside the plan.
+    pub fn order(&self, work: &Work) -> Result<(), ProjectError> {
+        Ok(write_durably(&self.folder.join(WORK), &serde_json::to_vec(work).map_err(std::io::Error::from)?)?)
+    }
+
+    /// The order of this job's worker.
+    ///
+    /// # Errors
+    /// There is none, or one that cannot be read.
+    pub fn work(&self) -> Result<Work, ProjectError> {
+        let path = self.folder.join(WORK);
+        let text = fs_err::read(&path)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| ProjectError::damaged(path, format!("this is no order for a worker: {error}")))
+    }
+
+    /// Makes this process the job's only worker.
+    ///
+    /// # Errors
+    /// `Locked` with the worker that is at work.
+    pub fn take(&self) -> Result<Lock, ProjectError> {
+        Lock::acquire(&self.folder.join(WORKER_LOCK))
+    }
+
+    /// The worker that is at work on this job, in whichever process.
+    pub fn worker(&self) -> Option<Owner> {
+        worker_in(&self.folder)
+    }
+
+    /// Where a worker's output goes.
+    pub fn printed(&self) -> PathBuf {
+        self.folder.join(PRINTED)
+    }
+
+    /// The last lines that a worker printed.
+    pub fn last_printed(&self, lines: usize) -> String {
+        job_state::last_words(&self.printed(), lines)
+    }
+
+    /// The last lines of the log in words, oldest first.
+    pub fn last_logged(&self, lines: usize) -> Vec<String> {
+        job_state::last_lines(&self.folder.join(LOG), lines)
+    }
+
+    /// Asks the worker to stop, or takes the wish back.
+    pub fn ask_to_stop(&self, stop: bool) -> Result<(), ProjectError> {
+        ask_to_stop_in(&self.folder, stop)
+    }
+
+    /// Whether somebody asked the worker to stop.
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.folder.join(STOP).exists()
+    }
+
+    /// What the job said of itself last.
+    pub fn state(&self) -> Option<JobState> {
+        read_state(&self.folder)
+    }
+
+    /// Tells whoever follows what this process, the worker, does.
+    pub fn tell(&self, worker: WorkerState) -> Result<(), ProjectError> {
+        let finished = self.markers();
+        let mut held = self.hold_state();
+        *held = Some(worker);
+        let text = self.state_text(finished, &held)?;
+        Ok(durable::replace(&self.folder.join(STATE), &text)?)
+    }
+
+    /// A line in the job's log.
+    pub fn say(&self, what: &str) -> Result<(), ProjectError> {
+        self.log(what, None)
     }
 
     /// Removes plan and shards once the artefact is in place; log and state are kept.
-    pub fn clear(self) -> Result<(), ProjectError> {
+    pub fn clear(&self) -> Result<(), ProjectError> {
         self.log("merged", None)?;
         self.write_state(self.plan.shards.len())?;
         for place in ["done", "shards"] {
@@ -168,24 +272,69 @@ impl Job {
         Ok(fs_err::remove_file(self.folder.join(PLAN))?)
     }
 
-    fn write_state(&self, finished: usize) -> Result<(), ProjectError> {
+    fn hold_state(&self) -> MutexGuard<'_, Option<WorkerState>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_text(&self, finished: usize, worker: &Option<WorkerState>) -> Result<Vec<u8>, ProjectError> {
         let state = JobState {
             stage: self.plan.stage.clone(),
             key: self.plan.key.clone(),
             shards: self.plan.shards.len(),
             finished,
             updated: now(),
+            worker: worker.clone(),
         };
-        Ok(write_durably(&self.folder.join(STATE), &serde_json::to_vec(&state).map_err(std::io::Error::from)?)?)
+        Ok(serde_json::to_vec(&state).map_err(std::io::Error::from)?)
+    }
+
+    fn write_state(&self, finished: usize) -> Result<(), ProjectError> {
+        let held = self.hold_state();
+        Ok(write_durably(&self.folder.join(STATE), &self.state_text(finished, &held)?)?)
     }
 
     fn log(&self, what: &str, marker: Option<&ShardMarker>) -> Result<(), ProjectError> {
-        let line = serde_json::json!({
-            "time": now(), "pid": std::process::id(), "what": what, "shard": marker,
-        });
-        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(self.folder.join("log.jsonl"))?;
+        let line = LogLine { time: now(), pid: std::process::id(), what: what.to_owned(), shard: marker.cloned() };
+        let line = serde_json::to_string(&line).map_err(std::io::Error::from)?;
+        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(self.folder.join(LOG))?;
         Ok(file.write_all(format!("{line}\n").as_bytes())?)
     }
+}
+
+fn read_plan(folder: &Path) -> Option<ShardPlan> {
+    serde_json::from_slice(&fs_err::read(folder.join(PLAN)).ok()?).ok()
+}
+
+fn read_state(folder: &Path) -> Option<JobState> {
+    serde_json::from_slice(&fs_err::read(folder.join(STATE)).ok()?).ok()
+}
+
+fn worker_in(folder: &Path) -> Option<Owner> {
+    Lock::holder(&folder.join(WORKER_LOCK))
+}
+
+fn ask_to_stop_in(folder: &Path, stop: bool) -> Result<(), ProjectError> {
+    let path = folder.join(STOP);
+    if stop {
+        return Ok(fs_err::write(path, "")?);
+    }
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Every job of a project that a worker is at work on: its folder, and the worker.
+pub fn workers(jobs: &Path) -> Vec<(PathBuf, Owner)> {
+    let folders = fs_err::read_dir(jobs).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = folders.filter_map(|folder| worker_in(&folder).map(|worker| (folder, worker))).collect();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+/// Asks the worker of a job to stop.
+pub fn stop_worker(folder: &Path) -> Result<(), ProjectError> {
+    ask_to_stop_in(folder, true)
 }
 
 /// Clears the jobs whose artefact is in place: a crash between the artefact and the clearing leaves their shards.
@@ -193,11 +342,12 @@ impl Job {
 pub fn clear_merged(jobs: &Path, made: impl Fn(&str, &str) -> bool) -> Result<(), ProjectError> {
     for entry in fs_err::read_dir(jobs)? {
         let folder = entry?.path();
+        if worker_in(&folder).is_some() {
+            continue;
+        }
         durable::sweep(&folder)?;
-        let plan = fs_err::read(folder.join(PLAN)).ok();
-        let plan = plan.and_then(|text| serde_json::from_slice::<ShardPlan>(&text).ok());
-        if let Some(plan) = plan.filter(|plan| made(&plan.stage, &plan.key)) {
-            Job { folder, plan }.clear()?;
+        if let Some(plan) = read_plan(&folder).filter(|plan| made(&plan.stage, &plan.key)) {
+            Job::new(folder, plan).clear()?;
         }
     }
     Ok(())
@@ -207,7 +357,7 @@ pub fn clear_merged(jobs: &Path, made: impl Fn(&str, &str) -> bool) -> Result<()
 /// all of it is merged.
 pub fn kept_shards(jobs: &Path, stage: &str, key: &str) -> Option<(usize, usize)> {
     let folder = job_folder(jobs, stage, key);
-    let state: JobState = serde_json::from_slice(&fs_err::read(folder.join(STATE)).ok()?).ok()?;
+    let state = read_state(&folder)?;
     let unmerged = state.finished > 0 && state.key == key && folder.join(PLAN).exists();
     unmerged.then_some((state.finished, state.shards))
 }
@@ -293,6 +443,56 @@ mod tests {
         assert!(!folder.join("shards").exists());
         let state: JobState = serde_json::from_slice(&fs_err::read(folder.join("state.json")).unwrap()).unwrap();
         assert_eq!((state.shards, state.finished), (1, 1));
+    }
+
+    #[test]
+    fn a_worker_is_alone_and_can_be_followed_and_stopped() {
+        let place = tempfile::tempdir().unwrap();
+        let plan = ShardPlan::cut("score", "k", &[0, 1], 1);
+        let owner = Job::open(place.path(), plan.clone()).unwrap();
+        assert!(owner.work().is_err() && owner.worker().is_none() && workers(place.path()).is_empty());
+        let work = Work { version: "1".to_owned(), recipe: "name = 1".to_owned(), threads: 2, memory: None };
+        owner.order(&work).unwrap();
+
+        let worker = Job::planned(owner.folder()).unwrap();
+        assert_eq!((worker.plan(), worker.work().unwrap()), (&plan, work));
+        let held = worker.take().unwrap();
+        assert!(matches!(worker.take(), Err(ProjectError::Locked { .. })));
+        assert_eq!(owner.worker().unwrap().pid, std::process::id());
+        assert_eq!(workers(place.path()).len(), 1);
+        let told = WorkerState { pid: 7, done: 3, total: 9, ..WorkerState::default() };
+        worker.tell(told.clone()).unwrap();
+        worker.finish(1, &columns(0.5), 1, 1.0).unwrap();
+        let state = owner.state().unwrap();
+        assert_eq!((state.finished, state.worker), (1, Some(told)), "a finished shard forgets nothing of the worker");
+        assert!(owner.is_marked(1) && !owner.is_marked(0));
+        owner.unmark(1).unwrap();
+        assert!(!owner.is_marked(1));
+
+        assert!(!worker.is_asked_to_stop());
+        stop_worker(owner.folder()).unwrap();
+        assert!(worker.is_asked_to_stop());
+        owner.ask_to_stop(false).unwrap();
+        owner.ask_to_stop(false).unwrap();
+        assert!(!worker.is_asked_to_stop());
+        drop(held);
+        assert!(workers(place.path()).is_empty());
+        assert!(owner.last_logged(1)[0].contains("shard 2 finished in 1.0 s"), "{:?}", owner.last_logged(1));
+    }
+
+    #[test]
+    fn what_a_worker_writes_is_left_alone_when_the_job_is_opened_again() {
+        let place = tempfile::tempdir().unwrap();
+        let plan = || ShardPlan::cut("score", "k", &[0], 1);
+        let job = Job::open(place.path(), plan()).unwrap();
+        let half = job.folder().join("shards").join("0000.safetensors.9.partial");
+        fs_err::write(&half, "half").unwrap();
+        let worker = job.take().unwrap();
+        Job::open(place.path(), plan()).unwrap();
+        assert!(half.exists());
+        drop(worker);
+        Job::open(place.path(), plan()).unwrap();
+        assert!(!half.exists());
     }
 
     #[test]

@@ -18,6 +18,25 @@ pub struct JobView {
     /// Seconds left; none before it can be told.
     pub eta_seconds: Option<f64>,
     pub cancelling: bool,
+    /// It can be paused, and goes on without a window.
+    #[serde(default)]
+    pub lasting: bool,
+    /// The process of its own that does the work; none where the engine does it itself.
+    #[serde(default)]
+    pub worker: Option<WorkerView>,
+}
+
+/// A process that computes the parts of a job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    pub pid: u32,
+    /// What it is at, in words.
+    pub what: String,
+    /// Bytes now, and the most so far; 0 where the system does not tell.
+    pub memory_bytes: u64,
+    pub peak_memory_bytes: u64,
+    /// The last lines of the job's log, oldest first.
+    pub log: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -214,6 +214,70 @@ pub struct Comparison {
     pub verdict: String,
 }
 
+/// A run that was begun and has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunView {
+    /// The last stage that it brings up to date.
+    pub until: Stage,
+    /// A person paused it.
+    pub paused: bool,
+    /// The engine that tells this is at it.
+    pub at_work: bool,
+    /// The process that is at work for it.
+    pub worker: Option<u32>,
+}
+
+/// What a finished run says of its stages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSummary {
+    pub stage: Stage,
+    /// Of this run; near 0 where the stage was cached.
+    pub seconds: f64,
+    pub cached: bool,
+    pub peak_memory_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterSummary {
+    pub cluster: u32,
+    pub name: String,
+    pub samples: u64,
+    pub cds: Option<f64>,
+    pub cds_low: Option<f64>,
+    pub cds_high: Option<f64>,
+    pub cds_rest: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SelectionSummary {
+    pub selection: String,
+    pub strategy: String,
+    pub pruned: String,
+    pub budget: u64,
+    pub selected: u64,
+}
+
+/// What a run that ended well made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    pub stages: Vec<StageSummary>,
+    pub clusters: Vec<ClusterSummary>,
+    pub selections: Vec<SelectionSummary>,
+}
+
+/// The run of an engine: the one at work, or how the last one ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    pub at_work: bool,
+    pub job: Option<JobView>,
+    /// What the run had to say so far.
+    pub notices: Vec<String>,
+    /// Why it did not end well.
+    pub report: Option<Report>,
+    /// What it made, where it ended well.
+    pub summary: Option<RunSummary>,
+}
+
 /// Everything about the open project but bulk columns and texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectView {
@@ -245,6 +309,9 @@ pub struct ProjectView {
     pub plan: SelectionPlan,
     pub curation: CurationView,
     pub job: Option<JobView>,
+    /// A run that was begun and has not ended: at work, paused, or interrupted.
+    #[serde(default)]
+    pub run: Option<RunView>,
     /// What `Run again` found.
     pub comparison: Option<Comparison>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, ModelsView, Part,
-    ProjectView, Report, SelectionPlan, SelectionView, Stage,
+    ProjectView, Report, RunState, SelectionPlan, SelectionView, Stage,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -99,6 +99,10 @@ pub struct RowQuery {
     pub descending: bool,
 }
 
+fn goes_on() -> bool {
+    true
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum Request {
@@ -109,7 +113,11 @@ pub enum Request {
     OpenProject {
         path: String,
     },
-    CloseProject,
+    /// Lets the project go. A run at work goes on without a window, or stops.
+    CloseProject {
+        #[serde(default = "goes_on")]
+        go_on: bool,
+    },
     /// Looks at a path or hub id before a project is made.
     Probe {
         source: SourceKind,
@@ -125,8 +133,17 @@ pub enum Request {
     Project,
     Run {
         until: Stage,
+        /// Bytes that the estimate of a stage may not pass; none: no limit.
+        #[serde(default)]
+        memory: Option<u64>,
     },
     Cancel,
+    /// Stops the run at the next possible moment; it goes on when [`Request::Resume`] says so.
+    Pause,
+    /// Takes a paused or interrupted run up again.
+    Resume,
+    /// How far the run is, or how the last one ended.
+    RunState,
     ChooseClusters {
         choice: ClusterChoice,
     },
@@ -211,6 +228,11 @@ pub enum Request {
     /// Makes the pruned model here, in the place of the one that the recipe names, and brings the project up to date.
     PruneHere {
         draft: PruneDraft,
+    },
+    /// Makes the checks now. A threshold or files that are not the recipe's are for this once.
+    Check {
+        threshold: Option<f64>,
+        benchmarks: Vec<String>,
     },
     /// Other benchmark files to check the pool against; the checks are made anew.
     SetBenchmarks {
@@ -403,4 +425,5 @@ pub enum Reply {
     Checks(Box<ChecksView>),
     Models(Box<ModelsView>),
     Exported(ExportedView),
+    RunState(Box<RunState>),
 }

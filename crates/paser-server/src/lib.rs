@@ -3,8 +3,10 @@
 //! Desktop and browser share this path: requests and columns by HTTP, events by WebSocket. Whoever lacks the token
 //! of this start, or comes from another page or host name, gets nothing but the empty page.
 
+mod background;
 mod bundle;
 mod guard;
+mod remote;
 mod routes;
 
 use std::{
@@ -13,14 +15,20 @@ use std::{
     thread,
 };
 
-use paser_engine::Studio;
+use paser_engine::{Address, Studio};
 use paser_protocol::Event;
 use tokio::{
     net::TcpListener,
     sync::{broadcast, oneshot},
 };
 
+pub use background::{Background, run_in_background};
 pub use guard::Guard;
+pub use remote::Remote;
+
+/// Pages of the desktop shell, as the three platforms name them. Every server lets them in: a shell shows the project of
+/// another process, too.
+const SHELL_ORIGINS: [&str; 2] = ["tauri://localhost", "http://tauri.localhost"];
 
 /// Where `paser serve` is found unless told otherwise. A browser keeps what it remembers of the window by address.
 pub const PORT: u16 = 7717;
@@ -47,20 +55,21 @@ pub enum ServerError {
 pub struct Server {
     address: SocketAddr,
     token: String,
+    studio: Arc<Studio>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Server {
-    /// Listens on 127.0.0.1. `origins` are pages besides the server's own that may call it (the desktop shell's).
+    /// Listens on 127.0.0.1, for its own pages and those of the desktop shell.
     ///
     /// # Errors
     /// A port that is taken; a runtime that does not start.
-    pub fn start(studio: Arc<Studio>, port: Port, origins: &[&str]) -> Result<Self, ServerError> {
+    pub fn start(studio: Arc<Studio>, port: Port) -> Result<Self, ServerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let listener = runtime.block_on(bind(port))?;
         let address = listener.local_addr()?;
-        let guard = Guard::new(address.port(), origins);
+        let guard = Guard::new(address.port(), &SHELL_ORIGINS);
         let token = guard.token().to_owned();
 
         // One pump per server: the engine's events, serialised once for every listener.
@@ -69,7 +78,7 @@ impl Server {
         let pump = events.clone();
         thread::Builder::new().name("events".into()).spawn(move || forward(&received, &pump))?;
 
-        let router = routes::router(studio, guard, events);
+        let router = routes::router(Arc::clone(&studio), guard, events);
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("server".into()).spawn(move || {
             runtime.block_on(async {
@@ -81,7 +90,9 @@ impl Server {
             });
             runtime.shutdown_background();
         })?;
-        Ok(Self { address, token, stop: Some(stop), thread: Some(thread) })
+        let server = Self { address, token, studio, stop: Some(stop), thread: Some(thread) };
+        server.studio.serve_at(Some(Address { base: server.base(), token: server.token.clone() }));
+        Ok(server)
     }
 
     pub fn port(&self) -> u16 {
@@ -105,6 +116,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.studio.serve_at(None);
         if let Some(stop) = self.stop.take() {
             // The receiver is gone only when the server already stopped.
             let _ = stop.send(());
@@ -153,8 +165,8 @@ mod tests {
     fn a_server_is_found_again_and_a_taken_port_stops_none() {
         let place = tempfile::tempdir().unwrap();
         let start = |port| {
-            let options = StudioOptions { state_dir: Some(place.path().to_owned()), threads: 1 };
-            Server::start(Arc::new(Studio::new(options)), port, &[])
+            let options = StudioOptions { state_dir: Some(place.path().to_owned()), threads: 1, ..Default::default() };
+            Server::start(Arc::new(Studio::new(options)), port)
         };
         let first = start(Port::Free).unwrap();
         let port = first.address.port();

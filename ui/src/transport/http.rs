@@ -16,12 +16,14 @@ const AGAIN: &str = "Check that the engine is running, then reload this page.";
 pub struct Http {
     base: String,
     token: String,
+    /// Address and token of this program's own engine, where the other one is another program's.
+    own: Option<(String, String)>,
 }
 
 impl Http {
     /// `base` empty: the address this page came from.
-    pub fn new(base: &str, token: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), token: token.to_owned() }
+    pub fn new(base: &str, token: &str, own: Option<(String, String)>) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), token: token.to_owned(), own }
     }
 }
 
@@ -98,6 +100,17 @@ impl Transport for Http {
         }
         let token = String::from(js_sys::encode_uri_component(&self.token));
         listen(Rc::new(format!("{}/api/events?token={token}", base.replacen("http", "ws", 1))), on);
+    }
+
+    fn has_own_engine(&self) -> bool {
+        self.own.is_some()
+    }
+
+    fn turn_to_own_engine(&self) {
+        let Some((base, token)) = &self.own else { return };
+        if let Err(error) = ipc::turn_to(base, token) {
+            log::error!("the window cannot turn to its own engine: {error:?}");
+        }
     }
 
     fn has_dialogs(&self) -> bool {

@@ -80,3 +80,13 @@ pub fn download(name: &str, bytes: &[u8]) {
         log::error!("the download of {name} failed: {error:?}");
     }
 }
+
+/// Starts the page anew with another engine, under the names that `boot.js` keeps.
+pub fn turn_to(base: &str, token: &str) -> Result<(), JsValue> {
+    let window = web_sys::window().ok_or_else(|| JsValue::from_str("no window"))?;
+    let kept = window.session_storage()?.ok_or_else(|| JsValue::from_str("this page keeps nothing"))?;
+    for (name, value) in [("engine", base), ("token", token), ("own", ""), ("own-token", "")] {
+        kept.set_item(&format!("paser-{name}"), value)?;
+    }
+    window.location().reload()
+}

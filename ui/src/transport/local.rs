@@ -18,6 +18,10 @@ pub struct Shared {
     pub requests: Vec<Request>,
     /// The path that the next dialogs return.
     pub picked: Option<String>,
+    /// The window shows another program's project.
+    pub attached: bool,
+    /// It turned to its own engine.
+    pub turned: bool,
     /// Files handed to the person: name and contents.
     pub downloads: Vec<(String, Vec<u8>)>,
     /// Requests whose answers wait until they are let go.
@@ -89,6 +93,14 @@ impl Transport for Local {
     fn pick(&self, _kind: PickKind, done: Done<Option<String>>) {
         let picked = self.shared.borrow().picked.clone();
         done(Ok(picked));
+    }
+
+    fn has_own_engine(&self) -> bool {
+        self.shared.borrow().attached
+    }
+
+    fn turn_to_own_engine(&self) {
+        self.shared.borrow_mut().turned = true;
     }
 
     fn download(&self, name: &str, bytes: &[u8]) {

@@ -81,6 +81,12 @@ pub trait Transport {
     /// Opens a native dialog; none when it was dismissed.
     fn pick(&self, kind: PickKind, done: Done<Option<String>>);
 
+    /// Does this window show the project of another program, and has an engine of its own besides?
+    fn has_own_engine(&self) -> bool;
+
+    /// Turns from the other program's engine to the own one: the page starts anew.
+    fn turn_to_own_engine(&self);
+
     /// Hands a file to the person where the engine's disk is not theirs.
     fn download(&self, name: &str, bytes: &[u8]);
 }

@@ -3,6 +3,7 @@
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{JobView, StageState, StageView};
 
+use super::job_details;
 use crate::{
     command::Command,
     format,
@@ -46,8 +47,9 @@ pub fn top_bar_job(ui: &mut Ui, state: &mut AppState) {
     response.on_hover_text(format!("{}: {}", job.what, pace(&job)));
 }
 
-/// The foot of Explore.
+/// The foot of Explore and Compare.
 pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+    job_details::show(ui, rect, state);
     let look = look(ui);
     ui.painter().rect_filled(rect, 0.0, look.panel);
     let inside = rect.shrink2(Vec2::new(10.0, 0.0));
@@ -80,10 +82,20 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let left = Rect::from_min_max(inside.min, pos2(right - 12.0, inside.bottom()));
     row(ui, left, 14.0, |ui| {
         if state.link == Link::Lost {
-            Words::new(ui)
-                .icon(icons::WARNING, 13.0, look.warn)
-                .part(" the engine is not reachable; trying again", crate::theme::small(), look.warn)
-                .show(ui);
+            let text = if state.attached {
+                " the program that has this project open is gone"
+            } else {
+                " the engine is not reachable; trying again"
+            };
+            let words = Words::new(ui).icon(icons::WARNING, 13.0, look.warn);
+            words.part(text, crate::theme::small(), look.warn).show(ui);
+            if state.attached {
+                let response = ui.add(Button::new("Open here").height(18.0).name("Open the project here"));
+                state.note("OpenHere", response.rect);
+                if response.on_hover_text(Command::OpenHere.description()).clicked() {
+                    state.run(Command::OpenHere);
+                }
+            }
         }
         if let Some(job) = job {
             let step = format!("{}: {}", job.stage.name(), job.what);
@@ -91,12 +103,27 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             widgets::progress(ui, 120.0, share(&job));
             Words::new(ui).num2(format::percent(f64::from(share(&job)))).show(ui);
             Words::new(ui).small(pace(&job)).show(ui);
-            let text = if job.cancelling { "Cancelling" } else { "Cancel" };
+            if job.lasting {
+                let response =
+                    ui.add_enabled(!job.cancelling, Button::new("Pause").height(18.0).name("Pause the running job"));
+                state.note("PauseJob", response.rect);
+                if response.on_hover_text(Command::PauseJob.description()).clicked() {
+                    state.run(Command::PauseJob);
+                }
+            }
+            let text = if job.cancelling { "Stopping" } else { "Cancel" };
             let response =
                 ui.add_enabled(!job.cancelling, Button::new(text).height(18.0).name("Cancel the running job"));
             state.note("CancelJob", response.rect);
             if response.clicked() {
                 state.run(Command::CancelJob);
+            }
+            let caret = if state.panels.job { icons::CARET_DOWN } else { icons::CARET_UP };
+            let log = Button::new("Log").quiet().height(18.0).caret(caret).name("Fold the job's log");
+            let response = ui.add(log);
+            state.note("JobDetails", response.rect);
+            if response.on_hover_text(job_details::place(&job)).clicked() {
+                state.run(Command::JobDetails);
             }
             return;
         }
@@ -113,7 +140,9 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             let text = format!(" scored in {}", format::duration(seconds));
             Words::new(ui).icon(icons::CHECK, 13.0, look.ok).part(text, crate::theme::small(), look.ok).show(ui);
         }
-        missing(ui, state);
+        if !unended(ui, state) {
+            missing(ui, state);
+        }
         if state.saved.is_some() {
             Words::new(ui).small("saved").show(ui).on_hover_text("Every edit is on disk within a second.");
         }
@@ -136,6 +165,25 @@ fn scoring_seconds(state: &AppState) -> Option<f64> {
         StageState::Done { seconds, .. } if stage.stage == paser_protocol::Stage::Score => Some(seconds),
         _ => None,
     })
+}
+
+/// A run that was paused or interrupted, with the buttons to go on and to give it up; false without one.
+fn unended(ui: &mut Ui, state: &mut AppState) -> bool {
+    let run = state.project.as_ref().and_then(|project| project.run.clone());
+    let Some(run) = run.filter(|run| !run.at_work) else { return false };
+    let how = if run.paused { "paused" } else { "interrupted" };
+    Words::new(ui).small(format!("{how}: the run through {}", run.until.name())).show(ui);
+    let resume = ui.add(Button::new("Resume").height(18.0).name("Resume the paused run"));
+    state.note("ResumeJob", resume.rect);
+    if resume.on_hover_text(Command::ResumeJob.description()).clicked() {
+        state.run(Command::ResumeJob);
+    }
+    let give_up = ui.add(Button::new("Give up").height(18.0).name("Give up the paused run"));
+    state.note("GiveUp", give_up.rect);
+    if give_up.on_hover_text("What is finished is kept.").clicked() {
+        state.run(Command::CancelJob);
+    }
+    true
 }
 
 /// A button for stages that have to run.

@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod budget_settings;
 pub mod checks;
+pub mod close_project;
 pub mod cluster;
 pub mod cluster_menu;
 pub mod compare;
@@ -15,6 +16,7 @@ pub mod explore;
 pub mod export;
 pub mod form;
 pub mod inspector;
+pub mod job_details;
 pub mod jobs;
 pub mod journal;
 pub mod ledger;
@@ -44,6 +46,7 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
     let kept = match dialog {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
         Dialog::Shortcuts => shortcuts::sheet(ctx),
+        Dialog::CloseProject => close_project::show(ctx, state),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
         Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),

@@ -171,7 +171,7 @@ impl Inner {
         }
         match request {
             Request::OpenDemo { .. } | Request::OpenProject { .. } | Request::CreateProject { .. } => self.open = true,
-            Request::CloseProject => self.open = false,
+            Request::CloseProject { .. } => self.open = false,
             _ => {}
         }
         Ok(match request {

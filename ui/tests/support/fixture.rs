@@ -421,6 +421,7 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
         plan: SelectionPlan::default(),
         curation: CurationView::default(),
         job: None,
+        run: None,
         comparison: None,
     }
 }

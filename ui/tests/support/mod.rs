@@ -30,6 +30,8 @@ pub struct Start {
     pub size: [f32; 2],
     pub theme: Theme,
     pub dialogs: bool,
+    /// The window shows another program's project.
+    pub attached: bool,
     pub saved: Saved,
     pub engine: engine::Engine,
 }
@@ -40,6 +42,7 @@ impl Default for Start {
             size: [1280.0, 800.0],
             theme: Theme::Dark,
             dialogs: false,
+            attached: false,
             saved: Saved::default(),
             engine: engine::Engine::new(),
         }
@@ -61,6 +64,7 @@ impl Start {
         });
         let local = Local::new(answer, columns, self.dialogs);
         let shared = local.shared();
+        shared.borrow_mut().attached = self.attached;
         *slot.borrow_mut() = Some(shared.clone());
         let mode = match self.theme {
             Theme::Dark => ui::theme::Mode::Dark,

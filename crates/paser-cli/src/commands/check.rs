@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use paser_engine::{CheckOptions, Excluded, Excluding, Session};
-use paser_protocol::{ChecksView, Report};
+use paser_engine::{CheckOptions, Excluded, Excluding, Lookup, Reader};
+use paser_protocol::{ChecksView, Reply, Report, Request};
 use serde_json::{Value, json};
 
+use crate::exit::OrTell as _;
 use crate::interrupt;
 use crate::output::{Output, Table, duration, thousands};
+use crate::owned::{self, Opened, Owned, unexpected};
 use crate::project::Follower;
 
 /// Groups and leaks of a benchmark that are shown.
@@ -43,24 +45,56 @@ pub struct CheckArgs {
 }
 
 pub fn run(args: &CheckArgs, threads: usize, output: Output) -> Result<(), Report> {
-    let session = Session::open(&args.dir)?;
-    let options = CheckOptions { threshold: args.threshold, benchmarks: args.benchmarks.clone(), threads };
-    // One object is the whole output for programs: progress goes to people only.
-    let follower = Follower::new(Output::new(false));
-    let found = session.check(&options, &|event| follower.hear(&event), interrupt::flag())?;
-    drop(follower);
-    show(&session, &found, output)?;
     let what = args.exclude.map(|what| match what {
         What::Duplicates => Excluding::Duplicates,
         What::Leaks => Excluding::Leaks,
         What::All => Excluding::All,
     });
-    let excluded = what.map(|what| session.exclude_checked(&found, what)).transpose()?;
+    let opened = owned::open(&args.dir)?;
+    let (found, excluded) = match &opened {
+        Opened::Own(session) => {
+            let options = CheckOptions { threshold: args.threshold, benchmarks: args.benchmarks.clone(), threads };
+            // One object is the whole output for programs: progress goes to people only.
+            let follower = Follower::new(Output::new(false));
+            let found = session.check(&options, &|event| follower.hear(&event), interrupt::flag())?;
+            drop(follower);
+            let excluded = what.map(|what| session.exclude_checked(&found, what)).transpose()?;
+            (found, excluded)
+        }
+        Opened::Owned(owned) => by_owner(owned, args, what)?,
+    };
+    let pool = match &opened {
+        Opened::Own(session) => session.lookup(),
+        Opened::Owned(owned) => owned.reader.lookup(),
+    };
+    show(pool, &found, output)?;
     if let Some(excluded) = &excluded {
         output.say(told(excluded));
     }
-    output.line(&object(&session, &found, excluded.as_ref())?);
+    output.line(&object(pool, &found, excluded.as_ref())?);
     Ok(())
+}
+
+/// Checks and exclusion by the process that owns the project.
+fn by_owner(
+    owned: &Owned,
+    args: &CheckArgs,
+    what: Option<Excluding>,
+) -> Result<(ChecksView, Option<Excluded>), Report> {
+    // The owner starts in another folder than the person who typed these.
+    let absolute = args.benchmarks.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>().or_tell()?;
+    let benchmarks = absolute.into_iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let found = match owned.remote.ask(&Request::Check { threshold: args.threshold, benchmarks })? {
+        Reply::Checks(found) => *found,
+        other => return Err(unexpected(&other)),
+    };
+    let Some(what) = what else { return Ok((found, None)) };
+    let (mut done, edits) = owned.reader.lookup().exclusions(&found, what)?;
+    for edit in edits {
+        let curation = owned.curate(&Request::Curate { edit })?;
+        done.entries.extend(Reader::open(&args.dir)?.lookup().entry(curation.entries));
+    }
+    Ok((found, Some(done)))
 }
 
 fn told(excluded: &Excluded) -> String {
@@ -80,7 +114,7 @@ fn told(excluded: &Excluded) -> String {
     text
 }
 
-fn show(session: &Session, found: &ChecksView, output: Output) -> Result<(), Report> {
+fn show(pool: Lookup<'_>, found: &ChecksView, output: Output) -> Result<(), Report> {
     if let Some(near) = &found.near_duplicates {
         output.say(format!(
             "near-duplicates, similarity {} or more: {} samples in {} groups beside the kept ones{}",
@@ -91,7 +125,7 @@ fn show(session: &Session, found: &ChecksView, output: Output) -> Result<(), Rep
         ));
         let mut table = Table::new(&["<kept", "samples", "similarity", "<near-duplicates of it"]);
         for group in near.examples.iter().take(SHOWN) {
-            let mut ids = session.ids_of(&group.rows[..group.rows.len().min(IDS)])?.join(", ");
+            let mut ids = pool.ids_of(&group.rows[..group.rows.len().min(IDS)])?.join(", ");
             if group.rows.len() > IDS {
                 ids.push_str(&format!(" and {} more", thousands((group.rows.len() - IDS) as u64)));
             }
@@ -126,12 +160,12 @@ fn show(session: &Session, found: &ChecksView, output: Output) -> Result<(), Rep
 }
 
 /// Samples by their ids, as in every output.
-fn object(session: &Session, found: &ChecksView, excluded: Option<&Excluded>) -> Result<Value, Report> {
+fn object(pool: Lookup<'_>, found: &ChecksView, excluded: Option<&Excluded>) -> Result<Value, Report> {
     let near_duplicates = match &found.near_duplicates {
         None => Value::Null,
         Some(near) => {
             let examples = near.examples.iter().map(|group| {
-                let others = session.ids_of(&group.rows)?;
+                let others = pool.ids_of(&group.rows)?;
                 Ok(json!({ "kept": group.kept_id, "others": others, "similarity": group.similarity }))
             });
             json!({
@@ -139,7 +173,7 @@ fn object(session: &Session, found: &ChecksView, excluded: Option<&Excluded>) ->
                 "groups": near.groups,
                 "samples": near.samples,
                 "largest": near.largest,
-                "ids": session.ids_of(&near.rows)?,
+                "ids": pool.ids_of(&near.rows)?,
                 "examples": examples.collect::<Result<Vec<_>, Report>>()?,
             })
         }
@@ -153,7 +187,7 @@ fn object(session: &Session, found: &ChecksView, excluded: Option<&Excluded>) ->
             "path": benchmark.path,
             "questions": benchmark.questions,
             "too_short": benchmark.too_short,
-            "ids": session.ids_of(&benchmark.samples)?,
+            "ids": pool.ids_of(&benchmark.samples)?,
             "examples": examples.collect::<Vec<_>>(),
         }))
     });

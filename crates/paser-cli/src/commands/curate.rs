@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use paser_engine::{Reader, Session};
-use paser_protocol::{Budget, Edit, EditKind, EditSource, JournalEntryView, Report};
+use paser_engine::{Lookup, Reader};
+use paser_project::Entry;
+use paser_protocol::{Budget, CurationView, Edit, EditKind, EditSource, JournalEntryView, Reply, Report, Request};
 
 use crate::exit::usage;
 use crate::interrupt;
 use crate::output::{Output, Table, date, thousands};
+use crate::owned::{self, Opened, Owned, unexpected};
 
 #[derive(Args, Debug)]
 #[command(
@@ -150,14 +152,21 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
         show(&Reader::open(&args.dir)?.journal(), output);
         return Ok(());
     }
-    let session = Session::open(&args.dir)?;
-    let entry = match &args.edit {
-        EditCommand::Undo => session.undo()?,
-        EditCommand::Redo => session.redo()?,
-        EditCommand::Revert { entry } => session.revert(*entry)?,
-        edit => session.curate(&edit_of(&session, edit)?)?,
+    let (entry, curation) = match owned::open(&args.dir)? {
+        Opened::Own(session) => {
+            let entry = match &args.edit {
+                EditCommand::Undo => session.undo()?,
+                EditCommand::Redo => session.redo()?,
+                EditCommand::Revert { entry } => session.revert(*entry)?,
+                edit => {
+                    let near = |row, count| session.rows_near(row, count, interrupt::flag());
+                    session.curate(&edit_of(session.lookup(), &near, edit)?)?
+                }
+            };
+            (entry, session.view().curation)
+        }
+        Opened::Owned(owned) => by_owner(&owned, args)?,
     };
-    let curation = session.view().curation;
     output.say(format!(
         "journal entry {}: {}; now {} pinned and {} excluded",
         entry.entry,
@@ -169,17 +178,38 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
     Ok(())
 }
 
+/// The edit by the process that owns the project. An edit is on disk before it is answered: its line is read there.
+fn by_owner(owned: &Owned, args: &CurateArgs) -> Result<(Entry, CurationView), Report> {
+    let near = |row, count| match owned.remote.ask(&Request::Neighbours { row, count })? {
+        Reply::Neighbours(found) => Ok(found.into_iter().map(|neighbour| neighbour.row).collect()),
+        other => Err(unexpected(&other)),
+    };
+    let request = match &args.edit {
+        EditCommand::Undo => Request::Undo,
+        EditCommand::Redo => Request::Redo,
+        EditCommand::Revert { entry } => Request::Revert { entry: *entry },
+        edit => Request::Curate { edit: edit_of(owned.reader.lookup(), &near, edit)? },
+    };
+    let curation = owned.curate(&request)?;
+    let entry = Reader::open(&args.dir)?.lookup().entry(curation.entries);
+    let entry = entry.ok_or_else(|| usage("the edit was made and undone by somebody else since", ""))?;
+    Ok((entry, curation))
+}
+
+/// The samples most like a row, so many of them.
+type Near<'a> = &'a dyn Fn(u32, u32) -> Result<Vec<u32>, Report>;
+
 /// What a command asks for, in numbers of this pool.
-fn edit_of(session: &Session, command: &EditCommand) -> Result<Edit, Report> {
+fn edit_of(pool: Lookup<'_>, near: Near<'_>, command: &EditCommand) -> Result<Edit, Report> {
     let of_samples = |named: &Named, what: &dyn Fn(Vec<u32>) -> EditKind| {
         let (rows, source) = match (&named.filter, &named.near) {
-            (Some(filter), _) => (session.rows_where(filter)?, Some(EditSource::Filter { text: filter.clone() })),
+            (Some(filter), _) => (pool.rows_where(filter)?, Some(EditSource::Filter { text: filter.clone() })),
             (None, Some(of)) => {
-                let row = session.rows_of_ids(std::slice::from_ref(of))?;
-                let rows = session.rows_near(row[0], named.count, interrupt::flag())?;
+                let row = pool.rows_of_ids(std::slice::from_ref(of))?;
+                let rows = near(row[0], named.count)?;
                 (rows, Some(EditSource::Neighbours { of: of.clone() }))
             }
-            (None, None) => (session.rows_of_ids(&named.ids)?, None),
+            (None, None) => (pool.rows_of_ids(&named.ids)?, None),
         };
         if rows.is_empty() {
             let what = if named.near.is_some() { "the pool has no other sample" } else { "no sample fits the filter" };
@@ -199,18 +229,18 @@ fn edit_of(session: &Session, command: &EditCommand) -> Result<Edit, Report> {
         EditCommand::Tag(named) => return tagged(named, &|rows, tag| EditKind::Tag { rows, tag }),
         EditCommand::Untag(named) => return tagged(named, &|rows, tag| EditKind::Untag { rows, tag }),
         EditCommand::Rename { cluster, name, why } => {
-            (EditKind::RenameCluster { cluster: session.cluster_named(cluster)?, name: name.clone() }, why)
+            (EditKind::RenameCluster { cluster: pool.cluster_named(cluster)?, name: name.clone() }, why)
         }
         EditCommand::Merge { clusters, why } => {
-            let clusters = clusters.iter().map(|cluster| session.cluster_named(cluster)).collect::<Result<_, _>>()?;
+            let clusters = clusters.iter().map(|cluster| pool.cluster_named(cluster)).collect::<Result<_, _>>()?;
             (EditKind::MergeClusters { clusters }, why)
         }
         EditCommand::Split { cluster, parts, why } => {
-            (EditKind::SplitCluster { cluster: session.cluster_named(cluster)?, parts: *parts }, why)
+            (EditKind::SplitCluster { cluster: pool.cluster_named(cluster)?, parts: *parts }, why)
         }
-        EditCommand::Quota { cluster, quota, why } => (quota_of(session.cluster_named(cluster)?, quota)?, why),
+        EditCommand::Quota { cluster, quota, why } => (quota_of(pool.cluster_named(cluster)?, quota)?, why),
         EditCommand::Emphasis { cluster, factor, why } => {
-            (EditKind::SetEmphasis { cluster: session.cluster_named(cluster)?, factor: *factor }, why)
+            (EditKind::SetEmphasis { cluster: pool.cluster_named(cluster)?, factor: *factor }, why)
         }
         EditCommand::Undo | EditCommand::Redo | EditCommand::Revert { .. } | EditCommand::Journal => {
             return Err(usage("this command makes no edit", ""));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use paser_engine::{RunOptions, demo, state_folder};
+use paser_engine::{Program, RunOptions, demo, state_folder};
 use paser_protocol::{Guard, Report, SelectionPlan, Stage};
 use serde_json::json;
 
@@ -30,7 +30,7 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report> {
     let root = args.dir.clone().unwrap_or_else(|| state_folder().join("demo"));
     let follower = Follower::new(output);
-    let options = RunOptions { threads, memory: None };
+    let options = RunOptions { threads, memory: None, worker: Some(Program::this()?) };
     let session = demo::open(&root, &options, &|event| follower.hear(&event), interrupt::flag())?;
     let summary = if args.fresh {
         let (summary, comparison) =
@@ -67,7 +67,7 @@ pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report
         fs_err::write(report, session.report_html(interrupt::flag())?).or_tell()?;
         output.say(format!("the report is in {}", report.display()));
     }
-    run::tell(&session, &summary, output);
+    run::tell(&session.view(), &summary, output);
     let root = session.root().display();
     output.say(format!("the demo project is in {root}; look at it with `paser serve {root}` or `paser-studio {root}`"));
     Ok(())

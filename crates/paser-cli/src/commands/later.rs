@@ -20,8 +20,8 @@ pub fn refuse(name: &str) -> Report {
         "eval" => ("evaluation", "Export a selection, train, and measure with lm-evaluation-harness."),
         "verdict" => ("the comparison of arms", "`paser compare` shows how two selections differ."),
         "devices" => ("the list of devices", "This version computes on the processor."),
-        "plan" | "worker" | "merge" => {
-            ("work spread over processes and machines", "`paser run` does all stages itself.")
+        "plan" | "merge" => {
+            ("work spread over machines", "`paser run` does all stages, by worker processes of its own.")
         }
         _ => ("this command", ""),
     };

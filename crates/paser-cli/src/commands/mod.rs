@@ -17,3 +17,4 @@ pub mod score;
 pub mod select;
 pub mod serve;
 pub mod status;
+pub mod worker;

@@ -1,16 +1,24 @@
 //! `paser run`: brings a project up to date, and computes only what changed.
 
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use paser_engine::{RunOptions, RunSummary, Session};
-use paser_protocol::{Report, Stage};
+use paser_engine::{Program, RunOptions, open_and_take_over};
+use paser_protocol::{Event, Failure, ProjectView, Reply, Report, Request, RunSummary, Stage};
+use paser_server::{Background, run_in_background};
 use serde_json::json;
 
 use super::status;
 use crate::exit::usage;
+use crate::interrupt;
 use crate::output::{Output, Table, bytes, duration};
+use crate::owned::{self, Opened, Owned, unexpected};
 use crate::project;
+
+/// Between two looks at a run of another process.
+const LOOK: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Until {
@@ -40,6 +48,9 @@ pub struct RunArgs {
     /// Where models run.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
+    /// Without a person: answers other programs meanwhile, and lets the project go to the next window.
+    #[arg(long, hide = true)]
+    background: bool,
 }
 
 pub fn run(args: &RunArgs, threads: usize, output: Output) -> Result<(), Report> {
@@ -57,11 +68,62 @@ pub fn run(args: &RunArgs, threads: usize, output: Output) -> Result<(), Report>
         }
     };
     device(&args.device)?;
-    let session = Session::open(&args.dir)?;
-    let options = RunOptions { threads, memory: args.memory };
+    if args.background {
+        let what = Background { project: args.dir.clone(), until, memory: args.memory, threads };
+        return run_in_background(&what, interrupt::flag());
+    }
+    let session = match open_and_take_over(&args.dir) {
+        Ok(session) => session,
+        Err(report) if report.failure == Failure::ComeBack => match owned::open(&args.dir)? {
+            Opened::Own(session) => *session,
+            Opened::Owned(owned) => return by_owner(&owned, until, args.memory, threads, output),
+        },
+        Err(report) => return Err(report),
+    };
+    let options = RunOptions { threads, memory: args.memory, worker: Some(Program::this()?) };
     let summary = project::run(&session, until, &options, output)?;
-    tell(&session, &summary, output);
+    tell(&session.view(), &summary, output);
     Ok(())
+}
+
+/// The run by the process that owns the project, followed to its end.
+fn by_owner(owned: &Owned, until: Stage, memory: Option<u64>, threads: usize, output: Output) -> Result<(), Report> {
+    if threads > 0 {
+        eprintln!("The project is open in another program, which runs it with its own number of threads.");
+    }
+    owned.remote.ask(&Request::Run { until, memory })?;
+    let follower = project::Follower::new(output);
+    let (mut told, mut cancelled) = (0, false);
+    let last = loop {
+        let state = match owned.remote.ask(&Request::RunState)? {
+            Reply::RunState(state) => *state,
+            other => return Err(unexpected(&other)),
+        };
+        for text in state.notices.iter().skip(told) {
+            follower.hear(&Event::Notice { text: text.clone() });
+        }
+        told = state.notices.len();
+        if !state.at_work {
+            break state;
+        }
+        if let Some(job) = state.job {
+            follower.hear(&Event::Job { job });
+        }
+        if interrupt::requested() && !cancelled {
+            cancelled = true;
+            owned.remote.ask(&Request::Cancel)?;
+        }
+        thread::sleep(LOOK);
+    };
+    drop(follower);
+    match (last.report, last.summary) {
+        (Some(report), _) => Err(report),
+        (None, Some(summary)) => {
+            tell(&owned.project()?, &summary, output);
+            Ok(())
+        }
+        (None, None) => Err(Report::new(Failure::ComeBack, "The program that ran the project has closed it.", "")),
+    }
 }
 
 /// `4GiB`, `500MB`, `1000000`: a number with an optional unit.
@@ -100,7 +162,7 @@ fn device(name: &str) -> Result<(), Report> {
 }
 
 /// The end of a run in both forms.
-pub fn tell(session: &Session, summary: &RunSummary, output: Output) {
+pub fn tell(view: &ProjectView, summary: &RunSummary, output: Output) {
     let mut stages = Table::new(&["<stage", "time", "peak memory", "<remark"]);
     for stage in &summary.stages {
         stages.row([
@@ -112,7 +174,7 @@ pub fn tell(session: &Session, summary: &RunSummary, output: Output) {
     }
     output.table(&stages);
     if !output.is_json() {
-        status::show_results(&session.view(), output);
+        status::show_results(view, output);
     }
     output.line(&json!({
         "event": "finished",

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use paser_engine::Session;
 use paser_protocol::{
-    Budget, ConceptRule, Damage, Guard, Refill, Report, SelectionPlan, SelectionView, Strategy, Weight,
+    Budget, ConceptRule, Damage, Guard, Refill, Reply, Report, Request, SelectionPlan, SelectionView, Strategy, Weight,
 };
 use serde_json::{Map, Value, json};
 
 use crate::exit::usage;
 use crate::interrupt;
 use crate::output::{Output, Table, figure, thousands};
+use crate::owned::{self, Opened, unexpected};
 
 #[derive(Args, Debug)]
 #[command(
@@ -67,15 +67,20 @@ fn strategies() -> impl TypedValueParser<Value = Strategy> {
 
 pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
     if let Some(name) = &args.discard {
-        return discard(&Session::open(&args.dir)?, name, output);
+        return discard(&owned::open(&args.dir)?, name, output);
     }
     let (Some(strategy), Some(budget), Some(name)) = (args.strategy, args.budget, &args.name) else {
         return Err(usage("--strategy, --budget and --name go together", "Give all three."));
     };
-    let session = Session::open(&args.dir)?;
-    session.read_noise();
-    let view = session.view();
-    if let Some(pruned) = args.pruned.as_deref().filter(|pruned| !session.is_pruned_model(pruned)) {
+    let opened = owned::open(&args.dir)?;
+    let (pool, view) = match &opened {
+        Opened::Own(session) => {
+            session.read_noise();
+            (session.lookup(), session.view())
+        }
+        Opened::Owned(owned) => (owned.reader.lookup(), owned.project()?),
+    };
+    if let Some(pruned) = args.pruned.as_deref().filter(|pruned| !pool.is_pruned_model(pruned)) {
         return Err(usage(
             format!("the project has no pruned model {pruned:?}"),
             format!("Its pruned model is {:?}; leave --pruned out.", view.pruned),
@@ -95,15 +100,31 @@ pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
         damage: if args.damage == "whole" { Damage::Whole } else { Damage::AfterFirstToken },
         seed: args.seed,
     };
-    let selection = session.select_as(&plan, name, interrupt::flag())?;
+    let selection = match &opened {
+        Opened::Own(session) => session.select_as(&plan, name, interrupt::flag())?,
+        Opened::Owned(owned) => match owned.remote.ask(&Request::FreezePlan { plan, name: name.clone() })? {
+            Reply::Selection(selection) => *selection,
+            other => return Err(unexpected(&other)),
+        },
+    };
     show(&selection, output);
     output.line(&object(&selection, &view.pruned));
     Ok(())
 }
 
-fn discard(session: &Session, name: &str, output: Output) -> Result<(), Report> {
-    let by_recipe = session.frozen_named(name)?.by_recipe;
-    session.discard(name)?;
+fn discard(opened: &Opened, name: &str, output: Output) -> Result<(), Report> {
+    let by_recipe = match opened {
+        Opened::Own(session) => {
+            let by_recipe = session.frozen_named(name)?.by_recipe;
+            session.discard(name)?;
+            by_recipe
+        }
+        Opened::Owned(owned) => {
+            let by_recipe = owned.reader.lookup().frozen_named(name)?.by_recipe;
+            owned.remote.ask(&Request::Discard { name: name.to_owned() })?;
+            by_recipe
+        }
+    };
     output.say(format!("the selection {name} is gone"));
     if by_recipe {
         output.say("It stands in recipe.toml: the next run makes it again, unless it is removed there too.");

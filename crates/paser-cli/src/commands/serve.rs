@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use paser_engine::{Studio, StudioOptions};
+use paser_engine::{Program, Studio, StudioOptions};
 use paser_protocol::{Failure, Report, Request};
-use paser_server::{PORT, Port, Server};
+use paser_server::{PORT, Port, Remote, Server};
 use serde_json::json;
 
 use crate::interrupt;
@@ -26,13 +26,21 @@ pub struct ServeArgs {
 }
 
 pub fn run(args: &ServeArgs, threads: usize, output: Output) -> Result<(), Report> {
-    let studio = Arc::new(Studio::new(StudioOptions { threads, ..StudioOptions::default() }));
+    let studio = Arc::new(Studio::new(StudioOptions { threads, worker: Some(Program::this()?), ..Default::default() }));
     if let Some(dir) = &args.dir {
-        studio.handle(Request::OpenProject { path: dir.to_string_lossy().into_owned() })?;
+        match studio.handle(Request::OpenProject { path: dir.to_string_lossy().into_owned() }) {
+            Ok(_) => {}
+            Err(report) if report.failure == Failure::ComeBack => {
+                let owner = Remote::of(dir).ok_or(report)?;
+                output.say(format!("{}\nThe project is open already: this is the window of its owner.", owner.url()));
+                output.line(&json!({ "url": owner.url(), "attached": true }));
+                return Ok(());
+            }
+            Err(report) => return Err(report),
+        }
     }
     let port = args.port.map_or(Port::Rather(PORT), Port::Exactly);
-    let server =
-        Server::start(studio, port, &[]).map_err(|error| Report::new(Failure::Machine, error.to_string(), ""))?;
+    let server = Server::start(studio, port).map_err(|error| Report::new(Failure::Machine, error.to_string(), ""))?;
     if port == Port::Rather(PORT) && server.port() != PORT {
         eprintln!(
             "Port {PORT} is taken, so that this is another one. A browser keeps the window's layout by address: give --port to find it again."

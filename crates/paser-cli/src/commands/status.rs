@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_engine::Reader;
-use paser_protocol::{ProjectView, Report, StageState, StageView};
+use paser_protocol::{ProjectView, Report, RunView, StageState, StageView};
 use serde_json::json;
 
 use crate::output::{Output, Table, duration, figure, thousands};
@@ -21,6 +21,9 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), Report> {
     let reader = Reader::open(&args.dir)?;
     let (view, owner) = (reader.view(), reader.owner());
     show(&view, owner.is_some(), output);
+    if let Some(run) = &view.run {
+        output.say(unended(run, owner.is_some()));
+    }
     if let Some(owner) = &owner {
         output.say(format!("The project is open in {owner}: this is what it has on disk so far."));
     }
@@ -47,6 +50,7 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), Report> {
         "pool": view.pool,
         "stages": view.stages,
         "job": view.job,
+        "run": view.run,
         "manifold": view.manifold,
         "clusters": view.clusters,
         "selections": selections,
@@ -134,6 +138,20 @@ pub fn show_results(view: &ProjectView, output: Output) {
     }
 }
 
+/// A run that was begun and has not ended.
+fn unended(run: &RunView, owned: bool) -> String {
+    let until = run.until.name();
+    let worker = run.worker.map(|pid| format!("its worker (pid {pid}) is still at work; ")).unwrap_or_default();
+    match (run.paused, owned) {
+        (true, _) => format!("A run through {until} is paused: {worker}`paser run` goes on with it."),
+        (false, true) => match run.worker {
+            Some(pid) => format!("A run through {until} is at work; its worker has pid {pid}."),
+            None => format!("A run through {until} is at work."),
+        },
+        (false, false) => format!("A run through {until} was interrupted: {worker}`paser run` goes on with it."),
+    }
+}
+
 /// The state of a stage that has to run.
 fn open(kept: Option<(u64, u64)>, owned: bool, word: &'static str) -> &'static str {
     match (kept, owned) {
@@ -159,6 +177,18 @@ mod tests {
     use paser_protocol::Stage;
 
     use super::*;
+
+    #[test]
+    fn a_run_that_has_not_ended_says_what_became_of_it() {
+        let run = |paused, worker| RunView { until: Stage::Select, paused, at_work: false, worker };
+        let text = unended(&run(false, Some(41)), false);
+        assert_eq!(
+            text,
+            "A run through select was interrupted: its worker (pid 41) is still at work; `paser run` goes on with it."
+        );
+        assert_eq!(unended(&run(true, None), true), "A run through select is paused: `paser run` goes on with it.");
+        assert_eq!(unended(&run(false, Some(41)), true), "A run through select is at work; its worker has pid 41.");
+    }
 
     #[test]
     fn a_stage_that_was_stopped_says_what_is_kept_and_why_it_is_stale() {

@@ -38,7 +38,6 @@ fn later_commands_are_refused_with_one_sentence() {
         "verdict a b",
         "devices",
         "plan",
-        "worker --shard 3",
         "merge",
         "run --until recover",
         "run --until evaluate",

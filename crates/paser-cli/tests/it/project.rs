@@ -185,15 +185,17 @@ fn interrupt(child: &std::process::Child) {
 }
 
 #[test]
-fn serving_locks_the_project_and_ends_by_ctrl_c() {
+fn serving_owns_the_project_and_ends_by_ctrl_c() {
     let (home, _folder) = project(50);
     let mut server = spawn(home.path(), &["serve", "p", "--json"]);
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = serde_json::from_str::<Value>(&line).unwrap()["url"].as_str().unwrap().to_owned();
     assert!(url.starts_with("http://127.0.0.1:") && url.contains("token="), "{url}");
-    let locked = paser_in(home.path(), &["run", "p"]);
-    assert!(locked.code == 75 && locked.stderr.contains(&server.id().to_string()), "{}", locked.stderr);
+    let again = paser_in(home.path(), &["serve", "p", "--json"]).well().last();
+    assert_eq!((again["url"].as_str(), &again["attached"]), (Some(url.as_str()), &Value::Bool(true)));
+    let ran = paser_in(home.path(), &["run", "p", "--until", "import", "--json"]).well().last();
+    assert_eq!((&ran["event"], &ran["stages"][0]["stage"]), (&"finished".into(), &"import".into()), "{ran}");
     interrupt(&server);
     assert_eq!(server.wait().unwrap().code(), Some(130));
     paser_in(home.path(), &["status", "p"]).well();

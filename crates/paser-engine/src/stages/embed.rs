@@ -2,6 +2,7 @@
 //! TF-IDF + SVD (method.md 1, items 1 and 2).
 
 use std::{
+    cell::OnceCell,
     cmp::Reverse,
     path::{Path, PathBuf},
     time::Instant,
@@ -15,7 +16,7 @@ use paser_protocol::Monitor;
 
 use super::{Bench, Made, artefact, import, json, record};
 use crate::{
-    job::{self, Shards},
+    job::{self, Named, Shards},
     loaded::{Samples, f32s},
     progress::Part,
     session::lock,
@@ -83,6 +84,9 @@ impl EmbedPlan {
             let path = session.folder.resolve(&vectors.encoder);
             return Ok(Self { vectors, encoder: Some(path), inputs });
         }
+        if !matches!(known, sources::Known::Yes(_)) {
+            bench.may_prepare()?;
+        }
         let path = match sources::find_model(&session.folder, &vectors.encoder, Kind::Encoder) {
             Ok(path) => path,
             Err(_) => bench.work("fetching the encoder", "bytes", |monitor| {
@@ -148,45 +152,71 @@ impl EmbedPlan {
         Ok(made(found.vectors, found.dimensions, texts.len(), summary))
     }
 
-    fn encode(&self, bench: &Bench<'_>, path: &Path, kept: &mut Option<Shards>) -> Outcome<Made> {
+    /// The part of a worker.
+    pub(crate) fn compute(self, bench: &Bench<'_>) -> Outcome<()> {
+        match &self.encoder {
+            Some(path) => self.shards(bench, path).map(drop),
+            None => bench.may_prepare(),
+        }
+    }
+
+    /// The vectors in shards, and the texts' lengths.
+    fn shards(&self, bench: &Bench<'_>, path: &Path) -> Outcome<(Shards, Vec<usize>)> {
         let samples = bench.session.samples()?;
         let pool = import::pool(bench.session, &samples)?;
         let texts: Vec<String> = pool.samples.iter().map(|sample| self.text(sample)).collect();
         drop(pool);
-        let encoder = SentenceEncoder::load(path).map_err(Told::told)?;
+        let lengths: Vec<usize> = texts.iter().map(String::len).collect();
         // Equal lengths stay in content-hash order, so that shards do not depend on the pool's order.
         let mut order = samples.order.clone();
-        order.sort_by_key(|&row| Reverse(texts[row as usize].len()));
+        order.sort_by_key(|&row| Reverse(lengths[row as usize]));
         let plan = ShardPlan::cut(STAGE, &self.inputs.key(), &order, SHARD);
-        let width = encoder.dimensions();
-        let started = Instant::now();
-        let shards = bench.work("encoding", "characters", |monitor| {
-            let lengths = |rows: &[u32]| rows.iter().map(|&row| texts[row as usize].len() as u64).sum::<u64>();
-            let encode = |rows: &[u32], part: &Part<'_>| {
-                let texts: Vec<String> = rows.iter().map(|&row| texts[row as usize].clone()).collect();
-                let length = lengths(rows);
-                let scaled = Scaled { part, length };
-                let vectors = encoder.encode(&texts, &scaled).map_err(Told::told)?;
-                let mut arrays = Arrays::new();
-                arrays.insert("vectors", Array::matrix(rows.len(), width, vectors));
-                Ok(arrays)
+        let length = |rows: &[u32]| rows.iter().map(|&row| lengths[row as usize] as u64).sum::<u64>();
+        let loaded = OnceCell::new();
+        let encode = |rows: &[u32], part: &Part<'_>| {
+            let encoder = match loaded.get() {
+                Some(encoder) => encoder,
+                None => {
+                    let encoder = SentenceEncoder::load(path).map_err(Told::told)?;
+                    loaded.get_or_init(|| encoder)
+                }
             };
-            job::run(&bench.session.folder, plan, monitor, lengths, encode, |_| {})
-        })?;
-        let mut vectors = vec![0.0; texts.len() * width];
+            let texts: Vec<String> = rows.iter().map(|&row| texts[row as usize].clone()).collect();
+            let scaled = Scaled { part, length: length(rows) };
+            let vectors = encoder.encode(&texts, &scaled).map_err(Told::told)?;
+            let mut arrays = Arrays::new();
+            arrays.insert("vectors", Array::matrix(rows.len(), encoder.dimensions(), vectors));
+            Ok(arrays)
+        };
+        let named = Named { what: "encoding", unit: "characters" };
+        Ok((job::run(bench, named, plan, length, encode, |_| {})?, lengths))
+    }
+
+    fn encode(&self, bench: &Bench<'_>, path: &Path, kept: &mut Option<Shards>) -> Outcome<Made> {
+        let started = Instant::now();
+        let (shards, lengths) = self.shards(bench, path)?;
+        let lacking = || failed("a shard holds no vectors", "Run again.");
+        let (mut vectors, mut width) = (Vec::new(), 0);
         for (rows, arrays) in shards.parts() {
-            let values = arrays.f32("vectors").ok_or_else(|| failed("a shard holds no vectors", "Run again."))?;
-            for (&row, vector) in rows.iter().zip(values.chunks_exact(width)) {
+            let values = arrays.f32("vectors").ok_or_else(lacking)?;
+            if vectors.is_empty() {
+                width = values.len() / rows.len().max(1);
+                vectors.resize(lengths.len() * width, 0.0);
+            }
+            if values.len() != rows.len() * width {
+                return Err(lacking());
+            }
+            for (&row, vector) in rows.iter().zip(values.chunks_exact(width.max(1))) {
                 vectors[row as usize * width..][..width].copy_from_slice(vector);
             }
         }
-        let characters: usize = texts.iter().map(String::len).sum();
+        let characters: usize = lengths.iter().sum();
         if shards.computed == shards.total {
             let rate = characters as f64 / started.elapsed().as_secs_f64().max(1e-3);
             lock(&bench.session.catalogue).set_rate("encode", rate).map_err(Told::told)?;
         }
         let summary = json(&serde_json::json!({"dimensions": width, "characters": characters}));
-        let made = made(vectors, width, texts.len(), summary);
+        let made = made(vectors, width, lengths.len(), summary);
         *kept = Some(shards);
         Ok(made)
     }

@@ -14,15 +14,28 @@ pub(crate) mod select;
 
 use std::{sync::Arc, time::Instant};
 
-use paser_project::{Arrays, Artefact, Inputs, Measured, StageRecord};
+use paser_project::{Arrays, Artefact, Inputs, Job, Measured, StageRecord};
 use paser_protocol::{Event, Monitor, Stage};
 
 use crate::{
-    estimate, machine,
+    estimate,
+    program::Program,
     progress::Reporter,
     session::{RecipeText, Session, lock},
     trouble::{Outcome, Told},
+    worker,
 };
+
+/// Who computes the shards of a job.
+#[derive(Clone, Copy)]
+pub(crate) enum Hands<'a> {
+    /// This process.
+    Here,
+    /// A worker that this process starts or finds at work.
+    Program(&'a Program),
+    /// This process is the worker of this job.
+    Worker(&'a Arc<Job>),
+}
 
 /// What a stage has to work with.
 pub(crate) struct Bench<'a> {
@@ -34,9 +47,18 @@ pub(crate) struct Bench<'a> {
     pub recipe: Arc<RecipeText>,
     /// Bytes that the estimate of what is computed may not pass.
     pub memory: Option<u64>,
+    pub hands: Hands<'a>,
 }
 
 impl Bench<'_> {
+    /// A worker computes what was planned: whatever would have to be fetched, read or made before is refused.
+    pub(crate) fn may_prepare(&self) -> Outcome<()> {
+        match self.hands {
+            Hands::Here | Hands::Program(_) => Ok(()),
+            Hands::Worker(job) => Err(worker::changed(job.folder())),
+        }
+    }
+
     pub(crate) fn work<T>(&self, what: &str, unit: &str, work: impl FnOnce(&dyn Monitor) -> T) -> T {
         self.reporter.work(self.stage, what, unit, work)
     }
@@ -80,7 +102,7 @@ pub(crate) fn artefact(
     let made = make()?;
     let measured = Measured {
         seconds: started.elapsed().as_secs_f64(),
-        peak_memory_bytes: machine::peak_memory(),
+        peak_memory_bytes: bench.reporter.peak_memory(),
         summary: made.summary,
     };
     let manifest = bench.session.store.put(stage, inputs, &made.arrays, measured).map_err(Told::told)?;

@@ -15,7 +15,7 @@ use paser_score::{Item, SampleScore, ScoreParams, score};
 
 use super::{Bench, Made, artefact, import, json, prune, record};
 use crate::{
-    job::{self, Shards},
+    job::{self, Named as Work, Shards},
     loaded::{SCORE_COLUMNS, SCORED, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
     partial::Partial,
     progress::Part,
@@ -126,6 +126,9 @@ fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
     if let Known::Gone(facts) = known {
         return Ok(Source { path: None, reference, facts });
     }
+    if !matches!(known, Known::Yes(_)) {
+        bench.may_prepare()?;
+    }
     let path = match sources::find_model(&session.folder, &reference, Kind::Model) {
         Ok(path) => path,
         Err(_) => bench.work(&format!("fetching the {role} model"), "bytes", |monitor| {
@@ -168,6 +171,7 @@ impl ScorePlan {
         if recipe.prune.method != "none" {
             let out = session.folder.resolve(&reference);
             if !prune::is_made(&recipe, &out) {
+                bench.may_prepare()?;
                 prune::make(bench, &recipe, dense.path()?, &out)?;
             }
         }
@@ -202,7 +206,13 @@ impl ScorePlan {
         Ok(cached)
     }
 
-    fn run(&self, bench: &Bench<'_>, kept: &mut Option<Shards>) -> Outcome<Made> {
+    /// The part of a worker.
+    pub(crate) fn compute(self, bench: &Bench<'_>) -> Outcome<()> {
+        self.shards(bench).map(drop)
+    }
+
+    /// The scores in shards, and every sample as tokens.
+    fn shards(&self, bench: &Bench<'_>) -> Outcome<(Shards, Vec<Encoding>)> {
         let session = bench.session;
         let samples = session.samples()?;
         let dense_dir = self.dense.path()?;
@@ -232,35 +242,42 @@ impl ScorePlan {
             threads: bench.threads,
             vocabulary: tokenizer.vocabulary(),
         };
-        let started = Instant::now();
         let tokens_of = |rows: &[u32]| rows.iter().map(|row| length(*row)).sum::<u64>();
+        let compute = |rows: &[u32], part: &Part<'_>| {
+            let (dense, pruned) = models.get(part)?;
+            let items: Vec<Item<'_>> = rows
+                .iter()
+                .filter_map(|&row| match &encodings[row as usize] {
+                    Encoding::Scorable(encoded) => Some(item(row, encoded)),
+                    Encoding::Unscorable(_) => None,
+                })
+                .collect();
+            let scores = score(dense, pruned, &items, &params, part).map_err(|error| self.told(error, &samples))?;
+            Ok(columns(&scores))
+        };
         let mut so_far = Partial::new(key, samples.len());
-        let shards = bench.work("scoring", "tokens", |monitor| {
-            let compute = |rows: &[u32], part: &Part<'_>| {
-                let (dense, pruned) = models.get(part)?;
-                let items: Vec<Item<'_>> = rows
-                    .iter()
-                    .filter_map(|&row| match &encodings[row as usize] {
-                        Encoding::Scorable(encoded) => Some(item(row, encoded)),
-                        Encoding::Unscorable(_) => None,
-                    })
-                    .collect();
-                let scores = score(dense, pruned, &items, &params, part).map_err(|error| self.told(error, &samples))?;
-                Ok(columns(&scores))
-            };
-            job::run(&session.folder, plan, monitor, tokens_of, compute, |shards| {
-                for (rows, columns) in shards {
-                    so_far.add(rows, columns);
-                }
-                if session.show_partial(&so_far) {
-                    bench.changed();
-                }
-            })
+        let named = Work { what: "scoring", unit: "tokens" };
+        let shards = job::run(bench, named, plan, tokens_of, compute, |shards| {
+            for (rows, columns) in shards {
+                so_far.add(rows, columns);
+            }
+            if session.show_partial(&so_far) {
+                bench.changed();
+            }
         })?;
-        let seconds = started.elapsed().as_secs_f64();
-        let rate = self.operations(tokens_of(&order)) / seconds.max(1e-3);
+        Ok((shards, encodings))
+    }
+
+    fn run(&self, bench: &Bench<'_>, kept: &mut Option<Shards>) -> Outcome<Made> {
+        let started = Instant::now();
+        let (shards, encodings) = self.shards(bench)?;
+        let tokens = encodings.iter().map(|encoding| match encoding {
+            Encoding::Scorable(encoded) => encoded.ids.len() as u64,
+            Encoding::Unscorable(_) => 0,
+        });
+        let rate = self.operations(tokens.sum()) / started.elapsed().as_secs_f64().max(1e-3);
         if shards.computed == shards.total && shards.total > 0 {
-            lock(&session.catalogue).set_rate(STAGE, rate).map_err(Told::told)?;
+            lock(&bench.session.catalogue).set_rate(STAGE, rate).map_err(Told::told)?;
         }
         let made = self.merge(&shards, &encodings, rate)?;
         *kept = Some(shards);

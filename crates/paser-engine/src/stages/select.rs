@@ -7,7 +7,6 @@ use paser_protocol::Stage;
 
 use super::Bench;
 use crate::{
-    machine,
     session::lock,
     trouble::{Outcome, Told},
 };
@@ -50,7 +49,7 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
             key: String::new(),
             inputs: Inputs::new(),
             seconds: started.elapsed().as_secs_f64(),
-            peak_memory_bytes: machine::peak_memory(),
+            peak_memory_bytes: bench.reporter.peak_memory(),
         };
         lock(&session.catalogue).record_stage(&record).map_err(Told::told)?;
     }

@@ -22,7 +22,7 @@ struct House {
 impl House {
     fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
-        let options = StudioOptions { state_dir: Some(place.path().to_owned()), threads: 1 };
+        let options = StudioOptions { state_dir: Some(place.path().to_owned()), threads: 1, ..Default::default() };
         let studio = Arc::new(Studio::new(options));
         let guard = Guard::new(PORT, &[SHELL]);
         let token = guard.token().to_owned();
