@@ -12,6 +12,7 @@ mod order;
 mod project;
 mod report;
 mod request;
+mod rows;
 mod selection;
 
 pub use checks::*;
