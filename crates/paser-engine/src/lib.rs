@@ -35,6 +35,7 @@ mod session;
 mod sources;
 mod stages;
 mod studio;
+pub mod synthetic;
 mod trouble;
 mod views;
 
