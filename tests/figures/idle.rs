@@ -68,7 +68,7 @@ fn stat(process: u32) -> Option<Vec<String>> {
 }
 
 /// All processes below this one.
-fn children(process: u32) -> Result<Vec<u32>> {
+pub fn children(process: u32) -> Result<Vec<u32>> {
     let mut all = Vec::new();
     for entry in fs_err::read_dir("/proc").context("processes are read from /proc, which only Linux has")? {
         let Some(other) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
