@@ -19,6 +19,7 @@
         budget: JSON.stringify(state.plan.budget),
         provisional: state.provisional,
         waiting: state.waiting,
+        brushed: state.brushed_rows,
       };
       log.frames.push(frame);
       // The first after the page's animation frame is through, painting included.

@@ -1,9 +1,11 @@
-//! `cargo xtask figures [PROJECT]`: the window's figures, taken of the real program in a real browser and kept as JSON
-//! in `benches/runs/`. Owns the order of the measurements; see `benches/README.md`.
+//! `cargo xtask figures [PROJECT]` and `cargo xtask bench ui`: the window's figures, taken of the real program in a real
+//! browser and kept as JSON in `benches/runs/`. Owns the order of the measurements; see `benches/README.md`.
 
 mod budget;
 mod idle;
 mod log;
+mod memory;
+mod million;
 mod numbers;
 mod painters;
 mod program;
@@ -24,46 +26,85 @@ use serde_json::{Value, json};
 /// The page's size in points.
 const SIZE: (u32, u32) = (1280, 800);
 
-fn main() -> Result<()> {
-    let mut arguments = env::args_os().skip(1).map(PathBuf::from);
-    let page = arguments.next().context("run `cargo xtask figures [PROJECT]`")?;
-    let place = tempfile::tempdir()?;
-    // Serving writes to a project, and a drag of the budget is an edit: the one named stays as it is.
-    let project = match arguments.next() {
-        Some(folder) => {
-            ensure!(folder.join("project.db").is_file(), "{} is not a project folder", folder.display());
-            copy(&folder, &place.path().join("project"))?;
-            Some(place.path().join("project"))
-        }
-        None => None,
+/// What is asked for.
+struct Asked {
+    /// Folder of the page of the painters.
+    page: PathBuf,
+    /// A copy of the project that the window's figures are taken of; none: the demo.
+    project: Option<PathBuf>,
+    /// A copy of a project with a million samples.
+    million: Option<PathBuf>,
+    /// Only the figures of that one.
+    only_million: bool,
+    /// How many points the painters draw, by commas.
+    counts: String,
+}
+
+/// Serving writes to a project, and a drag of the budget is an edit: those named stay as they are.
+fn asked(place: &Path) -> Result<Asked> {
+    const USAGE: &str = "usage: figures PAGE [--counts N,N] [--million DIR] [--only-million] [PROJECT]";
+    let mut asked = Asked {
+        page: PathBuf::new(),
+        project: None,
+        million: None,
+        only_million: false,
+        counts: "3000,52000,200000".to_owned(),
     };
-    let project = project.as_deref();
+    let copied = |folder: PathBuf, name: &str| -> Result<Option<PathBuf>> {
+        ensure!(folder.join("project.db").is_file(), "{} is not a project folder", folder.display());
+        copy(&folder, &place.join(name))?;
+        Ok(Some(place.join(name)))
+    };
+    let mut arguments = env::args_os().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--counts") => {
+                asked.counts = arguments.next().context(USAGE)?.into_string().ok().context(USAGE)?;
+            }
+            Some("--million") => asked.million = copied(arguments.next().context(USAGE)?.into(), "million")?,
+            Some("--only-million") => asked.only_million = true,
+            _ if asked.page.as_os_str().is_empty() => asked.page = argument.into(),
+            _ => asked.project = copied(argument.into(), "project")?,
+        }
+    }
+    ensure!(!asked.page.as_os_str().is_empty(), USAGE);
+    Ok(asked)
+}
 
-    let load = record::load_average();
+fn main() -> Result<()> {
+    // Beside the build rather than in the system's folder, which may be memory: a large project is copied here.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let bundle = bundle(&root.join("dist"))?;
-    let painters = painters::measure(&page)?;
-    let starts = program::starts(project)?;
-    let (window, served, state) = open(project)?;
-    let budget = budget::drag(&window)?;
-    let panning = program::pan(&window)?;
-    let about = program::about(&window)?;
-    drop((window, served, state));
-    let idle = idle::measure(project)?;
-
-    let fields = json!({
-        "settings": "Chromium without a window, WebGL by SwiftShader, page of 1280 x 800; times in milliseconds",
-        "load_before": load,
-        "load_after": record::load_average(),
-        "window": about,
-        "bundle": bundle,
-        "painters": painters,
-        "starts": starts,
-        "budget": budget,
-        "panning_the_window": panning,
-        "idle": idle,
-    });
-    let file = record::keep(&root, &root.join("benches/runs"), "window-", fields)?;
+    let place =
+        tempfile::tempdir_in(env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from))?;
+    let asked = asked(place.path())?;
+    let load = record::load_average();
+    let settings = "Chromium without a window, WebGL by SwiftShader, page of 1280 x 800; times in milliseconds";
+    let million = asked.million.as_deref().map(million::measure).transpose()?;
+    let mut fields = json!({ "settings": settings, "program": paser_tests::program("paser")?, "load_before": load });
+    let prefix = if asked.only_million {
+        "million-"
+    } else if million.is_some() {
+        "ui-"
+    } else {
+        "window-"
+    };
+    if !asked.only_million {
+        let project = asked.project.as_deref();
+        fields["bundle"] = bundle(&root.join("dist"))?;
+        fields["painters"] = painters::measure(&asked.page, &asked.counts)?;
+        fields["starts"] = program::starts(project)?;
+        let (window, served, state) = open(project)?;
+        fields["budget"] = budget::drag(&window)?;
+        fields["panning_the_window"] = program::pan(&window)?;
+        fields["window"] = program::about(&window)?;
+        drop((window, served, state));
+        fields["idle"] = idle::measure(project)?;
+    }
+    if let Some(million) = million {
+        fields["million"] = million;
+    }
+    fields["load_after"] = json!(record::load_average());
+    let file = record::keep(&root, &root.join("benches/runs"), prefix, fields)?;
     println!("raw results: {}", file.display());
     Ok(())
 }

@@ -13,20 +13,26 @@ use serde_json::{Value, json};
 
 use crate::{SIZE, numbers, site};
 
-const FRAMES: usize = 40;
-const ROUNDS: usize = 3;
+const FRAMES: usize = 30;
+const ROUNDS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(900);
 
-pub fn measure(page: &Path) -> Result<Value> {
+/// `counts`: how many points, by commas.
+pub fn measure(page: &Path, counts: &str) -> Result<Value> {
     let url = site::serve(page)?;
-    let url = format!("{url}?frames={FRAMES}&rounds={ROUNDS}");
-    let mut results = run(&url, &["interval_ms", "work_ms"])?;
+    let url = format!("{url}?frames={FRAMES}&rounds={ROUNDS}&counts={counts}");
+    let (mut results, page) = run(&url, &["interval_ms", "work_ms", "rest_to_sharp_ms"])?;
     // Waiting changes the pace of the frames: a run of its own.
-    for (result, waited) in results.iter_mut().zip(run(&format!("{url}&wait"), &["drawn_ms"])?) {
-        result["drawn_ms"] = waited["drawn_ms"].clone();
+    let (waited, page_waited) = run(&format!("{url}&wait"), &["drawn_ms"])?;
+    for result in &mut results {
+        let same = |other: &&Value| other["points"] == result["points"] && other["painter"] == result["painter"];
+        result["drawn_ms"] = waited.iter().find(same).map_or(Value::Null, |waited| waited["drawn_ms"].clone());
     }
     for result in &results {
-        for key in ["interval_ms", "work_ms", "drawn_ms"] {
+        for key in ["interval_ms", "work_ms", "drawn_ms", "rest_to_sharp_ms"]
+            .into_iter()
+            .filter(|key| result[*key].is_object())
+        {
             numbers::line(&format!("{} points, {}: {key}", result["points"], result["painter"]), &result[key]);
         }
     }
@@ -34,13 +40,18 @@ pub fn measure(page: &Path) -> Result<Value> {
         "how": format!(
             "{ROUNDS} rounds of {FRAMES} frames each; every painter in turn within a round; interval: from the start of \
              a frame to the next; work: layout, tessellation and hand-over in the page; drawn: from the start of a \
-             frame until the graphics card has drawn it"
+             frame until the graphics card has drawn it; rest to sharp: from the start of the last frame that moved to \
+             the start of the one after the sharp picture was handed over; a painter that needs more than 20 s for a \
+             frame is not asked again at that size or a larger one"
         ),
         "results": results,
+        "sizes": page["sizes"],
+        "too_slow": [page["too_slow"].clone(), page_waited["too_slow"].clone()],
     }))
 }
 
-fn run(url: &str, keys: &[&str]) -> Result<Vec<Value>> {
+/// One entry a painter and size, and what else the page tells.
+fn run(url: &str, keys: &[&str]) -> Result<(Vec<Value>, Value)> {
     let window = Window::blank(SIZE.0, SIZE.1, &[])?;
     window.session.open(url)?;
     let deadline = Instant::now() + PATIENCE;
@@ -58,8 +69,9 @@ fn run(url: &str, keys: &[&str]) -> Result<Vec<Value>> {
             bail!("the page of the painters did not end in time");
         }
     }
-    let turns = window.session.script("return window.__figures.turns", &[])?;
-    let turns = turns.as_array().cloned().unwrap_or_default();
+    let mut page = window.session.script("return window.__figures", &[])?;
+    let turns = page["turns"].as_array().cloned().unwrap_or_default();
+    page["turns"].take();
     let mut kinds: Vec<(u64, String)> = Vec::new();
     for turn in &turns {
         let kind =
@@ -80,5 +92,5 @@ fn run(url: &str, keys: &[&str]) -> Result<Vec<Value>> {
         }
         results.push(result);
     }
-    Ok(results)
+    Ok((results, page))
 }

@@ -47,15 +47,15 @@ pub fn most_resident(process: u32) -> Result<u64> {
     bytes(&format!("/proc/{process}/status"), "VmHWM:")
 }
 
-/// Bytes of these processes together, each shared page once; one that has ended counts nothing.
+/// Bytes of each of these processes, what they share counted once; one that has ended is left out.
 ///
 /// # Errors
 /// None of them is left.
-pub fn proportional(processes: &[u32]) -> Result<u64> {
+pub fn proportional(processes: &[u32]) -> Result<Vec<u64>> {
     let held: Vec<u64> =
         processes.iter().filter_map(|process| bytes(&format!("/proc/{process}/smaps_rollup"), "Pss:").ok()).collect();
     anyhow::ensure!(!held.is_empty(), "none of {} processes is left", processes.len());
-    Ok(held.iter().sum())
+    Ok(held)
 }
 
 fn bytes(file: &str, key: &str) -> Result<u64> {

@@ -45,7 +45,7 @@ fn main() -> Result<()> {
             let reading = Reading {
                 seconds: started.elapsed().as_secs_f64(),
                 engine: processes::resident(served.process_id())?,
-                browser: processes::proportional(&processes::below(walker.window.process_id())?)?,
+                browser: processes::proportional(&processes::below(walker.window.process_id())?)?.iter().sum(),
                 page: page_memory(&walker.window)?,
             };
             println!("{}", reading.line());

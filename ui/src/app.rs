@@ -361,6 +361,10 @@ impl App {
             "provisional": state.build.provisional.as_ref().map(|provisional| provisional.total),
             "waiting": state.build.waiting || state.build.changed.is_some(),
             "brushed_clusters": brushed,
+            "brushed_rows": match state.focus.brush() {
+                crate::state::Brush::Rows(rows) => rows.len(),
+                _ => 0,
+            },
             "inspected": state.focus.inspected,
             "hovered": state.focus.hovered,
             "compared": state.compare.names,
@@ -379,6 +383,7 @@ impl App {
             "pixels_per_point": ctx.pixels_per_point(),
             "painter": self.map.painter(),
             "map_points": self.map.count(),
+            "thinned": self.map.shown().map(|shown| [shown.drawn, shown.of]),
             "rects": rects,
         })
     }

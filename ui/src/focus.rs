@@ -37,17 +37,32 @@ impl Combine {
 
     /// Two rising lists of rows; the outcome rises, too.
     pub fn rows(self, before: &[u32], region: &[u32]) -> Vec<u32> {
-        let in_region = |row: &u32| region.binary_search(row).is_ok();
-        match self {
-            Self::Replace => region.to_vec(),
-            Self::Add => {
-                let mut rows: Vec<u32> = before.iter().chain(region).copied().collect();
-                rows.sort_unstable();
-                rows.dedup();
-                rows
+        if self == Self::Replace {
+            return region.to_vec();
+        }
+        let mut rows = Vec::with_capacity(before.len());
+        let (mut here, mut there) = (before.iter().peekable(), region.iter().peekable());
+        loop {
+            let (row, in_before, in_region) = match (here.peek(), there.peek()) {
+                (None, None) => return rows,
+                (Some(row), None) => (**row, true, false),
+                (None, Some(row)) => (**row, false, true),
+                (Some(a), Some(b)) => ((**a).min(**b), a <= b, b <= a),
+            };
+            if in_before {
+                here.next();
             }
-            Self::Subtract => before.iter().copied().filter(|row| !in_region(row)).collect(),
-            Self::Intersect => before.iter().copied().filter(in_region).collect(),
+            if in_region {
+                there.next();
+            }
+            let kept = match self {
+                Self::Replace | Self::Add => true,
+                Self::Subtract => in_before && !in_region,
+                Self::Intersect => in_before && in_region,
+            };
+            if kept {
+                rows.push(row);
+            }
         }
     }
 }
@@ -128,6 +143,26 @@ impl Focus {
         }
     }
 
+    /// Whether each of `count` rows is out of the brush; `cluster_of` a row.
+    pub fn faded(&self, count: usize, cluster_of: &dyn Fn(usize) -> Option<u32>) -> Vec<bool> {
+        match &self.brush {
+            Brush::Nothing => vec![false; count],
+            Brush::Clusters(clusters) => {
+                let in_brush = |row: usize| cluster_of(row).is_some_and(|cluster| clusters.contains(&cluster));
+                (0..count).map(|row| !in_brush(row)).collect()
+            }
+            Brush::Rows(rows) => {
+                let mut faded = vec![true; count];
+                for row in rows.iter() {
+                    if let Some(faded) = faded.get_mut(*row as usize) {
+                        *faded = false;
+                    }
+                }
+                faded
+            }
+        }
+    }
+
     /// The brushed cluster where it is exactly one.
     pub fn single_cluster(&self) -> Option<u32> {
         match &self.brush {
@@ -152,6 +187,17 @@ mod tests {
         assert_eq!(with(true, false), Combine::Add);
         assert_eq!(with(false, true), Combine::Subtract);
         assert_eq!(with(true, true), Combine::Intersect);
+    }
+
+    #[test]
+    fn all_rows_at_once_fade_as_each_by_itself() {
+        let mut focus = Focus::default();
+        let cluster_of = |row: usize| (row > 0).then_some(row as u32 % 3);
+        for brush in [Brush::Nothing, Brush::Clusters([1, 2].into()), Brush::Rows(Rc::new(vec![0, 4, 5, 99]))] {
+            focus.set_brush(brush);
+            let one_by_one: Vec<bool> = (0..8).map(|row| !focus.is_brushed(row as u32, cluster_of(row))).collect();
+            assert_eq!(focus.faded(8, &cluster_of), one_by_one);
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct BoxStats {
     pub clusters: BTreeMap<u32, u64>,
 }
 
+/// Clusters that are counted by place.
+const MOST_CLUSTERS: u32 = 4_096;
+
 /// What a box's numbers were made from: the brush, and the keys of the columns that had arrived.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BoxKey {
@@ -493,13 +496,22 @@ impl AppState {
         let mut stats =
             BoxStats { samples: rows.len() as u64, taken: reasons.as_ref().map(|_| 0), ..BoxStats::default() };
         let (mut sum, mut scored) = (0.0, 0_u64);
+        let mut by_cluster: Vec<u64> = Vec::new();
         for row in rows.iter().map(|row| *row as usize) {
             if let Some(value) = jsd.as_ref().and_then(|jsd| jsd.get(row)).filter(|value| value.is_finite()) {
                 sum += f64::from(*value);
                 scored += 1;
             }
-            if let Some(cluster) = clusters.as_ref().and_then(|clusters| clusters.get(row)) {
-                *stats.clusters.entry(*cluster).or_default() += 1;
+            match clusters.as_ref().and_then(|clusters| clusters.get(row)) {
+                Some(&cluster) if cluster < MOST_CLUSTERS => {
+                    let place = cluster as usize;
+                    if by_cluster.len() <= place {
+                        by_cluster.resize(place + 1, 0);
+                    }
+                    by_cluster[place] += 1;
+                }
+                Some(&cluster) => *stats.clusters.entry(cluster).or_default() += 1,
+                None => {}
             }
             let code = reasons.as_ref().and_then(|reasons| reasons.get(row));
             let taken = code.and_then(|code| ReasonCode::from_byte(*code));
@@ -507,6 +519,7 @@ impl AppState {
                 *stats.taken.get_or_insert(0) += 1;
             }
         }
+        stats.clusters.extend((0..).zip(by_cluster).filter(|(_, count)| *count > 0));
         stats.damage = (scored > 0).then(|| sum / scored as f64);
         stats.scored = scored;
         let stats = Rc::new(stats);

@@ -2,8 +2,11 @@
 
 use anyhow::Result;
 
-use crate::shell;
+use crate::{figures, shell};
 
 pub fn bench(arguments: &[String]) -> Result<()> {
+    if let Some((_, rest)) = arguments.split_first().filter(|(first, _)| *first == "ui") {
+        return figures::bench(rest);
+    }
     shell::run(shell::cargo().args(["run", "--release", "--package", "paser-bench", "--"]).args(arguments))
 }

@@ -23,6 +23,8 @@ cargo xtask screenshots   every picture of the README, from the real program
 cargo xtask figures [DIR] the window's figures, on the demo or a copy of the project in DIR, in benches/runs/
 cargo xtask walk [MINUTES] [DIR]  an hour of clicks in the real window, and the memory it holds, in benches/runs/
 cargo xtask bench         ours and peers on the same inputs, raw results in benches/runs/
+cargo xtask bench ui      the map at up to 2.6 million points beside egui_plot, and a project of a million samples
+cargo xtask synthetic DIR a made-up project: [--samples 1000000] [--seed 1]
 cargo xtask setup         only install what this machine lacks";
 
 fn main() -> Result<()> {
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
         Some("figures") => figures::figures(rest),
         Some("walk") => walk::walk(rest),
         Some("bench") => bench::bench(rest),
+        Some("synthetic") => figures::synthetic(rest),
         Some("setup") => setup::everything(),
         Some("help" | "--help" | "-h") => {
             println!("{HELP}");

@@ -151,12 +151,13 @@ pub(crate) struct Chosen {
 }
 
 impl Results {
-    fn of(manifold: &Artefact, score: &Artefact, selections: Vec<Chosen>) -> Outcome<Self> {
-        let columns = crate::loaded::SCORE_COLUMNS.iter().map(|(name, _, _)| f32s(score, name));
+    fn of(mut manifold: Artefact, mut score: Artefact, selections: Vec<Chosen>) -> Outcome<Self> {
+        let columns = crate::loaded::SCORE_COLUMNS.iter().map(|(name, _, _)| f32s(&mut score, name));
+        let scores = columns.collect::<Outcome<_>>()?;
         Ok(Self {
-            hashes: [&manifold.manifest.sha256, &score.manifest.sha256].map(String::clone),
-            clusters: u32s(manifold, "clusters")?,
-            scores: columns.collect::<Outcome<_>>()?,
+            clusters: u32s(&mut manifold, "clusters")?,
+            hashes: [manifold.manifest.sha256, score.manifest.sha256],
+            scores,
             selections,
         })
     }
@@ -173,7 +174,7 @@ impl Results {
             ids: selection.ids,
             reasons: selection.reasons,
         });
-        Self::of(&archive.artefact(manifold::STAGE)?, &archive.artefact(score::STAGE)?, selections.collect())
+        Self::of(archive.artefact(manifold::STAGE)?, archive.artefact(score::STAGE)?, selections.collect())
     }
 }
 
@@ -304,7 +305,7 @@ impl Session {
             ids: frozen.ids,
             reasons: frozen.reasons,
         });
-        Results::of(&artefact(manifold::STAGE)?, &artefact(score::STAGE)?, own.collect())
+        Results::of(artefact(manifold::STAGE)?, artefact(score::STAGE)?, own.collect())
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    pub(crate) fn read(artefact: &Artefact, samples: &Samples) -> Outcome<Self> {
+    pub(crate) fn read(artefact: &mut Artefact, samples: &Samples) -> Outcome<Self> {
         let broken = || failed("the checks artefact is of another pool", "Run again: it is computed anew.");
         let facts: CheckFacts = serde_json::from_value(artefact.manifest.summary.clone())
             .map_err(|error| failed(format!("the checks manifest: {error}"), "Run again: it is computed anew."))?;
@@ -332,8 +332,8 @@ impl Session {
                 // The names as typed: what is said of a file is said by the name that a person gave it.
                 checks::ChecksPlan::new(&asked, &samples, |written| Path::new(written).to_owned())?
             };
-            let (found, _) = plan.find(&bench, &samples)?;
-            Ok(Checks::read(&found, &samples)?.view(&samples))
+            let (mut found, _) = plan.find(&bench, &samples)?;
+            Ok(Checks::read(&mut found, &samples)?.view(&samples))
         })
     }
 

@@ -1,14 +1,14 @@
 //! Bulk columns by key: what map, table and colours fetch. A key names the artefact it comes from, so a fetched column
 //! never goes stale; query results and reasons are kept for a while under keys of their own.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 use paser_data::{Categories, ColumnValues, MISSING};
 use paser_protocol::{ColumnInfo, ColumnKind, encode_f32, encode_u32};
 
 use crate::{
     checks::{Checks, DUPLICATE_LABELS},
-    loaded::{SCORE_COLUMNS, TOKEN_COLUMNS},
+    loaded::{SCORE_COLUMNS, Samples, Scores, TOKEN_COLUMNS},
     selection::{another_pool, is_of, reason_column},
     session::{Loaded, Session, lock},
     trouble::{Outcome, usage},
@@ -38,7 +38,7 @@ impl ColumnCache {
 
 /// A column's values, before they are bytes.
 pub(crate) enum Cells<'a> {
-    Numbers(std::borrow::Cow<'a, [f32]>),
+    Numbers(Cow<'a, [f32]>),
     Counts(&'a [u32]),
     Bytes(Vec<u8>),
 }
@@ -52,37 +52,53 @@ fn short(key: &str) -> &str {
     key.get(..16).unwrap_or(key)
 }
 
-fn number<'a>(
-    name: &str,
-    label: &str,
-    unit: &str,
-    key: &str,
-    values: impl Into<std::borrow::Cow<'a, [f32]>>,
-) -> Column<'a> {
-    let values = values.into();
-    let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
-    for value in values.iter().filter(|value| value.is_finite()) {
-        minimum = minimum.min(*value);
-        maximum = maximum.max(*value);
+/// Columns as they are asked for: the values of others are not made, which for a large pool takes a while.
+struct Gathered<'a, 'w> {
+    wanted: &'w dyn Fn(&ColumnInfo) -> bool,
+    columns: Vec<Column<'a>>,
+}
+
+impl<'a> Gathered<'a, '_> {
+    fn add(&mut self, info: ColumnInfo, cells: impl FnOnce() -> Cells<'a>) {
+        if (self.wanted)(&info) {
+            self.columns.push(Column { info, cells: cells() });
+        }
     }
-    if minimum > maximum {
-        (minimum, maximum) = (0.0, 0.0);
-    }
-    Column {
-        info: ColumnInfo {
-            key: key.to_owned(),
-            name: name.to_owned(),
-            label: label.to_owned(),
-            unit: unit.to_owned(),
-            kind: ColumnKind::Number { minimum, maximum },
-        },
-        cells: Cells::Numbers(values),
+
+    /// A column of numbers. Whether it is wanted is asked before its range is known.
+    fn number<V: Into<Cow<'a, [f32]>>>(
+        &mut self,
+        name: &str,
+        label: &str,
+        unit: &str,
+        key: String,
+        values: impl FnOnce() -> V,
+    ) {
+        let kind = ColumnKind::Number { minimum: 0.0, maximum: 0.0 };
+        let mut info = ColumnInfo { key, name: name.to_owned(), label: label.to_owned(), unit: unit.to_owned(), kind };
+        if !(self.wanted)(&info) {
+            return;
+        }
+        let values = values().into();
+        let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
+        for value in values.iter().filter(|value| value.is_finite()) {
+            minimum = minimum.min(*value);
+            maximum = maximum.max(*value);
+        }
+        if minimum <= maximum {
+            info.kind = ColumnKind::Number { minimum, maximum };
+        }
+        self.columns.push(Column { info, cells: Cells::Numbers(values) });
     }
 }
 
-/// Every column there is, in the order of menus.
-fn all(loaded: &Loaded) -> Vec<Column<'_>> {
-    let mut columns = Vec::new();
+fn info(key: String, name: &str, label: &str, kind: ColumnKind) -> ColumnInfo {
+    ColumnInfo { key, name: name.to_owned(), label: label.to_owned(), unit: String::new(), kind }
+}
+
+/// Every wanted column there is, in the order of menus.
+fn gathered<'a>(loaded: &'a Loaded, wanted: &dyn Fn(&ColumnInfo) -> bool) -> Vec<Column<'a>> {
+    let mut columns = Gathered { wanted, columns: Vec::new() };
     if let (Some(manifold), Some(clusters), Some(names)) = (&loaded.manifold, loaded.clusters(), loaded.names()) {
         let key = short(&manifold.key);
         // What stands where does not change by edits of clusters; what belongs to what does.
@@ -90,137 +106,106 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
             "" => key.to_owned(),
             shown => format!("{key}-{shown}"),
         };
-        columns.push(Column {
-            info: ColumnInfo {
-                key: format!("map-{key}"),
-                name: "map".to_owned(),
-                label: "map".to_owned(),
-                unit: String::new(),
-                kind: ColumnKind::Positions,
-            },
-            cells: Cells::Numbers(manifold.map.as_slice().into()),
+        columns.add(info(format!("map-{key}"), "map", "map", ColumnKind::Positions), || {
+            Cells::Numbers(manifold.map.as_slice().into())
         });
-        columns.push(Column {
-            info: ColumnInfo {
-                key: format!("cluster-{edited}"),
-                name: "cluster".to_owned(),
-                label: "cluster".to_owned(),
-                unit: String::new(),
-                kind: ColumnKind::Category { labels: names.to_vec() },
-            },
-            cells: Cells::Counts(&clusters.labels),
-        });
-        let certainty = manifold.certainty.as_slice();
-        columns.push(number("certainty", "share in its cluster", "", &format!("certainty-{key}"), certainty));
+        let kind = ColumnKind::Category { labels: names.to_vec() };
+        columns.add(info(format!("cluster-{edited}"), "cluster", "cluster", kind), || Cells::Counts(&clusters.labels));
+        let label = "share in its cluster";
+        columns.number("certainty", label, "", format!("certainty-{key}"), || manifold.certainty.as_slice());
     }
     if let Some(scores) = &loaded.scores {
-        let key = short(&scores.key);
-        for (name, label, unit) in SCORE_COLUMNS {
-            if let Some(values) = scores.column(name) {
-                columns.push(number(name, label, unit, &format!("{name}-{key}"), values));
-            }
-        }
-        if let Some(losses) = scores.column("loss_pruned") {
-            let perplexity: Vec<f32> = losses.iter().map(|loss| loss.exp()).collect();
-            let name = "perplexity_pruned";
-            columns.push(number(name, "pruned perplexity", "", &format!("{name}-{key}"), perplexity));
-        }
-        for (name, label) in TOKEN_COLUMNS {
-            if let Some((_, counts)) = scores.tokens.iter().find(|(known, _)| *known == name) {
-                let values: Vec<f32> = counts
-                    .iter()
-                    .zip(&scores.rows)
-                    .map(|(count, score)| if score.is_some() { *count as f32 } else { f32::NAN })
-                    .collect();
-                columns.push(number(name, label, "tokens", &format!("{name}-{key}"), values));
-            }
-        }
+        of_scores(scores, &mut columns);
     }
     if let Some(samples) = &loaded.samples {
-        let key = short(&samples.key);
-        if samples.multiplicity.iter().any(|count| *count > 1) {
-            let values: Vec<f32> = samples.multiplicity.iter().map(|count| *count as f32).collect();
-            columns.push(number(
-                "multiplicity",
-                "equal rows in the file",
-                "rows",
-                &format!("multiplicity-{key}"),
-                values,
-            ));
-        }
-        for (index, extra) in samples.extra.iter().enumerate() {
-            let (name, key) = (format!("extra:{}", extra.name), format!("extra{index}-{key}"));
-            match &extra.values {
-                ColumnValues::Number(values) => {
-                    let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
-                    columns.push(number(&name, &extra.name, "", &key, values));
-                }
-                ColumnValues::Text(texts) | ColumnValues::Json(texts) if texts.values.len() <= LABELS => {
-                    columns.push(Column {
-                        info: ColumnInfo {
-                            key,
-                            name,
-                            label: extra.name.clone(),
-                            unit: String::new(),
-                            kind: ColumnKind::Category { labels: texts.values.clone() },
-                        },
-                        cells: Cells::Counts(&texts.codes),
-                    });
-                }
-                _ => {}
-            }
-        }
+        of_samples(samples, &mut columns);
         if let Some(checks) = &loaded.checks {
-            columns.extend(of_checks(checks));
+            of_checks(checks, &mut columns);
         }
         if samples.held_out.contains(&true) {
             let key = format!("held-out-{}", short(&samples.held_out_fingerprint));
-            columns.push(Column {
-                info: ColumnInfo {
-                    key,
-                    name: "held_out".to_owned(),
-                    label: "held out".to_owned(),
-                    unit: String::new(),
-                    kind: ColumnKind::Codes,
-                },
-                cells: Cells::Bytes(samples.held_out.iter().map(|held| u8::from(*held)).collect()),
+            columns.add(info(key, "held_out", "held out", ColumnKind::Codes), || {
+                Cells::Bytes(samples.held_out.iter().map(|held| u8::from(*held)).collect())
             });
         }
     }
-    columns
+    columns.columns
 }
 
-fn of_checks(checks: &Checks) -> Vec<Column<'_>> {
+fn of_scores<'a>(scores: &'a Scores, columns: &mut Gathered<'a, '_>) {
+    let key = short(&scores.key);
+    for (name, label, unit) in SCORE_COLUMNS {
+        if let Some(values) = scores.column(name) {
+            columns.number(name, label, unit, format!("{name}-{key}"), || values);
+        }
+    }
+    if let Some(losses) = scores.column("loss_pruned") {
+        let name = "perplexity_pruned";
+        columns.number(name, "pruned perplexity", "", format!("{name}-{key}"), || {
+            losses.iter().map(|loss| loss.exp()).collect::<Vec<f32>>()
+        });
+    }
+    for (name, label) in TOKEN_COLUMNS {
+        if let Some((_, counts)) = scores.tokens.iter().find(|(known, _)| *known == name) {
+            columns.number(name, label, "tokens", format!("{name}-{key}"), || {
+                let of = |(count, score): (&u32, &Option<_>)| if score.is_some() { *count as f32 } else { f32::NAN };
+                counts.iter().zip(&scores.rows).map(of).collect::<Vec<f32>>()
+            });
+        }
+    }
+}
+
+fn of_samples<'a>(samples: &'a Samples, columns: &mut Gathered<'a, '_>) {
+    let key = short(&samples.key);
+    if samples.multiplicity.iter().any(|count| *count > 1) {
+        columns.number("multiplicity", "equal rows in the file", "rows", format!("multiplicity-{key}"), || {
+            samples.multiplicity.iter().map(|count| *count as f32).collect::<Vec<f32>>()
+        });
+    }
+    for (index, extra) in samples.extra.iter().enumerate() {
+        let (name, key) = (format!("extra:{}", extra.name), format!("extra{index}-{key}"));
+        match &extra.values {
+            ColumnValues::Number(values) => columns
+                .number(&name, &extra.name, "", key, || values.iter().map(|value| *value as f32).collect::<Vec<f32>>()),
+            ColumnValues::Text(texts) | ColumnValues::Json(texts) if texts.values.len() <= LABELS => {
+                let kind = ColumnKind::Category { labels: texts.values.clone() };
+                columns.add(info(key, &name, &extra.name, kind), || Cells::Counts(&texts.codes));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn of_checks<'a>(checks: &'a Checks, columns: &mut Gathered<'a, '_>) {
     let key = short(&checks.key);
-    let category = |name: &str, label: &str, labels: Vec<String>, codes| Column {
-        info: ColumnInfo {
-            key: format!("{name}-{key}"),
-            name: name.to_owned(),
-            label: label.to_owned(),
-            unit: String::new(),
-            kind: ColumnKind::Category { labels },
-        },
-        cells: Cells::Counts(codes),
-    };
-    let mut columns = Vec::new();
     if checks.looked_for_duplicates() {
-        let labels = DUPLICATE_LABELS.map(str::to_owned).to_vec();
-        columns.push(category("duplicates", "near-duplicates", labels, &checks.duplicates));
-        let (name, values) = ("duplicate_similarity", checks.similarity.as_slice());
-        columns.push(number(name, "similarity to the kept one", "", &format!("{name}-{key}"), values));
+        let kind = ColumnKind::Category { labels: DUPLICATE_LABELS.map(str::to_owned).to_vec() };
+        columns.add(info(format!("duplicates-{key}"), "duplicates", "near-duplicates", kind), || {
+            Cells::Counts(&checks.duplicates)
+        });
+        let name = "duplicate_similarity";
+        columns
+            .number(name, "similarity to the kept one", "", format!("{name}-{key}"), || checks.similarity.as_slice());
     }
     if !checks.facts.benchmarks.is_empty() {
         let labels = checks.facts.benchmarks.iter().map(|benchmark| benchmark.name.clone()).collect();
-        columns.push(category("leak", "contains a question of", labels, &checks.leak));
-        let (name, values) = ("leak_share", checks.leak_share.as_slice());
-        columns.push(number(name, "share of a benchmark question", "", &format!("{name}-{key}"), values));
+        let kind = ColumnKind::Category { labels };
+        columns
+            .add(info(format!("leak-{key}"), "leak", "contains a question of", kind), || Cells::Counts(&checks.leak));
+        let name = "leak_share";
+        let label = "share of a benchmark question";
+        columns.number(name, label, "", format!("{name}-{key}"), || checks.leak_share.as_slice());
     }
-    columns
+}
+
+/// The one wanted column.
+fn one<'a>(loaded: &'a Loaded, wanted: &dyn Fn(&ColumnInfo) -> bool) -> Option<Column<'a>> {
+    gathered(loaded, wanted).into_iter().next()
 }
 
 /// What columns there are.
 pub(crate) fn infos(loaded: &Loaded) -> Vec<ColumnInfo> {
-    all(loaded).into_iter().map(|column| column.info).collect()
+    gathered(loaded, &|_| true).into_iter().map(|column| column.info).collect()
 }
 
 /// Names of the program's own columns that hold one number or one word per row, but for the clusters.
@@ -235,8 +220,7 @@ pub(crate) fn compared_names(loaded: &Loaded) -> Vec<String> {
 
 /// The words of a column of the program's own.
 pub(crate) fn categories(loaded: &Loaded, name: &str) -> Option<Categories> {
-    let own = |column: &Column<'_>| column.info.name == name && !name.starts_with("extra:");
-    let found = all(loaded).into_iter().find(own)?;
+    let found = one(loaded, &|info| info.name == name && !name.starts_with("extra:"))?;
     match (found.cells, found.info.kind) {
         (Cells::Counts(codes), ColumnKind::Category { labels }) => {
             Some(Categories { values: labels, codes: codes.to_vec() })
@@ -247,7 +231,7 @@ pub(crate) fn categories(loaded: &Loaded, name: &str) -> Option<Categories> {
 
 /// The numbers of a column of the program's own, missing ones as NaN.
 pub(crate) fn numbers(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
-    let found = all(loaded).into_iter().find(|column| column.info.name == name)?;
+    let found = one(loaded, &|info| info.name == name)?;
     match (found.cells, found.info.kind) {
         // The file's own columns are compared as they are, not rounded.
         _ if name.starts_with("extra:") => None,
@@ -259,21 +243,19 @@ pub(crate) fn numbers(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
 
 /// Numbers to sort by, missing ones as NaN; text columns by their text's place among the labels.
 pub(crate) fn sort_values(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
-    all(loaded).into_iter().find(|column| column.info.name == name).map(|column| {
-        match (column.cells, column.info.kind) {
-            (Cells::Numbers(values), ColumnKind::Number { .. }) => values.into_owned(),
-            (Cells::Counts(codes), ColumnKind::Category { labels }) => {
-                let mut order: Vec<usize> = (0..labels.len()).collect();
-                order.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
-                let mut place = vec![f32::NAN; labels.len()];
-                for (rank, label) in order.into_iter().enumerate() {
-                    place[label] = rank as f32;
-                }
-                codes.iter().map(|code| place.get(*code as usize).copied().unwrap_or(f32::NAN)).collect()
+    one(loaded, &|info| info.name == name).map(|column| match (column.cells, column.info.kind) {
+        (Cells::Numbers(values), ColumnKind::Number { .. }) => values.into_owned(),
+        (Cells::Counts(codes), ColumnKind::Category { labels }) => {
+            let mut order: Vec<usize> = (0..labels.len()).collect();
+            order.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
+            let mut place = vec![f32::NAN; labels.len()];
+            for (rank, label) in order.into_iter().enumerate() {
+                place[label] = rank as f32;
             }
-            (Cells::Bytes(codes), _) => codes.into_iter().map(f32::from).collect(),
-            (Cells::Numbers(_), _) | (Cells::Counts(_), _) => Vec::new(),
+            codes.iter().map(|code| place.get(*code as usize).copied().unwrap_or(f32::NAN)).collect()
         }
+        (Cells::Bytes(codes), _) => codes.into_iter().map(f32::from).collect(),
+        (Cells::Numbers(_), _) | (Cells::Counts(_), _) => Vec::new(),
     })
 }
 
@@ -298,7 +280,7 @@ impl Session {
             }
         }
         let loaded = self.loaded();
-        let found = all(&loaded).into_iter().find(|column| column.info.key == key).map(|column| match column.cells {
+        let found = one(&loaded, &|info| info.key == key).map(|column| match column.cells {
             Cells::Numbers(values) => encode_f32(&values),
             Cells::Counts(values) => encode_u32(values),
             Cells::Bytes(values) => values,

@@ -40,6 +40,7 @@ mod session;
 mod sources;
 mod stages;
 mod studio;
+pub mod synthetic;
 mod trouble;
 mod views;
 mod worker;

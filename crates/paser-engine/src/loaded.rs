@@ -1,12 +1,12 @@
 //! What a project's stages made, as arrays in memory: read once from artefacts, shared by every view and selection.
 
-use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use paser_data::{Categories, ColumnValues, ExtraColumn, IdKind, ImportReport, Roles};
 use paser_manifold::{Merge, Quality, StabilityCurve, Timing};
-use paser_project::{Array, Arrays, Artefact, SampleRecord, sha256_hex};
+use paser_project::{Array, Arrays, Artefact, SampleHead, sha256_hex};
 use paser_protocol::{Report, order_by_hash};
-use paser_select::{ConceptTable, Score};
+use paser_select::{Column, ConceptTable, Score};
 use serde::{Deserialize, Serialize};
 
 use crate::trouble::{Outcome, failed};
@@ -16,20 +16,21 @@ fn missing(stage: &str, name: &str) -> Report {
     failed(format!("the {stage} artefact holds no array `{name}`"), "Run again: it is computed anew.")
 }
 
-pub(crate) fn u32s(artefact: &Artefact, name: &str) -> Outcome<Vec<u32>> {
-    artefact.arrays.u32(name).map(<[u32]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+/// The helpers below take an array out of its artefact: a large one is not held twice.
+pub(crate) fn u32s(artefact: &mut Artefact, name: &str) -> Outcome<Vec<u32>> {
+    artefact.arrays.take_u32(name).ok_or_else(|| missing(&artefact.manifest.stage, name))
 }
 
-pub(crate) fn f32s(artefact: &Artefact, name: &str) -> Outcome<Vec<f32>> {
-    artefact.arrays.f32(name).map(<[f32]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+pub(crate) fn f32s(artefact: &mut Artefact, name: &str) -> Outcome<Vec<f32>> {
+    artefact.arrays.take_f32(name).ok_or_else(|| missing(&artefact.manifest.stage, name))
 }
 
-pub(crate) fn f64s(artefact: &Artefact, name: &str) -> Outcome<Vec<f64>> {
-    artefact.arrays.f64(name).map(<[f64]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+pub(crate) fn f64s(artefact: &mut Artefact, name: &str) -> Outcome<Vec<f64>> {
+    artefact.arrays.take_f64(name).ok_or_else(|| missing(&artefact.manifest.stage, name))
 }
 
-pub(crate) fn u8s(artefact: &Artefact, name: &str) -> Outcome<Vec<u8>> {
-    artefact.arrays.u8(name).map(<[u8]>::to_vec).ok_or_else(|| missing(&artefact.manifest.stage, name))
+pub(crate) fn u8s(artefact: &mut Artefact, name: &str) -> Outcome<Vec<u8>> {
+    artefact.arrays.take_u8(name).ok_or_else(|| missing(&artefact.manifest.stage, name))
 }
 
 fn summary<T: serde::de::DeserializeOwned>(artefact: &Artefact) -> Outcome<T> {
@@ -52,9 +53,9 @@ pub(crate) struct PoolFacts {
 #[derive(Debug)]
 pub(crate) struct Samples {
     pub key: String,
-    pub ids: Vec<String>,
-    pub hashes: Vec<[u8; 32]>,
-    pub held_out: Vec<bool>,
+    pub ids: Column<String>,
+    pub hashes: Column<[u8; 32]>,
+    pub held_out: Column<bool>,
     pub multiplicity: Vec<u32>,
     pub lines: Vec<u64>,
     /// Rows in content-hash order.
@@ -65,50 +66,64 @@ pub(crate) struct Samples {
     pub fingerprint: String,
     /// The same of the hold-out marks.
     pub held_out_fingerprint: String,
-    by_hash: HashMap<[u8; 32], u32>,
-    by_id: HashMap<String, u32>,
+    /// Where in `order` the hashes begin whose first two bytes are these; one more at the end.
+    begins: Vec<u32>,
+    /// Rows by rising id; made when a sample is first looked for by its id.
+    by_id: OnceLock<Vec<u32>>,
 }
 
 impl Samples {
-    pub(crate) fn read(artefact: &Artefact, records: &[SampleRecord]) -> Outcome<Self> {
+    /// `each` hands every sample to what it is given, in pool order.
+    pub(crate) fn read(
+        artefact: &mut Artefact,
+        each: impl FnOnce(&mut dyn FnMut(SampleHead<'_>)) -> Outcome<()>,
+    ) -> Outcome<Self> {
         let facts: PoolFacts = summary(artefact)?;
-        if facts.report.kept != records.len() as u64 {
-            return Err(failed(
-                format!("the catalogue holds {} samples, and the import made {}", records.len(), facts.report.kept),
-                "Import again.",
-            ));
-        }
+        let rows = facts.report.kept as usize;
         let mut samples = Self {
             key: artefact.manifest.key.clone(),
-            ids: Vec::with_capacity(records.len()),
-            hashes: Vec::with_capacity(records.len()),
-            held_out: Vec::with_capacity(records.len()),
-            multiplicity: Vec::with_capacity(records.len()),
-            lines: Vec::with_capacity(records.len()),
+            ids: Column::default(),
+            hashes: Column::default(),
+            held_out: Column::default(),
+            multiplicity: Vec::with_capacity(rows),
+            lines: Vec::with_capacity(rows),
             order: Vec::new(),
+            begins: Vec::new(),
             extra: read_extra(artefact, &facts)?,
             facts,
             fingerprint: String::new(),
             held_out_fingerprint: String::new(),
-            by_hash: HashMap::with_capacity(records.len()),
-            by_id: HashMap::with_capacity(records.len()),
+            by_id: OnceLock::new(),
         };
-        for record in records {
-            samples.ids.push(record.id.clone());
-            let hash = from_hex(&record.hash).ok_or_else(|| {
-                failed(format!("sample {} has the hash {:?} in the catalogue", record.id, record.hash), "Import again.")
-            })?;
-            samples.hashes.push(hash);
-            samples.held_out.push(record.held_out);
-            samples.multiplicity.push(record.multiplicity);
-            samples.lines.push(record.line);
-            samples.by_hash.insert(hash, record.row);
-            samples.by_id.insert(record.id.clone(), record.row);
+        let (mut ids, mut hashes, mut held_out) =
+            (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let mut broken = None;
+        each(&mut |head| {
+            let Some(hash) = from_hex(head.hash) else {
+                broken.get_or_insert_with(|| format!("sample {} has the hash {:?}", head.id, head.hash));
+                return;
+            };
+            ids.push(head.id.to_owned());
+            hashes.push(hash);
+            held_out.push(head.held_out);
+            samples.multiplicity.push(head.multiplicity);
+            samples.lines.push(head.line);
+        })?;
+        if let Some(what) = broken {
+            return Err(failed(format!("{what} in the catalogue"), "Import again."));
         }
-        samples.order = order_by_hash(&samples.hashes, &samples.ids);
-        samples.fingerprint = sha256_hex(samples.hashes.as_flattened());
-        let marks: Vec<u8> = samples.held_out.iter().map(|held| u8::from(*held)).collect();
+        if ids.len() != rows {
+            return Err(failed(
+                format!("the catalogue holds {} samples, and the import made {rows}", ids.len()),
+                "Import again.",
+            ));
+        }
+        samples.order = order_by_hash(&hashes, &ids);
+        samples.begins = begins(&hashes);
+        samples.fingerprint = sha256_hex(hashes.as_flattened());
+        let marks: Vec<u8> = held_out.iter().map(|held| u8::from(*held)).collect();
         samples.held_out_fingerprint = sha256_hex(&marks);
+        (samples.ids, samples.hashes, samples.held_out) = (ids.into(), hashes.into(), held_out.into());
         Ok(samples)
     }
 
@@ -118,23 +133,47 @@ impl Samples {
 
     /// The row of a sample that a journal line names: by content, and by id where the content is not there.
     pub(crate) fn row_of(&self, id: &str, hash: &str) -> Option<u32> {
-        let named = self.by_id.get(id).copied();
-        // An id that is a line number means nothing once the file changed.
         let by_content = from_hex(hash).and_then(|hash| self.row_of_hash(&hash));
-        by_content.or(if id.starts_with("line:") { None } else { named })
+        // An id that is a line number means nothing once the file changed.
+        by_content.or_else(|| if id.starts_with("line:") { None } else { self.row_of_id(id) })
     }
 
+    /// Of equal samples, which an import does not make, the last one.
     pub(crate) fn row_of_hash(&self, hash: &[u8; 32]) -> Option<u32> {
-        self.by_hash.get(hash).copied()
+        let first = first_bytes(hash);
+        let (from, to) = (self.begins[first] as usize, self.begins[first + 1] as usize);
+        self.order[from..to].iter().rev().copied().find(|row| self.hashes[*row as usize] == *hash)
     }
 
     pub(crate) fn row_of_id(&self, id: &str) -> Option<u32> {
-        self.by_id.get(id).copied()
+        let of = |row: &u32| self.ids[*row as usize].as_str();
+        let by_id = self.by_id.get_or_init(|| {
+            let mut rows: Vec<u32> = (0..self.len() as u32).collect();
+            rows.sort_by(|a, b| of(a).cmp(of(b)));
+            rows
+        });
+        let end = by_id.partition_point(|row| of(row) <= id);
+        by_id[..end].last().copied().filter(|row| of(row) == id)
     }
 
     pub(crate) fn hash_hex(&self, row: usize) -> String {
         hex::encode(self.hashes[row])
     }
+}
+
+fn first_bytes(hash: &[u8; 32]) -> usize {
+    usize::from(hash[0]) << 8 | usize::from(hash[1])
+}
+
+fn begins(hashes: &[[u8; 32]]) -> Vec<u32> {
+    let mut begins = vec![0; (1 << 16) + 1];
+    for hash in hashes {
+        begins[first_bytes(hash) + 1] += 1;
+    }
+    for at in 1..begins.len() {
+        begins[at] += begins[at - 1];
+    }
+    begins
 }
 
 pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
@@ -165,7 +204,7 @@ pub(crate) fn write_extra(columns: &[ExtraColumn], arrays: &mut Arrays) -> Vec<(
     kinds
 }
 
-fn read_extra(artefact: &Artefact, facts: &PoolFacts) -> Outcome<Vec<ExtraColumn>> {
+fn read_extra(artefact: &mut Artefact, facts: &PoolFacts) -> Outcome<Vec<ExtraColumn>> {
     let mut columns = Vec::with_capacity(facts.columns.len());
     for (index, (name, kind)) in facts.columns.iter().enumerate() {
         let cells = format!("extra:{index}");
@@ -227,7 +266,7 @@ pub(crate) struct ManifoldData {
 }
 
 impl ManifoldData {
-    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+    pub(crate) fn read(artefact: &mut Artefact) -> Outcome<Self> {
         let facts: ManifoldFacts = summary(artefact)?;
         let membership = f32s(artefact, "membership")?;
         let certainty = membership
@@ -295,8 +334,8 @@ pub(crate) struct ScoreFacts {
 #[derive(Debug)]
 pub(crate) struct Scores {
     pub key: String,
-    pub rows: Vec<Option<Score>>,
-    pub trained_tokens: Vec<u32>,
+    pub rows: Column<Option<Score>>,
+    pub trained_tokens: Column<u32>,
     /// Column arrays by name, in pool order; NaN where a row has no score.
     pub columns: Vec<(&'static str, Vec<f32>)>,
     pub tokens: Vec<(&'static str, Vec<u32>)>,
@@ -304,31 +343,33 @@ pub(crate) struct Scores {
 }
 
 impl Scores {
-    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+    pub(crate) fn read(artefact: &mut Artefact) -> Outcome<Self> {
         let facts: ScoreFacts = summary(artefact)?;
         let state = u8s(artefact, "state")?;
         let columns =
             SCORE_COLUMNS.iter().map(|(name, _, _)| Ok((*name, f32s(artefact, name)?))).collect::<Outcome<Vec<_>>>()?;
         let tokens =
             TOKEN_COLUMNS.iter().map(|(name, _)| Ok((*name, u32s(artefact, name)?))).collect::<Outcome<Vec<_>>>()?;
-        let number = |name: &str, row: usize| {
-            columns.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |(_, values)| f64::from(values[row]))
-        };
-        let count = |name: &str, row: usize| {
-            tokens.iter().find(|(known, _)| *known == name).map_or(0, |(_, values)| values[row])
-        };
-        let rows = (0..state.len())
+        let trained_tokens = u32s(artefact, "trained_tokens")?;
+        let number = |name: &str| columns.iter().find(|(known, _)| *known == name).map(|(_, values)| values.as_slice());
+        let count = |name: &str| tokens.iter().find(|(known, _)| *known == name).map(|(_, values)| values.as_slice());
+        let (jsd, jsd_rest, ies) = (number("jsd"), number("jsd_rest"), number("ies"));
+        let (loss_dense, loss_pruned) = (number("loss_dense"), number("loss_pruned"));
+        let (sample, prompt, response) = (count("sample_tokens"), count("prompt_tokens"), count("response_tokens"));
+        let of = |column: Option<&[f32]>, row: usize| column.map_or(f64::NAN, |values| f64::from(values[row]));
+        let tokens_of = |column: Option<&[u32]>, row: usize| column.map_or(0, |values| values[row]);
+        let rows: Vec<Option<Score>> = (0..state.len())
             .map(|row| {
                 (state[row] == SCORED).then(|| {
-                    let response = count("response_tokens", row);
+                    let response = tokens_of(response, row);
                     Score {
-                        jsd: number("jsd", row),
-                        jsd_rest: Some(number("jsd_rest", row)).filter(|rest| !rest.is_nan()),
-                        ies: number("ies", row),
-                        loss_dense: number("loss_dense", row),
-                        loss_pruned: number("loss_pruned", row),
-                        sample_tokens: count("sample_tokens", row) + response,
-                        prompt_tokens: count("prompt_tokens", row),
+                        jsd: of(jsd, row),
+                        jsd_rest: Some(of(jsd_rest, row)).filter(|rest| !rest.is_nan()),
+                        ies: of(ies, row),
+                        loss_dense: of(loss_dense, row),
+                        loss_pruned: of(loss_pruned, row),
+                        sample_tokens: tokens_of(sample, row) + response,
+                        prompt_tokens: tokens_of(prompt, row),
                         response_tokens: response,
                     }
                 })
@@ -336,8 +377,8 @@ impl Scores {
             .collect();
         Ok(Self {
             key: artefact.manifest.key.clone(),
-            rows,
-            trained_tokens: u32s(artefact, "trained_tokens")?,
+            rows: rows.into(),
+            trained_tokens: trained_tokens.into(),
             columns,
             tokens,
             facts,
@@ -352,7 +393,14 @@ impl Scores {
 #[derive(Debug)]
 pub(crate) struct Concepts {
     pub key: String,
-    pub table: ConceptTable,
+    pub table: SharedTable,
+}
+
+/// A [`ConceptTable`] that selections share.
+#[derive(Debug)]
+pub(crate) struct SharedTable {
+    pub samples: Column<Vec<u32>>,
+    pub names: Column<String>,
 }
 
 impl Concepts {
@@ -373,7 +421,7 @@ impl Concepts {
         arrays
     }
 
-    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+    pub(crate) fn read(artefact: &mut Artefact) -> Outcome<Self> {
         let offsets = u32s(artefact, "offsets")?;
         let ids = u32s(artefact, "concepts")?;
         let names: Vec<String> = serde_json::from_slice(&u8s(artefact, "names")?)
@@ -383,7 +431,10 @@ impl Concepts {
             .map(|pair| ids.get(pair[0] as usize..pair[1] as usize).map(<[u32]>::to_vec))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| missing("concepts", "offsets"))?;
-        Ok(Self { key: artefact.manifest.key.clone(), table: ConceptTable { samples, names } })
+        Ok(Self {
+            key: artefact.manifest.key.clone(),
+            table: SharedTable { samples: samples.into(), names: names.into() },
+        })
     }
 }
 

@@ -66,7 +66,7 @@ impl Session {
         }
         let rows = self.samples()?.len();
         let vectors = match self.store.get(embed::STAGE, &recorded.key) {
-            Ok(Some(found)) => Vectors::read(&found, rows)?,
+            Ok(Some(mut found)) => Vectors::read(&mut found, rows)?,
             _ if !self.recipe().recipe.vectors.encoder.is_empty() => return Err(not_made()),
             _ => self.quietly(cancelled, |bench| {
                 let plan = EmbedPlan::check(bench)?;

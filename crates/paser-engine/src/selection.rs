@@ -23,8 +23,10 @@ use crate::{
 const VERSION: u32 = 1;
 /// The input that names what a person's edits made of the clusters, but for their names; missing where there are none.
 pub(crate) const CLUSTER_EDITS: &str = "cluster edits";
-/// Selections kept in memory: enough for going back and forth with a slider.
+/// Selections kept in memory: enough for going back and forth with a slider. Of large pools fewer, down to three.
 const KEPT: usize = 24;
+/// Rows of all selections kept: each row of a selection takes some 25 bytes.
+const KEPT_ROWS: usize = 4_000_000;
 
 /// A computed selection.
 #[derive(Debug)]
@@ -85,7 +87,8 @@ impl SelectionCache {
     fn keep(&mut self, result: &Arc<Selected>) {
         self.results.retain(|kept| kept.key != result.key);
         self.results.push_back(result.clone());
-        while self.results.len() > KEPT {
+        let fitting = KEPT_ROWS / result.reasons.len().max(1);
+        while self.results.len() > fitting.clamp(3, KEPT) {
             self.results.pop_front();
         }
     }
@@ -187,7 +190,7 @@ impl Session {
         let columns = Arc::new(PoolColumns {
             ids: samples.ids.clone(),
             hashes: samples.hashes.clone(),
-            clusters: clusters.labels.clone(),
+            clusters: clusters.labels.clone().into(),
             cluster_names: names.to_vec(),
             held_out: samples.held_out.clone(),
             scores: scores.rows.clone(),

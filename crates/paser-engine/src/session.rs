@@ -11,7 +11,7 @@ use std::{
 };
 
 use paser_project::{
-    Address, Artefact, Catalogue, Folder, Intent, Journal, Lock, Recipe, Store, clear_merged, write_durably,
+    Address, Artefact, Catalogue, Folder, Intent, Journal, Lock, Recipe, SampleHead, Store, clear_merged, write_durably,
 };
 use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
 use paser_select::Score;
@@ -382,20 +382,20 @@ impl Session {
         self.read_samples(&mut loaded)?;
         if let Some(samples) = &loaded.samples {
             let rows = samples.len();
-            if let Some(found) = artefact(Stage::Manifold.name())? {
+            if let Some(mut found) = artefact(Stage::Manifold.name())? {
                 loaded.manifold =
-                    ManifoldData::read(&found).ok().filter(|data| data.clusters.len() == rows).map(Arc::new);
+                    ManifoldData::read(&mut found).ok().filter(|data| data.clusters.len() == rows).map(Arc::new);
             }
-            if let Some(found) = artefact(Stage::Score.name())? {
-                loaded.scores = Scores::read(&found).ok().filter(|data| data.rows.len() == rows).map(Arc::new);
+            if let Some(mut found) = artefact(Stage::Score.name())? {
+                loaded.scores = Scores::read(&mut found).ok().filter(|data| data.rows.len() == rows).map(Arc::new);
             }
-            if let Some(found) = artefact(crate::stages::concepts::STAGE)? {
+            if let Some(mut found) = artefact(crate::stages::concepts::STAGE)? {
                 loaded.concepts =
-                    Concepts::read(&found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
+                    Concepts::read(&mut found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
             }
         }
-        if let (Some(samples), Some(found)) = (&loaded.samples, artefact(crate::stages::checks::STAGE)?) {
-            loaded.checks = Checks::read(&found, samples).ok().map(Arc::new);
+        if let (Some(samples), Some(mut found)) = (&loaded.samples, artefact(crate::stages::checks::STAGE)?) {
+            loaded.checks = Checks::read(&mut found, samples).ok().map(Arc::new);
         }
         clusters::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);
@@ -410,9 +410,10 @@ impl Session {
     }
 
     fn read_samples(&self, loaded: &mut Loaded) -> Outcome<()> {
-        if let Some(found) = self.made_last(Stage::Import.name())? {
-            let records = lock(&self.catalogue).samples().map_err(Told::told)?;
-            loaded.samples = Samples::read(&found, &records).ok().map(Arc::new);
+        if let Some(mut found) = self.made_last(Stage::Import.name())? {
+            let each =
+                |visit: &mut dyn FnMut(SampleHead<'_>)| lock(&self.catalogue).each_sample(visit).map_err(Told::told);
+            loaded.samples = Samples::read(&mut found, each).ok().map(Arc::new);
         }
         Ok(())
     }

@@ -146,6 +146,39 @@ impl Arrays {
         }
     }
 
+    /// The array of that name, which is none of these any more; none where it holds other elements.
+    pub fn take_f32(&mut self, name: &str) -> Option<Vec<f32>> {
+        self.f32(name)?;
+        match self.0.remove(name)?.values {
+            Values::F32(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    pub fn take_f64(&mut self, name: &str) -> Option<Vec<f64>> {
+        self.f64(name)?;
+        match self.0.remove(name)?.values {
+            Values::F64(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    pub fn take_u32(&mut self, name: &str) -> Option<Vec<u32>> {
+        self.u32(name)?;
+        match self.0.remove(name)?.values {
+            Values::U32(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    pub fn take_u8(&mut self, name: &str) -> Option<Vec<u8>> {
+        self.u8(name)?;
+        match self.0.remove(name)?.values {
+            Values::U8(values) => Some(values),
+            _ => None,
+        }
+    }
+
     /// The safetensors file of these arrays.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ProjectError> {
         let bytes: Vec<Vec<u8>> = self.0.values().map(|array| array.values.to_bytes()).collect();

@@ -47,6 +47,31 @@ pub struct SampleRecord {
     pub output: String,
 }
 
+/// A sample without its texts, borrowed while the catalogue is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleHead<'a> {
+    pub row: u32,
+    pub id: &'a str,
+    pub line: u64,
+    pub multiplicity: u32,
+    /// SHA-256 of the content, hex.
+    pub hash: &'a str,
+    pub held_out: bool,
+}
+
+impl SampleRecord {
+    pub fn head(&self) -> SampleHead<'_> {
+        SampleHead {
+            row: self.row,
+            id: &self.id,
+            line: self.line,
+            multiplicity: self.multiplicity,
+            hash: &self.hash,
+            held_out: self.held_out,
+        }
+    }
+}
+
 /// What a stage made last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageRecord {
@@ -173,15 +198,37 @@ impl Catalogue {
         self.told(outcome)
     }
 
-    /// One text of every sample in pool order: `instruction`, `input` or `output`.
-    pub fn texts(&self, part: &str) -> Result<Vec<String>, ProjectError> {
+    /// Visits every sample in pool order without its texts, which a large pool has no room for in memory.
+    pub fn each_sample(&self, mut visit: impl FnMut(SampleHead<'_>)) -> Result<(), ProjectError> {
+        let outcome = (|| {
+            let mut statement = self
+                .connection
+                .prepare("SELECT row, id, line, multiplicity, hash, held_out FROM samples ORDER BY row")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                visit(SampleHead {
+                    row: row.get(0)?,
+                    id: row.get_ref(1)?.as_str()?,
+                    line: row.get::<_, i64>(2)? as u64,
+                    multiplicity: row.get(3)?,
+                    hash: row.get_ref(4)?.as_str()?,
+                    held_out: row.get(5)?,
+                });
+            }
+            Ok(())
+        })();
+        self.told(outcome)
+    }
+
+    /// All rows by rising text, by its bytes; equal texts in pool order. `part`: `instruction`, `input` or `output`.
+    pub fn rows_by_text(&self, part: &str) -> Result<Vec<u32>, ProjectError> {
         let part = match part {
             "input" => "input",
             "output" => "output",
             _ => "instruction",
         };
         let outcome = (|| {
-            let mut statement = self.connection.prepare(&format!("SELECT {part} FROM samples ORDER BY row"))?;
+            let mut statement = self.connection.prepare(&format!("SELECT row FROM samples ORDER BY {part}, row"))?;
             statement.query_map([], |row| row.get(0))?.collect()
         })();
         self.told(outcome)
@@ -375,6 +422,26 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::open(&place.path().join("project.db")).unwrap();
         (place, catalogue)
+    }
+
+    #[test]
+    fn samples_are_visited_without_their_texts_and_sorted_by_them() {
+        let (_place, mut catalogue) = open();
+        let texts = ["pear", "Zebra", "apple", "pear", "\u{e9}clair"];
+        let records: Vec<SampleRecord> = (0..).zip(texts).map(|(row, text)| record(row, text)).collect();
+        catalogue.replace_pool(records.clone().into_iter(), &[], &made("import", "k")).unwrap();
+        let mut row = 0;
+        catalogue
+            .each_sample(|head| {
+                assert_eq!(head, records[row].head());
+                row += 1;
+            })
+            .unwrap();
+        assert_eq!(row, records.len());
+        let mut slow: Vec<u32> = (0..5).collect();
+        slow.sort_by_key(|row| texts[*row as usize]);
+        assert_eq!(catalogue.rows_by_text("instruction").unwrap(), slow);
+        assert_eq!(catalogue.rows_by_text("output").unwrap(), [0, 1, 2, 3, 4]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod selections;
 mod shards;
 
 pub use artefact::{Array, Arrays, Artefact, Inputs, Manifest, Measured, Store, Values};
-pub use catalogue::{Catalogue, SampleRecord, StageRecord};
+pub use catalogue::{Catalogue, SampleHead, SampleRecord, StageRecord};
 pub use durable::{sha256_file, sha256_hex, write_durably};
 pub use error::{ProjectError, report_of_io};
 pub use folder::Folder;

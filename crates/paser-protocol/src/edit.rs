@@ -38,58 +38,50 @@ impl Edit {
 pub enum EditKind {
     /// Taken by every selection.
     Pin {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
     },
     /// Taken by none.
     Exclude {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
     },
     /// Neither pinned nor excluded any more.
     Release {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
     },
     /// Adds a tag; a sample may have several.
     Tag {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
         tag: String,
     },
     Untag {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
         tag: String,
     },
     /// Out of sight; no selection changes by it.
     Hide {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
     },
     Show {
+        #[serde(with = "crate::rows")]
         rows: Vec<u32>,
     },
     /// Clusters go by the number that the person saw: [`crate::ClusterView::cluster`]. An empty name: back to the one made
     /// of the cluster's concepts.
-    RenameCluster {
-        cluster: u32,
-        name: String,
-    },
+    RenameCluster { cluster: u32, name: String },
     /// Two or more become one; the largest keeps its place and colour.
-    MergeClusters {
-        clusters: Vec<u32>,
-    },
+    MergeClusters { clusters: Vec<u32> },
     /// Into 2 to 12 parts, by k-means on the coordinates of its samples; the largest keeps place and colour.
-    SplitCluster {
-        cluster: u32,
-        parts: u32,
-    },
+    SplitCluster { cluster: u32, parts: u32 },
     /// None: back to the budget's rule.
-    SetQuota {
-        cluster: u32,
-        quota: Option<u64>,
-        unit: Unit,
-    },
+    SetQuota { cluster: u32, quota: Option<u64>, unit: Unit },
     /// Multiplies the cluster's weight by 0 to 100; 1 is none.
-    SetEmphasis {
-        cluster: u32,
-        factor: f64,
-    },
+    SetEmphasis { cluster: u32, factor: f64 },
 }
 
 /// How the samples of an edit were found.
@@ -159,6 +151,7 @@ pub fn cluster_name(typed: &str) -> Result<String, String> {
 pub struct TagView {
     pub tag: String,
     /// Rising.
+    #[serde(with = "crate::rows")]
     pub rows: Vec<u32>,
 }
 
@@ -212,6 +205,7 @@ pub struct JournalEntryView {
     /// Why it no longer applies; none where it does, or is not in force.
     pub trouble: Option<String>,
     /// Rows of its samples in the pool of now, in the order in which it names them.
+    #[serde(with = "crate::rows")]
     pub rows: Vec<u32>,
     /// The clusters that it is about, by their numbers of now; empty where it is about samples, or does not apply.
     pub clusters: Vec<u32>,

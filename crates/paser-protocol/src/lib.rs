@@ -13,6 +13,7 @@ mod order;
 mod project;
 mod report;
 mod request;
+mod rows;
 mod selection;
 
 pub use checks::*;

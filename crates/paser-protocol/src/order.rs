@@ -29,12 +29,15 @@ pub fn order_by_hash<Id: AsRef<str>>(hashes: &[[u8; 32]], ids: &[Id]) -> Vec<u32
         (Some(a), Some(b)) => compare_ids(a, b),
         _ => Ordering::Equal,
     };
-    let mut order: Vec<u32> = (0..hashes.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| {
+    // The first bytes decide nearly always, and side by side in memory they sort several times as fast.
+    let begins = |hash: &[u8; 32]| u64::from_be_bytes(std::array::from_fn(|at| hash[at]));
+    let mut order: Vec<(u64, u32)> = hashes.iter().map(begins).zip(0..).collect();
+    order.sort_unstable_by(|&(begins, a), &(other, b)| {
         let (left, right) = (a as usize, b as usize);
-        hashes[left].cmp(&hashes[right]).then_with(|| by_id(left, right)).then(a.cmp(&b))
+        let whole = || hashes[left].cmp(&hashes[right]).then_with(|| by_id(left, right)).then(a.cmp(&b));
+        begins.cmp(&other).then_with(whole)
     });
-    order
+    order.into_iter().map(|(_, row)| row).collect()
 }
 
 #[cfg(test)]
@@ -48,6 +51,15 @@ mod tests {
         assert_eq!(compare_ids("b", "a"), Ordering::Greater);
         assert_eq!(compare_ids("10", "a"), Ordering::Less);
         assert_eq!(compare_ids("+1", "1"), Ordering::Greater);
+    }
+
+    #[test]
+    fn hashes_that_begin_alike_go_by_their_ends() {
+        let hash = |first: u8, last: u8| {
+            std::array::from_fn(|at| [0, first, last][usize::from(at == 0) + 2 * usize::from(at == 31)])
+        };
+        let hashes: [[u8; 32]; 4] = [hash(1, 9), hash(1, 3), hash(0, 200), hash(1, 5)];
+        assert_eq!(order_by_hash(&hashes, &["a", "b", "c", "d"]), [2, 1, 3, 0]);
     }
 
     #[test]

@@ -178,13 +178,15 @@ pub struct ManifoldView {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CurationView {
+    #[serde(with = "crate::rows")]
     pub pinned: Vec<u32>,
+    #[serde(with = "crate::rows")]
     pub excluded: Vec<u32>,
     /// By name. No selection changes by a tag.
     #[serde(default)]
     pub tags: Vec<TagView>,
     /// Out of sight; selections take them all the same.
-    #[serde(default)]
+    #[serde(default, with = "crate::rows")]
     pub hidden: Vec<u32>,
     /// What undo would take back, and redo bring back.
     pub undo: Option<EditView>,

@@ -93,6 +93,7 @@ pub struct RowQuery {
     pub filter: String,
     pub clusters: Vec<u32>,
     /// Rows brushed on the map; none for all.
+    #[serde(default, with = "crate::rows::optional")]
     pub rows: Option<Vec<u32>>,
     /// Column name to sort by; empty for pool order.
     pub sort: String,

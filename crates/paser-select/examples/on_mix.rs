@@ -149,12 +149,12 @@ fn columns(texts: &[Text], table: &ConceptTable, one_cluster: bool) -> PoolColum
             dimensions: 8,
         }),
         neighbour_distances: Some(hashes.iter().map(|hash| f32::from(hash[6]) / 255.0).collect()),
-        held_out: vec![false; texts.len()],
-        concepts: table.samples.clone(),
-        concept_names: table.names.clone(),
-        hashes,
-        clusters,
-        scores,
+        held_out: vec![false; texts.len()].into(),
+        concepts: table.samples.clone().into(),
+        concept_names: table.names.clone().into(),
+        hashes: hashes.into(),
+        clusters: clusters.into(),
+        scores: scores.into(),
     }
 }
 

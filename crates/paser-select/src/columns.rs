@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use paser_protocol::Damage;
 
+use crate::column::Column;
 use crate::error::SelectError;
 
 /// The measured damage and cost of one sample (section 2 of the method).
@@ -67,25 +68,25 @@ impl Vectors {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PoolColumns {
     /// Ids of the samples, as in the pool.
-    pub ids: Vec<String>,
+    pub ids: Column<String>,
     /// SHA-256 of (instruction, input, output): decides every tie, so that the order of the pool does not matter.
-    pub hashes: Vec<[u8; 32]>,
+    pub hashes: Column<[u8; 32]>,
     /// Capability cluster of each sample, below `cluster_names.len()`.
-    pub clusters: Vec<u32>,
+    pub clusters: Column<u32>,
     /// Name of each cluster; its length is the number of clusters.
     pub cluster_names: Vec<String>,
     /// True for samples kept for evaluation: they are in no statistic and no selection.
-    pub held_out: Vec<bool>,
+    pub held_out: Column<bool>,
     /// `None` marks an unscorable sample (its prompt leaves no room for a response token).
-    pub scores: Vec<Option<Score>>,
+    pub scores: Column<Option<Score>>,
     /// Prompt and response tokens as trained (template and cut included). Of an unscorable sample: what the trainer
     /// would still be fed.
-    pub trained_tokens: Vec<u32>,
+    pub trained_tokens: Column<u32>,
     /// Concepts of each sample, best first, as indices into `concept_names`. May be empty where no strategy
     /// in use asks for concepts.
-    pub concepts: Vec<Vec<u32>>,
+    pub concepts: Column<Vec<u32>>,
     /// Text of each concept.
-    pub concept_names: Vec<String>,
+    pub concept_names: Column<String>,
     /// k-means labels on the same vectors, for `paser-no-s2ric`; below `cluster_names.len()`, as there are as many of
     /// these clusters.
     pub alternative_clusters: Option<Vec<u32>>,
@@ -151,7 +152,7 @@ impl PoolColumns {
             }
         }
         let clusters = self.cluster_names.len();
-        for labels in [Some(&self.clusters), self.alternative_clusters.as_ref()].into_iter().flatten() {
+        for labels in [Some(self.clusters.as_slice()), self.alternative_clusters.as_deref()].into_iter().flatten() {
             if let Some(row) = labels.iter().position(|cluster| *cluster as usize >= clusters) {
                 return Err(SelectError::NoSuchCluster { cluster: labels[row], clusters, id: self.ids[row].clone() });
             }

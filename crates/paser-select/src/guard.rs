@@ -15,14 +15,21 @@ pub fn linear_quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[low] + (sorted[high] - sorted[low]) * (position - low as f64)
 }
 
+/// The same of values in any order, which become another one; only as far sorted as it takes.
+fn quantile_of(values: &mut [f64], q: f64) -> f64 {
+    let position = (values.len() - 1) as f64 * q;
+    let (_, low, above) = values.select_nth_unstable_by(position.floor() as usize, f64::total_cmp);
+    let (low, high) = (*low, above.iter().copied().min_by(f64::total_cmp).unwrap_or(*low));
+    low + (high - low) * (position - position.floor())
+}
+
 /// `max(0.5, Q3 + 1.5 (Q3 - Q1))`, the loss above which a sample is fenced off; infinite without rows.
 pub fn tukey_fence(losses: &[f64]) -> f64 {
     if losses.is_empty() {
         return f64::INFINITY;
     }
-    let mut sorted = losses.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let (first, third) = (linear_quantile(&sorted, 0.25), linear_quantile(&sorted, 0.75));
+    let mut values = losses.to_vec();
+    let (first, third) = (quantile_of(&mut values, 0.25), quantile_of(&mut values, 0.75));
     (third + 1.5 * (third - first)).max(FENCE_FLOOR)
 }
 
@@ -32,7 +39,8 @@ pub(crate) fn fences(rows: &[(u32, f64)], clusters: usize) -> Vec<f64> {
     for &(cluster, loss) in rows {
         by_cluster[cluster as usize].push(loss);
     }
-    let pool: Vec<f64> = rows.iter().map(|(_, loss)| *loss).collect();
+    let small = by_cluster.iter().any(|losses| losses.len() < FENCE_MIN_ROWS);
+    let pool: Vec<f64> = rows.iter().map(|(_, loss)| *loss).filter(|_| small).collect();
     let pool_fence = tukey_fence(&pool);
     by_cluster
         .iter()
@@ -51,6 +59,27 @@ mod tests {
         assert_eq!(linear_quantile(&values, 0.75), 5.0);
         assert_eq!(linear_quantile(&values, 1.0), 8.0);
         assert_eq!(linear_quantile(&[3.0], 0.75), 3.0);
+    }
+
+    #[test]
+    fn a_quantile_of_unsorted_values_is_that_of_the_sorted_ones() {
+        let mut seed = 5_u32;
+        for count in [1, 2, 3, 4, 5, 40, 101] {
+            let mut values: Vec<f64> = Vec::new();
+            values.resize_with(count, || {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                f64::from(seed >> 24) / 7.0
+            });
+            let mut sorted = values.clone();
+            sorted.sort_unstable_by(f64::total_cmp);
+            for q in [0.0, 0.25, 0.5, 0.75, 1.0] {
+                assert_eq!(
+                    quantile_of(&mut values, q).to_bits(),
+                    linear_quantile(&sorted, q).to_bits(),
+                    "{count}, {q}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! ledger that explains them. Pure functions over arrays: no files, no models, no entropy, and threads only for
 //! `kcenter` where there are any, so the same code runs in the engine and in the window (wasm32). Sections 2, 3 and 4 of the method.
 
+mod column;
 mod columns;
 mod concepts;
 mod consistency;
@@ -20,6 +21,7 @@ mod strategies;
 mod walk;
 mod water;
 
+pub use column::Column;
 pub use columns::{PoolColumns, Score, Vectors};
 pub use concepts::{ConceptTable, intern_concepts, rake, sample_concepts};
 pub use curation::Curation;

@@ -347,7 +347,7 @@ fn held_out_samples_name_no_cluster() {
 fn literal_concepts_beyond_all_memory_are_refused_by_name() {
     let mut pool = pool(&[sample(7, 0, 0.1)], 1);
     pool.concept_names = (0..7000).map(|concept| format!("k{concept}")).collect();
-    pool.concepts = vec![(0..7000).collect()];
+    pool.concepts = vec![(0..7000).collect()].into();
     let error = select(&pool, &Curation::default(), &params(Strategy::Paser, Budget::Samples(1)), &Silent).unwrap_err();
     assert!(error.to_string().starts_with("sample `s7` has 7000 concepts"), "{error}");
     // Without the graph they cost nothing.

@@ -31,7 +31,7 @@ fn the_farthest_comes_next_from_the_middle_or_from_the_pins() {
 #[test]
 fn a_token_budget_takes_what_fits_and_the_farthest_first() {
     let mut pool = line(&[0.0, 1.0, 4.0, 5.5, 10.0]);
-    pool.trained_tokens = vec![50, 10, 20, 10, 30];
+    pool.trained_tokens = vec![50, 10, 20, 10, 30].into();
     // 4 (20) and 10 (30) are taken; 0 (50) is too long for what is left; of 1 and 5.5 the latter is farther from all.
     assert_eq!(chosen(&pool, &Curation::default(), Budget::Tokens(60)), [2, 4, 3]);
     assert_eq!(chosen(&pool, &Curation::default(), Budget::Tokens(70)), [2, 4, 3, 1]);

@@ -3,14 +3,21 @@
 
 use std::rc::Rc;
 
-use egui::{Rect, Ui, UiBuilder, Vec2};
+use egui::{Color32, Rect, Ui, UiBuilder, Vec2};
 use egui_plot::{Plot, PlotBounds, PlotPoint, PlotPoints};
+use serde_json::{Value, json};
 use ui::{
-    map::{Camera, Dots, Paint, Points, Scene, gl::Gl, raster::Raster},
+    focus::Focus,
+    map::{Camera, Dots, Paint, Points, Scene, Thinning, gl::Gl, raster::Raster, region, thinning::HELD},
     theme::Look,
 };
 
+use crate::page::{memory, milliseconds, rounded};
+
 const CLUSTERS: usize = 12;
+/// Places that are pointed at, and corners of the drawn line.
+const PICKS: usize = 500;
+const LASSO: usize = 600;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Painter {
@@ -41,6 +48,7 @@ impl Painter {
 
 pub struct Field {
     points: Rc<Points>,
+    clusters: Vec<u32>,
     /// The same colours under two numbers: a painter that sees the other number draws again.
     paints: [Rc<Paint>; 2],
     series: Vec<Vec<PlotPoint>>,
@@ -50,25 +58,94 @@ pub struct Field {
 }
 
 impl Field {
-    /// `count` points; `id` tells this field from others.
-    pub fn new(count: usize, id: u64) -> Self {
-        let look = Look::of(true);
-        let mut random = Random(7);
-        let centres: Vec<Vec2> =
-            (0..CLUSTERS).map(|_| Vec2::new(random.share() * 16.0, random.share() * 10.0)).collect();
-        let (mut positions, mut colours) = (Vec::with_capacity(2 * count), Vec::with_capacity(count));
-        let mut series = vec![Vec::new(); CLUSTERS];
-        for row in 0..count {
-            let cluster = row % CLUSTERS;
-            let place = centres[cluster] + Vec2::new(random.bell(), random.bell());
-            positions.extend([place.x, place.y]);
-            colours.push(look.cluster(cluster as u32));
-            series[cluster].push(PlotPoint::new(place.x, place.y));
-        }
+    /// `count` points; `id` tells this field from others. And what it takes to make them and to ask for some of them.
+    pub fn measured(count: usize, id: u64, rect: Rect) -> (Self, Value) {
+        let (positions, clusters) = blobs(count);
+        let before = memory();
+        let began = milliseconds();
         let points = Rc::new(Points::new(&positions, id));
-        let paint = |number| Rc::new(Paint::new(&points, colours.clone(), vec![false; count], number));
-        let paints = [paint(2 * id), paint(2 * id + 1)];
-        Self { points, paints, series, raster: Raster::default(), raster_anew: Raster::default(), gl: Gl::untimed() }
+        let indexed = milliseconds();
+        drop(positions);
+        let paint = |number| Rc::new(painted(&points, &clusters, &Focus::default(), number));
+        let first = paint(2 * id);
+        let coloured = milliseconds();
+        let bytes = memory() - before;
+        let paints = [first, paint(2 * id + 1)];
+        let mut series = vec![Vec::new(); CLUSTERS];
+        for (place, cluster) in points.places.iter().zip(&clusters) {
+            series[*cluster as usize].push(PlotPoint::new(place.x, place.y));
+        }
+        let (raster, raster_anew, gl) = (Raster::default(), Raster::default(), Gl::untimed());
+        let field = Self { points, clusters, paints, series, raster, raster_anew, gl };
+        let size = json!({
+            "points": count,
+            "index_ms": rounded(indexed - began),
+            "colours_ms": rounded(coloured - indexed),
+            "page_memory_grew_by_bytes": bytes,
+            "graphics_memory_bytes": 12 * count,
+            "hover_pick": field.pick(rect),
+            "lasso": field.lasso(),
+        });
+        (field, size)
+    }
+
+    /// Whether the picture that is moved fits the camera.
+    pub fn is_sharp(&self) -> bool {
+        self.raster.is_sharp()
+    }
+
+    /// Microseconds of finding the point under the pointer: the mean of many places, and the longest.
+    fn pick(&self, rect: Rect) -> Value {
+        let look = Look::of(true);
+        let radius = look.map.hit_radius / Camera::fit(self.points.bounds, rect).scale;
+        let mut random = Random(11);
+        let (mut longest, mut found) = (0.0_f64, 0);
+        let began = milliseconds();
+        for _ in 0..PICKS {
+            let row = (random.share() * self.points.places.len() as f32) as usize;
+            let at = self.points.places[row.min(self.points.places.len() - 1)] + Vec2::splat(radius / 3.0);
+            let one = milliseconds();
+            found += usize::from(self.points.grid.nearest(&self.points.places, at, radius).is_some());
+            longest = longest.max(milliseconds() - one);
+        }
+        let mean = (milliseconds() - began) / PICKS as f64;
+        json!({ "places": PICKS, "found": found, "mean_us": rounded(mean * 1e3), "longest_us": rounded(longest * 1e3) })
+    }
+
+    /// Milliseconds of a lasso around half of the map: its points, how many of each cluster, and the new colours.
+    fn lasso(&self) -> Value {
+        let bounds = self.points.bounds;
+        let reach = bounds.size() * 0.5;
+        let line: Vec<Vec2> = (0..LASSO)
+            .map(|step| {
+                let angle = step as f32 / LASSO as f32 * std::f32::consts::TAU;
+                let wave = 0.6 + 0.1 * (7.0 * angle).sin();
+                bounds.center().to_vec2() + Vec2::new(angle.cos(), angle.sin()) * reach * wave
+            })
+            .collect();
+        let began = milliseconds();
+        let polygon = region::simplified(&line, bounds.width() / 1_000.0);
+        let rows = self.points.grid.within(&self.points.places, &polygon);
+        let found = milliseconds();
+        let mut counts = [0_u32; CLUSTERS];
+        for row in &rows {
+            counts[self.clusters[*row as usize] as usize] += 1;
+        }
+        let counted = milliseconds();
+        let number = rows.len();
+        let mut focus = Focus::default();
+        focus.set_rows(rows, None);
+        let paint = painted(&self.points, &self.clusters, &focus, 0);
+        let coloured = milliseconds();
+        json!({
+            "corners": polygon.len(),
+            "rows": number,
+            "in_clusters": counts.iter().filter(|count| **count > 0).count(),
+            "coloured_marks": paint.marks.len() - paint.grey,
+            "rows_ms": rounded(found - began),
+            "counts_ms": rounded(counted - found),
+            "colours_ms": rounded(coloured - counted),
+        })
     }
 
     /// Ground and all points in `rect`, moved by `shift` points of the screen; `frame` counts, `now` is in seconds.
@@ -136,6 +213,32 @@ fn plot(ui: &mut Ui, rect: Rect, series: &[Vec<PlotPoint>], camera: &Camera, dot
                 plot.points(points.color(colour).radius(dots.radius));
             }
         });
+}
+
+/// Positions and clusters.
+fn blobs(count: usize) -> (Vec<f32>, Vec<u32>) {
+    let mut random = Random(7);
+    let centres: Vec<Vec2> = (0..CLUSTERS).map(|_| Vec2::new(random.share() * 16.0, random.share() * 10.0)).collect();
+    let mut positions = Vec::with_capacity(2 * count);
+    for row in 0..count {
+        let place = centres[row % CLUSTERS] + Vec2::new(random.bell(), random.bell());
+        positions.extend([place.x, place.y]);
+    }
+    (positions, (0..count).map(|row| (row % CLUSTERS) as u32).collect())
+}
+
+/// Colours as the window makes them.
+fn painted(points: &Points, clusters: &[u32], focus: &Focus, id: u64) -> Paint {
+    let look = Look::of(true);
+    let palette: Vec<Color32> = (0..CLUSTERS as u32).map(|cluster| look.cluster(cluster)).collect();
+    let colours = clusters.iter().map(|cluster| palette[*cluster as usize]).collect();
+    let faded = focus.faded(clusters.len(), &|row| clusters.get(row).copied());
+    let paint = Paint::new(points, colours, faded, id);
+    if clusters.len() <= HELD {
+        return paint;
+    }
+    let thinning = Thinning::new(points, Some(clusters));
+    paint.with_thinning(points, &thinning)
 }
 
 /// Knuth's linear congruential numbers.

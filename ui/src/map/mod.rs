@@ -7,6 +7,7 @@ pub mod index;
 pub mod labels;
 pub mod raster;
 pub mod region;
+pub mod thinning;
 
 use std::rc::Rc;
 
@@ -14,6 +15,7 @@ use egui::{Color32, Rect, Vec2};
 
 pub use camera::Camera;
 pub use index::Grid;
+pub use thinning::Thinning;
 
 /// All points of a map, in pool order, with their extent and a fixed shuffle, so that no cluster always lies on top.
 pub struct Points {
@@ -74,6 +76,8 @@ pub struct Paint {
     pub marks: Vec<(Vec2, Color32)>,
     /// How many of the marks are grey.
     pub grey: usize,
+    /// Of every mark, in the same order: when it is left out. Empty where a picture holds all of them.
+    pub keys: Vec<u16>,
     /// Drawn last.
     pub signs: Signs,
     /// Changes with the colours.
@@ -88,7 +92,17 @@ impl Paint {
         let mut marks: Vec<(Vec2, Color32)> = points.order.iter().filter(is_faded).map(mark).collect();
         let grey = marks.len();
         marks.extend(points.order.iter().filter(|row| !is_faded(row)).map(mark));
-        Self { colours, faded, marks, grey, signs: Signs::default(), id }
+        Self { colours, faded, marks, grey, keys: Vec::new(), signs: Signs::default(), id }
+    }
+
+    /// With the order in which marks are left out of a picture that cannot hold them all.
+    pub fn with_thinning(mut self, points: &Points, thinning: &Thinning) -> Self {
+        let is_faded = |row: &&u32| self.faded[**row as usize];
+        let key = |row: &u32| thinning.key(*row);
+        let mut keys: Vec<u16> = points.order.iter().filter(is_faded).map(key).collect();
+        keys.extend(points.order.iter().filter(|row| !is_faded(row)).map(key));
+        self.keys = keys;
+        self
     }
 
     /// With diamonds and crosses over the points.

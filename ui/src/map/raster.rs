@@ -5,7 +5,10 @@ use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use egui::{Color32, ColorImage, Context, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2};
 
-use super::{CROSS_STROKE, Camera, Scene, Signs};
+use super::{
+    CROSS_STROKE, Camera, Scene, Signs,
+    thinning::{HELD, Shown, bound, shares},
+};
 
 /// Seconds of rest before the picture is drawn again.
 const REST: f64 = 0.1;
@@ -19,6 +22,7 @@ pub struct Raster {
     drawn: Option<Drawn>,
     wanted: Option<Camera>,
     moved: f64,
+    shown: Option<Shown>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -34,6 +38,16 @@ struct Drawn {
 }
 
 impl Raster {
+    /// What the picture leaves out; none where it leaves out nothing.
+    pub fn shown(&self) -> Option<Shown> {
+        self.shown
+    }
+
+    /// Whether the picture was drawn for the camera that it was shown under last.
+    pub fn is_sharp(&self) -> bool {
+        self.drawn.map(|drawn| drawn.camera) == self.wanted
+    }
+
     /// Paints the scene; `now` in seconds. Asks for a repaint while the picture is not sharp.
     pub fn show(&mut self, ui: &Ui, scene: &Scene, now: f64) {
         if self.wanted != Some(scene.camera) {
@@ -80,7 +94,7 @@ impl Raster {
         let pixels = [even(want.x, view.x) as usize, even(want.y, view.y) as usize];
         let size = Vec2::new(pixels[0] as f32, pixels[1] as f32) / pixels_per_point;
         let mut canvas = Canvas::new(pixels, scene.ground);
-        canvas.draw(scene, pixels_per_point);
+        self.shown = canvas.draw(scene, pixels_per_point, HELD);
         let image = ColorImage::new(pixels, canvas.pixels);
         match &mut self.picture {
             Some(picture) => picture.set(image, TextureOptions::LINEAR),
@@ -165,31 +179,58 @@ impl Canvas {
         Self { width, height, pixels: vec![ground; width * height] }
     }
 
-    /// All points: the grey ones first, then the coloured.
-    pub fn draw(&mut self, scene: &Scene, pixels_per_point: f32) {
+    /// All points, the grey ones first, then the coloured; one by one at most `held` of them. What of those in the view is
+    /// left out.
+    pub fn draw(&mut self, scene: &Scene, pixels_per_point: f32, held: usize) -> Option<Shown> {
         let scale = scene.camera.scale * pixels_per_point;
         let middle = Vec2::new(self.width as f32, self.height as f32) / 2.0;
         let [centre_x, centre_y] = scene.camera.centre;
         let place =
             move |at: Vec2| Vec2::new(middle.x + (at.x - centre_x) * scale, middle.y - (at.y - centre_y) * scale);
         let dots = scene.dots;
-        let radius = (dots.radius * pixels_per_point).max(0.5);
         let (grey, coloured) = scene.paint.marks.split_at(scene.paint.grey);
+        let mut shown = None;
         if dots.density < 1.0 {
+            let radius = (dots.radius * pixels_per_point).max(0.5);
             let firm = 1.0 - dots.density;
-            let stamps = Stamp::discs(radius, dots.alpha_faded * firm);
-            for (at, _) in grey {
-                self.stamp(place(*at), scene.muted, radius, &stamps);
-            }
+            let faint = Stamp::discs(radius, dots.alpha_faded * firm);
             let stamps = Stamp::discs(radius, dots.alpha * firm);
-            for (at, colour) in coloured {
-                self.stamp(place(*at), *colour, radius, &stamps);
+            if scene.paint.keys.is_empty() {
+                for (at, _) in grey {
+                    self.stamp(place(*at), scene.muted, radius, &faint);
+                }
+                for (at, colour) in coloured {
+                    self.stamp(place(*at), *colour, radius, &stamps);
+                }
+            } else {
+                let whole = Rect::from_min_size(pos2(0.0, 0.0), middle * 2.0);
+                let view = Rect::from_center_size(middle.to_pos2(), scene.rect.size() * pixels_per_point);
+                let inside = |marks: &[(Vec2, Color32)], area: Rect| {
+                    marks.iter().filter(|(at, _)| area.contains(place(*at).to_pos2())).count()
+                };
+                let (of_coloured, of_grey) = shares(inside(coloured, whole), inside(grey, whole), held);
+                let (grey_keys, coloured_keys) = scene.paint.keys.split_at(scene.paint.grey);
+                let mut drawn = 0;
+                let kept = bound(of_grey);
+                for ((at, _), _) in grey.iter().zip(grey_keys).filter(|(_, key)| u32::from(**key) < kept) {
+                    drawn += usize::from(view.contains(place(*at).to_pos2()));
+                    self.stamp(place(*at), scene.muted, radius, &faint);
+                }
+                let kept = bound(of_coloured);
+                for ((at, colour), _) in coloured.iter().zip(coloured_keys).filter(|(_, key)| u32::from(**key) < kept) {
+                    drawn += usize::from(view.contains(place(*at).to_pos2()));
+                    self.stamp(place(*at), *colour, radius, &stamps);
+                }
+                let of = inside(grey, view) + inside(coloured, view);
+                // Under the density picture none is missing: it counts all of them.
+                shown = (drawn < of && dots.density <= 0.0).then_some(Shown { drawn, of });
             }
         }
         if dots.density > 0.0 {
             self.shade(grey, coloured, scene.muted, place, dots.density);
         }
         self.signs(&scene.paint.signs, scene.ground, pixels_per_point, place);
+        shown
     }
 
     /// Crosses, and diamonds with a rim in the colour of the ground.
@@ -259,12 +300,17 @@ impl Canvas {
                 cell[3] += weight;
             }
         }
-        let most = counts.iter().map(|cell| cell[3]).max().unwrap_or(0).max(1) as f32;
+        let most = counts.iter().map(|cell| cell[3]).max().unwrap_or(0).max(1);
+        let cover = |count: u32| {
+            let firm = (count as f32).ln_1p() / (most as f32).ln_1p();
+            ((0.25 + 0.75 * firm) * share * 256.0) as u32
+        };
+        // Most pixels hold few points: their logarithms are taken once.
+        let covers: Vec<u32> = (0..=most.min(1_024)).map(cover).collect();
         for (pixel, cell) in self.pixels.iter_mut().zip(&counts) {
             if cell[3] > 0 {
-                let firm = (cell[3] as f32).ln_1p() / most.ln_1p();
                 let mean = [cell[0], cell[1], cell[2]].map(|sum| (sum / cell[3]) as u8);
-                let cover = ((0.25 + 0.75 * firm) * share * 256.0) as u32;
+                let cover = covers.get(cell[3] as usize).copied().unwrap_or_else(|| cover(cell[3]));
                 Ink::new(Color32::from_rgb(mean[0], mean[1], mean[2])).over(pixel, cover);
             }
         }
@@ -300,7 +346,7 @@ mod tests {
     use egui::vec2;
 
     use super::*;
-    use crate::map::{Dots, Paint, Points};
+    use crate::map::{Dots, Paint, Points, Thinning};
 
     fn scene(faded: bool, density: f32) -> Scene {
         let points = Rc::new(Points::new(&[0.0, 0.0, 1.0, 1.0, f32::NAN, 0.0], 1));
@@ -319,7 +365,7 @@ mod tests {
     #[test]
     fn a_point_lies_where_the_camera_puts_it() {
         let mut canvas = Canvas::new([40, 40], Color32::BLACK);
-        canvas.draw(&scene(false, 0.0), 1.0);
+        canvas.draw(&scene(false, 0.0), 1.0, HELD);
         let at = |x: usize, y: usize| canvas.pixels[y * 40 + x];
         assert!(at(20, 20).r() > 250);
         assert!(at(30, 10).r() > 250, "y grows upwards");
@@ -340,7 +386,7 @@ mod tests {
         let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3], vec![false; 3], 2);
         scene.paint = Rc::new(paint.with_signs(signs));
         let mut canvas = Canvas::new([40, 40], Color32::BLACK);
-        canvas.draw(&scene, 1.0);
+        canvas.draw(&scene, 1.0, HELD);
         let at = |x: usize, y: usize| canvas.pixels[y * 40 + x];
         assert_eq!(at(20, 20), Color32::from_rgb(0, 0, 255));
         assert_eq!((at(23, 23), at(15, 20)), (Color32::BLACK, Color32::BLACK), "a diamond has no corners");
@@ -349,10 +395,40 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_cannot_hold_all_says_what_it_leaves_out_and_keeps_what_is_brushed() {
+        let mut scene = scene(false, 0.0);
+        // A hundred points in the view, ten of them brushed.
+        let xy: Vec<f32> =
+            (0..100).flat_map(|at| [at as f32 % 10.0 / 5.0 - 0.9, (at / 10) as f32 / 5.0 - 0.9]).collect();
+        let points = Rc::new(Points::new(&xy, 2));
+        let red = Color32::from_rgb(255, 0, 0);
+        let paint = Paint::new(&points, vec![red; 100], (0..100).map(|row| row % 10 > 0).collect(), 3);
+        let thinning = Thinning::new(&points, Some(&[0; 100]));
+        scene.paint = Rc::new(paint.with_thinning(&points, &thinning));
+        scene.points = points.clone();
+        scene.dots.radius = 0.5;
+        let draw = |held| Canvas::new([40, 40], Color32::BLACK).draw(&scene, 1.0, held);
+        assert_eq!(draw(100), None);
+        // Every point is alone in its part of the map: none of them is the only one of its kind to be left out.
+        assert_eq!(draw(40), None);
+        let one_part =
+            Thinning::new(&Points::new(&xy.iter().map(|at| at * 1e-3).chain([9.0, 9.0]).collect::<Vec<_>>(), 4), None);
+        let paint = Paint::new(&points, vec![red; 100], (0..100).map(|row| row % 10 > 0).collect(), 5);
+        scene.paint = Rc::new(paint.with_thinning(&points, &one_part));
+        let mut canvas = Canvas::new([40, 40], Color32::BLACK);
+        let shown = canvas.draw(&scene, 1.0, 40).expect("sixty are left out");
+        assert!(shown.of == 100 && (35..=45).contains(&shown.drawn), "{shown:?}");
+        let brushed = canvas.pixels.iter().filter(|pixel| pixel.r() > 100 && pixel.g() < 50).count();
+        assert!(brushed >= 10, "all that is brushed is there: {brushed}");
+        scene.dots.density = 1.0;
+        assert_eq!(canvas.draw(&scene, 1.0, 40), None, "the density picture counts all");
+    }
+
+    #[test]
     fn what_is_out_of_the_brush_is_grey_and_there() {
         for density in [0.0, 1.0] {
             let mut canvas = Canvas::new([40, 40], Color32::BLACK);
-            canvas.draw(&scene(true, density), 1.0);
+            canvas.draw(&scene(true, density), 1.0, HELD);
             let pixel = canvas.pixels[20 * 40 + 20];
             assert!(pixel.r() > 20 && pixel.r() == pixel.g(), "{pixel:?}");
         }

@@ -279,7 +279,9 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterVi
             let square = Rect::from_center_size(pos2(line.left() + 4.5, middle), Vec2::splat(9.0));
             ui.painter().rect_filled(square, 2.0, colour);
             Words::of(look).t(name).paint(ui, pos2(line.left() + 15.0, middle), Align2::LEFT_CENTER, 140.0);
-            let width = (90.0 * count as f32 / most as f32).max(1.0);
+            // Seven characters and more need the room that the bars of fewer have.
+            let room = if format::count(most).len() > 6 { 66.0 } else { 90.0 };
+            let width = (room * count as f32 / most as f32).max(1.0);
             let bar = Rect::from_min_size(pos2(line.left() + 160.0, middle - 4.0), Vec2::new(width, 8.0));
             ui.painter().rect_filled(bar, 0.0, look.text_3);
             Words::of(look).num(format::count(count)).paint(ui, line.right_center(), Align2::RIGHT_CENTER, 60.0);

@@ -15,7 +15,7 @@ use crate::{
     command::Command,
     focus::Combine,
     format,
-    map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster, region},
+    map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster, region, thinning::Shown},
     state::{AppState, MapOrder, Tool},
     theme::icons,
     widgets::{
@@ -25,6 +25,10 @@ use crate::{
         segmented::{Face, segmented},
     },
 };
+
+/// What is meant by the number of points shown.
+const THINNED: &str = "More points are in view than one picture holds: every part of every cluster shows the same share of \
+                       its points, and what is brushed goes first. Zoom in to see all.";
 
 /// Seconds that the pointer rests on a point before its card is fetched.
 const CARD_AFTER: f64 = 0.06;
@@ -106,6 +110,11 @@ impl MapView {
         }
     }
 
+    /// What of the points in the view is left out; none where all are drawn.
+    pub fn shown(&self) -> Option<Shown> {
+        self.raster.shown().filter(|_| self.painter() != "webgl")
+    }
+
     /// Points that have arrived.
     pub fn count(&self) -> usize {
         self.points.as_ref().map_or(0, |(_, points)| points.places.len())
@@ -182,7 +191,17 @@ impl MapView {
             }
             if ui.available_width() > 100.0 {
                 ui.add_space(4.0);
-                Words::new(ui).num3(format::count(state.samples())).small(" samples").show(ui);
+                match self.shown() {
+                    Some(shown) => {
+                        let words = Words::new(ui).small("showing ").num3(format::count(shown.drawn as u64));
+                        let words = words.small(" of ").num3(format::count(shown.of as u64)).show(ui);
+                        state.note("thinned", words.rect);
+                        words.on_hover_text(THINNED);
+                    }
+                    None => {
+                        Words::new(ui).num3(format::count(state.samples())).small(" samples").show(ui);
+                    }
+                }
                 let hidden = state.project.as_ref().map_or(0, |project| project.curation.hidden.len());
                 if hidden > 0 && ui.available_width() > 90.0 {
                     let words = format!("{} hidden", format::count(hidden as u64));
@@ -203,7 +222,10 @@ impl MapView {
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Map of the pool"));
         self.navigate(ui, body, &response, state);
         let hovered = self.pick(ui, body, &response, state, &points, now);
-        self.draw(ui, body, state, &points);
+        let scene = self.draw(ui, body, state, &points);
+        if self.shown().is_some() {
+            map_marks::dots(ui, &scene, [state.focus.hovered, state.focus.inspected]);
+        }
         map_marks::rings(&self.camera, ui, body, state, &points);
         map_marks::names(&self.camera, ui, body, state);
         map_paint::legend(ui, body, state);
@@ -395,7 +417,7 @@ impl MapView {
     }
 
     /// Draws the points by whichever painter is right on this machine.
-    pub(super) fn draw(&mut self, ui: &Ui, body: Rect, state: &mut AppState, points: &Rc<Points>) {
+    fn draw(&mut self, ui: &Ui, body: Rect, state: &mut AppState, points: &Rc<Points>) -> Scene {
         let look = look(ui);
         let paint = self.paint.get(state, points, look);
         let scene = Scene {
@@ -408,6 +430,7 @@ impl MapView {
             dots: Dots::of(&look.map, points, &self.camera, ui.pixels_per_point()),
         };
         self.render(ui, &scene, state.now);
+        scene
     }
 
     pub(super) fn render(&mut self, ui: &Ui, scene: &Scene, now: f64) {

@@ -4,7 +4,7 @@
 use egui::{Color32, Rect, Stroke, Ui, Vec2};
 
 use crate::{
-    map::{Camera, Points, labels},
+    map::{Camera, Points, Scene, labels},
     state::{AppState, Brush},
     widgets::{Words, look},
 };
@@ -18,6 +18,17 @@ pub fn rings(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, points: &Po
         if let Some(place) = row.and_then(at) {
             painter.circle_stroke(place, 6.5, Stroke::new(width + 2.0, look.canvas));
             painter.circle_stroke(place, 6.5, Stroke::new(width, look.accent));
+        }
+    }
+}
+
+/// Points that may be missing in a thinned picture.
+pub fn dots(ui: &Ui, scene: &Scene, rows: [Option<u32>; 2]) {
+    let painter = ui.painter_at(scene.rect);
+    for row in rows.into_iter().flatten().map(|row| row as usize) {
+        if let (Some(place), Some(colour)) = (scene.points.places.get(row), scene.paint.colours.get(row)) {
+            let radius = scene.dots.radius.max(2.0);
+            painter.circle_filled(scene.camera.to_screen(scene.rect, *place), radius, *colour);
         }
     }
 }

@@ -10,7 +10,7 @@ use paser_protocol::{ColumnKind, ReasonCode};
 
 use crate::{
     format,
-    map::{Paint, Points, Signs},
+    map::{Paint, Points, Signs, Thinning, thinning::HELD},
     state::{AppState, ColourBy},
     theme::Look,
     widgets::{Words, field::dropdown, look, ramp_bar, row},
@@ -32,10 +32,14 @@ struct Key {
     pending: bool,
 }
 
+/// What decides which points are left out: the points, and the column of their clusters.
+type ThinnedBy = (u64, Option<String>);
+
 /// The colours of the last frame, made again when anything they depend on changed.
 #[derive(Default)]
 pub struct Cache {
     last: RefCell<Option<(Key, Rc<Paint>)>>,
+    thinning: RefCell<Option<(ThinnedBy, Thinning)>>,
     next_id: Cell<u64>,
 }
 
@@ -64,7 +68,7 @@ impl Cache {
             }
         }
         self.next_id.set(self.next_id.get() + 1);
-        let paint = Rc::new(make(state, points, look, self.next_id.get()));
+        let paint = Rc::new(make(state, points, look, self.next_id.get(), &mut self.thinning.borrow_mut()));
         *self.last.borrow_mut() = Some((key, paint.clone()));
         paint
     }
@@ -132,12 +136,18 @@ pub(super) fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
     }
 }
 
-fn make(state: &mut AppState, points: &Points, look: &Look, id: u64) -> Paint {
+fn make(
+    state: &mut AppState,
+    points: &Points,
+    look: &Look,
+    id: u64,
+    thinning: &mut Option<(ThinnedBy, Thinning)>,
+) -> Paint {
     let count = points.places.len();
     let clusters = state.row_clusters();
     let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
     let colours = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
-    let mut faded: Vec<bool> = (0..count).map(|row| !state.focus.is_brushed(row as u32, cluster_of(row))).collect();
+    let mut faded = state.focus.faded(count, &cluster_of);
     let found = state.table.found().map(|(_, key)| key.to_owned());
     if let Some(rows) = found.and_then(|key| state.data.indices(&key)) {
         let mut found = vec![false; count];
@@ -151,7 +161,19 @@ fn make(state: &mut AppState, points: &Points, look: &Look, id: u64) -> Paint {
         }
     }
     let signs = signs(state, points, look);
-    Paint::new(points, colours, faded, id).with_signs(signs)
+    let paint = Paint::new(points, colours, faded, id).with_signs(signs);
+    if points.order.len() <= HELD {
+        return paint;
+    }
+    let key = (points.id, state.column_info("cluster").map(|column| column.key.clone()).filter(|_| clusters.is_some()));
+    let thinning = match thinning {
+        Some((made, thinning)) if *made == key => thinning,
+        _ => {
+            let made = Thinning::new(points, clusters.as_ref().map(|clusters| clusters.as_slice()));
+            &thinning.insert((key, made)).1
+        }
+    };
+    paint.with_thinning(points, thinning)
 }
 
 fn colours(
@@ -162,10 +184,14 @@ fn colours(
 ) -> Option<Vec<Color32>> {
     let scale = state.damage_scale() as f32;
     let by_cluster = |colour: &dyn Fn(&paser_protocol::ClusterView) -> Color32| {
-        let table: std::collections::BTreeMap<u32, Color32> =
-            state.clusters().iter().map(|cluster| (cluster.cluster, colour(cluster))).collect();
+        let mut table: Vec<Option<Color32>> = Vec::new();
+        for cluster in state.clusters() {
+            let place = cluster.cluster as usize;
+            table.resize(table.len().max(place + 1), None);
+            table[place] = Some(colour(cluster));
+        }
         (0..count)
-            .map(|row| cluster_of(row).and_then(|c| table.get(&c)).copied().unwrap_or(look.neither))
+            .map(|row| cluster_of(row).and_then(|c| *table.get(c as usize)?).unwrap_or(look.neither))
             .collect::<Vec<_>>()
     };
     let ramp = |values: &[f32], share: &dyn Fn(f32) -> Color32| {

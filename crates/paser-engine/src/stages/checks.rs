@@ -189,8 +189,8 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
     if session.loaded().checks.is_some_and(|checks| checks.key == key) {
         return Ok(true);
     }
-    let (found, cached) = plan.find(bench, &samples)?;
-    let checks = Checks::read(&found, &samples)?;
+    let (mut found, cached) = plan.find(bench, &samples)?;
+    let checks = Checks::read(&mut found, &samples)?;
     record(session, STAGE, &found)?;
     session.with_loaded(|loaded| loaded.checks = Some(checks.into()));
     Ok(cached)

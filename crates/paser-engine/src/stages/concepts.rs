@@ -49,7 +49,7 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
         return Ok(true);
     }
     let rule = rule(recipe);
-    let (found, cached) = artefact(bench, STAGE, &inputs, || {
+    let (mut found, cached) = artefact(bench, STAGE, &inputs, || {
         let pool = import::pool(session, &samples)?;
         let total = pool.samples.len() as u64;
         let done = AtomicU64::new(0);
@@ -75,7 +75,7 @@ pub(crate) fn bring_up(bench: &Bench<'_>) -> Outcome<bool> {
         let summary = json(&serde_json::json!({"concepts": table.names.len()}));
         Ok(Made { arrays: Concepts::write(&table), summary })
     })?;
-    let concepts = Concepts::read(&found)?;
+    let concepts = Concepts::read(&mut found)?;
     record(session, STAGE, &found)?;
     let mut loaded = session.loaded();
     loaded.concepts = Some(concepts.into());

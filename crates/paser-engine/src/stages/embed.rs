@@ -62,7 +62,7 @@ pub(crate) struct Vectors {
 
 impl Vectors {
     /// The vectors of so many samples.
-    pub(crate) fn read(artefact: &Artefact, rows: usize) -> Outcome<Self> {
+    pub(crate) fn read(artefact: &mut Artefact, rows: usize) -> Outcome<Self> {
         let values = f32s(artefact, "vectors")?;
         let dimensions = values.len() / rows.max(1);
         Ok(Self { values, dimensions })
@@ -115,8 +115,8 @@ impl EmbedPlan {
     /// The vectors, read or computed.
     pub(crate) fn vectors(self, bench: &Bench<'_>) -> Outcome<Vectors> {
         let rows = bench.session.samples()?.len();
-        let (found, _) = self.make(bench)?;
-        Vectors::read(&found, rows)
+        let (mut found, _) = self.make(bench)?;
+        Vectors::read(&mut found, rows)
     }
 
     fn make(self, bench: &Bench<'_>) -> Outcome<(Artefact, bool)> {

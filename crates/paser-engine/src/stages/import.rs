@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Instant};
 
 use paser_data::{HoldOut, Pool, ReadOptions, Roles, Sample, read_pool};
 use paser_project::{
-    Arrays, Inputs, SampleRecord,
+    Arrays, Artefact, Inputs, SampleRecord,
     recipe::{HoldOutRule, Recipe},
 };
 
@@ -110,7 +110,7 @@ impl ImportPlan {
         if !made {
             found.manifest.seconds = seconds;
         }
-        let samples = Samples::read(&found, &records)?;
+        let samples = read_records(&mut found, &records)?;
         lock(&session.catalogue)
             .replace_pool(records.into_iter(), &super::manifold::DOWNSTREAM, &record_of(STAGE, &found))
             .map_err(Told::told)?;
@@ -144,6 +144,13 @@ impl ImportPlan {
             .collect();
         Ok(Read { arrays, facts, records })
     }
+}
+
+fn read_records(artefact: &mut Artefact, records: &[SampleRecord]) -> Outcome<Samples> {
+    Samples::read(artefact, |visit| {
+        records.iter().for_each(|record| visit(record.head()));
+        Ok(())
+    })
 }
 
 fn to_record(sample: Sample, held_out: bool, row: u32) -> SampleRecord {
@@ -186,7 +193,7 @@ pub(crate) fn pool(session: &Session, samples: &Samples) -> Outcome<Pool> {
         roles: samples.facts.roles.clone(),
         id_kind: samples.facts.id_kind,
         aliases: samples.facts.aliases.clone(),
-        held_out: samples.held_out.clone(),
+        held_out: samples.held_out.to_vec(),
         report: samples.facts.report.clone(),
     })
 }
@@ -232,6 +239,31 @@ mod tests {
     }
 
     #[test]
+    fn every_sample_is_found_by_its_id_and_by_its_content() {
+        let place = tempfile::tempdir().unwrap();
+        let pool = place.path().join("pool.jsonl");
+        let line = |id: &str| format!("{{\"id\": {id:?}, \"instruction\": \"about {id}\", \"output\": \"b\"}}\n");
+        let ids = ["m", "b", "10", "9", "a", "zz", "z"];
+        fs_err::write(&pool, ids.map(line).concat()).unwrap();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let draft = ProjectDraft { folder: text(place.path().join("p")), pool: text(pool), ..ProjectDraft::default() };
+        let session = Session::create(&draft).unwrap();
+        let never = AtomicBool::new(false);
+        session.quietly(&never, |bench| ImportPlan::check(bench).unwrap().bring_up(bench).unwrap());
+        let samples = session.samples().unwrap();
+        for (row, id) in (0..).zip(ids) {
+            assert_eq!(samples.row_of_id(id), Some(row), "{id}");
+            assert_eq!(samples.row_of_hash(&samples.hashes[row as usize]), Some(row), "{id}");
+            assert_eq!(samples.row_of("another id", &samples.hash_hex(row as usize)), Some(row), "{id}");
+            assert_eq!(samples.row_of(id, "another content"), Some(row), "{id}");
+        }
+        for unknown in ["", "0", "aa", "zzz"] {
+            assert_eq!(samples.row_of_id(unknown), None, "{unknown}");
+        }
+        assert_eq!((samples.row_of_hash(&[0; 32]), samples.row_of_hash(&[255; 32])), (None, None));
+    }
+
+    #[test]
     fn columns_of_another_length_are_no_import() {
         let place = tempfile::tempdir().unwrap();
         let pool = place.path().join("pool.jsonl");
@@ -244,10 +276,10 @@ mod tests {
         let key = session.samples().unwrap().key.clone();
         let whole = session.store.get(STAGE, &key).unwrap().unwrap();
         let records = lock(&session.catalogue).samples().unwrap();
-        assert!(Samples::read(&whole, &records).is_ok());
-        assert!(Samples::read(&whole, &records[..1]).is_err(), "samples of another import");
+        assert!(read_records(&mut whole.clone(), &records).is_ok());
+        assert!(read_records(&mut whole.clone(), &records[..1]).is_err(), "samples of another import");
         let mut short = whole;
         short.arrays.insert("extra:0", paser_project::Array::column(vec![1.0_f64]));
-        assert!(Samples::read(&short, &records).is_err(), "a column of another import");
+        assert!(read_records(&mut short, &records).is_err(), "a column of another import");
     }
 }

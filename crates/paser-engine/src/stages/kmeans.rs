@@ -36,7 +36,7 @@ pub(crate) fn labels(bench: &Bench<'_>) -> Outcome<(Vec<u32>, String)> {
     let seed = bench.recipe.recipe.manifold.seed;
     let embed = EmbedPlan::check(bench)?;
     let inputs = inputs(&embed.inputs.key(), count, &samples.held_out_fingerprint, seed);
-    let (found, _) = artefact(bench, STAGE, &inputs, || {
+    let (mut found, _) = artefact(bench, STAGE, &inputs, || {
         let vectors = embed.vectors(bench)?;
         let rows = Rows {
             vectors: &vectors.values,
@@ -51,5 +51,5 @@ pub(crate) fn labels(bench: &Bench<'_>) -> Outcome<(Vec<u32>, String)> {
         arrays.insert("labels", Array::column(labels));
         Ok(Made { arrays, summary: json(&serde_json::json!({"clusters": count})) })
     })?;
-    Ok((u32s(&found, "labels")?, inputs.key()))
+    Ok((u32s(&mut found, "labels")?, inputs.key()))
 }

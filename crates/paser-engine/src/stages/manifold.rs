@@ -91,7 +91,7 @@ impl ManifoldPlan {
         let samples = session.samples()?;
         let Self { params, embed, inputs } = self;
         let label = embed::label(&bench.recipe.recipe.vectors.encoder);
-        let (found, cached) = artefact(bench, STAGE, &inputs, || {
+        let (mut found, cached) = artefact(bench, STAGE, &inputs, || {
             let vectors = embed.vectors(bench)?;
             let rows = Rows {
                 vectors: &vectors.values,
@@ -107,7 +107,7 @@ impl ManifoldPlan {
                 .map_err(Told::told)?;
             Ok(made(manifold, checked.params(), label, vectors.dimensions))
         })?;
-        let data = ManifoldData::read(&found)?;
+        let data = ManifoldData::read(&mut found)?;
         record(session, STAGE, &found)?;
         let mut loaded = session.loaded();
         loaded.manifold = Some(data.into());

@@ -23,7 +23,7 @@ pub(crate) fn distances(bench: &Bench<'_>) -> Outcome<(Vec<f32>, String)> {
         .with("vectors", embed.inputs.key())
         .with("neighbour", NEIGHBOUR)
         .with("held-out samples", &samples.held_out_fingerprint);
-    let (found, _) = artefact(bench, STAGE, &inputs, || {
+    let (mut found, _) = artefact(bench, STAGE, &inputs, || {
         let vectors = embed.vectors(bench)?;
         let rows = Rows {
             vectors: &vectors.values,
@@ -38,5 +38,5 @@ pub(crate) fn distances(bench: &Bench<'_>) -> Outcome<(Vec<f32>, String)> {
         arrays.insert("distances", Array::column(distances));
         Ok(Made { arrays, summary: json(&serde_json::json!({"neighbour": NEIGHBOUR})) })
     })?;
-    Ok((f32s(&found, "distances")?, inputs.key()))
+    Ok((f32s(&mut found, "distances")?, inputs.key()))
 }

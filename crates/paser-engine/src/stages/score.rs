@@ -196,11 +196,11 @@ impl ScorePlan {
             return Ok(true);
         }
         let mut shards = None;
-        let (found, cached) = artefact(bench, STAGE, &self.inputs, || self.run(bench, &mut shards))?;
+        let (mut found, cached) = artefact(bench, STAGE, &self.inputs, || self.run(bench, &mut shards))?;
         if let Some(shards) = shards {
             shards.clear()?;
         }
-        let scores = Scores::read(&found)?;
+        let scores = Scores::read(&mut found)?;
         record(session, STAGE, &found)?;
         session.with_loaded(|loaded| (loaded.scores, loaded.partial) = (Some(scores.into()), None));
         Ok(cached)

@@ -4,7 +4,7 @@
 use paser_protocol::Strategy;
 
 use crate::error::SelectError;
-use crate::frame::{Frame, State};
+use crate::frame::Frame;
 use crate::strategies::Choice;
 use crate::strategies::random::in_one_order;
 use crate::walk::Unreached;
@@ -19,8 +19,7 @@ pub(crate) fn plan(frame: &Frame<'_>, strategy: Strategy, budget: u64) -> Result
         })
     };
     let key = |row: u32| value(row).unwrap_or(f64::NEG_INFINITY);
-    let mut rows: Vec<u32> = frame.rows(State::Eligible).collect();
-    rows.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
+    let mut rows = frame.falling(key);
     if strategy == Strategy::PerplexityMid {
         rows = from_the_middle(&rows);
     }

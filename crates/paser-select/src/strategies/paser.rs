@@ -64,9 +64,7 @@ fn by_efficiency(frame: &Frame<'_>) -> Vec<u32> {
     let value = |row: u32| {
         frame.pool.scores[row as usize].and_then(|score| score.efficiency(frame.damage)).unwrap_or(f64::NEG_INFINITY)
     };
-    let mut rows: Vec<u32> = frame.rows(State::Eligible).collect();
-    rows.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
-    rows
+    frame.falling(value)
 }
 
 fn by_chance(frame: &Frame<'_>, params: &SelectParams) -> Vec<u32> {

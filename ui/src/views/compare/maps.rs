@@ -8,7 +8,7 @@ use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 use crate::{
     compare::{MOST, letter},
     format,
-    map::{Dots, Paint, Points, Scene, raster::Raster},
+    map::{Dots, Paint, Points, Scene, Thinning, raster::Raster, thinning::HELD},
     state::AppState,
     theme::Look,
     views::{map::MapView, map_card, map_marks, map_paint::signs},
@@ -154,8 +154,10 @@ impl SmallMaps {
         }
         let count = points.places.len();
         let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
-        let out: Vec<bool> = (0..count).map(|row| !state.focus.is_brushed(row as u32, cluster_of(row))).collect();
+        let out = state.focus.faded(count, &cluster_of);
         let signs = signs(state, points, look);
+        let thinning = (points.order.len() > HELD)
+            .then(|| Thinning::new(points, clusters.as_ref().map(|clusters| clusters.as_slice())));
         let sides = state.compare.names.len();
         let mut paints = Vec::new();
         for at in 0..=sides {
@@ -167,7 +169,11 @@ impl SmallMaps {
             // What a selection does not hold lies below what it holds.
             let faded = (0..count).map(|row| out[row] || of(row).is_none()).collect();
             self.next_id += 1;
-            paints.push(Rc::new(Paint::new(points, colours, faded, self.next_id).with_signs(signs.clone())));
+            let mut paint = Paint::new(points, colours, faded, self.next_id).with_signs(signs.clone());
+            if let Some(thinning) = &thinning {
+                paint = paint.with_thinning(points, thinning);
+            }
+            paints.push(Rc::new(paint));
         }
         self.paints = Some((key, paints.clone()));
         Some(paints)
