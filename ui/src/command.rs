@@ -54,6 +54,7 @@ pub enum Command {
     ShowCompare,
     AddStrategy,
     ExportDifference,
+    Prepare,
     SaveDifferences,
     ShowDamage,
     ShowCurves,
@@ -91,7 +92,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -140,6 +141,7 @@ impl Command {
         Self::AddStrategy,
         Self::ExportDifference,
         Self::SaveDifferences,
+        Self::Prepare,
         Self::ShowDamage,
         Self::ShowCurves,
         Self::Theme,
@@ -157,7 +159,7 @@ impl Command {
             | Self::CloseProject
             | Self::Run
             | Self::CancelJob => Group::Project,
-            Self::AddStrategy | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
+            Self::AddStrategy | Self::Prepare | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
             Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
             Self::Pin
             | Self::Exclude
@@ -239,6 +241,7 @@ impl Command {
             Self::ExportDifference => "Export the difference...",
             Self::SaveDifferences => "Save differences as CSV",
             Self::ShowDamage => "Damage per cluster",
+            Self::Prepare => "Compute what the strategy reads...",
             Self::ShowCurves => "Number of clusters",
             Self::Theme => "Dark, light or system theme",
             Self::Larger => "Larger",
@@ -291,6 +294,7 @@ impl Command {
             Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
             Self::ShowDamage => "bars with intervals, worst first",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
+            Self::Prepare => "ifd, superfiltering and nuggets take a pass of their own",
             Self::Theme => "switches to the next of the three",
             Self::Larger | Self::Smaller | Self::ActualSize => "text and controls, 0.75 to 2",
         }
@@ -416,6 +420,11 @@ impl Command {
             Self::ExportDifference | Self::SaveDifferences => {
                 need(state.screen == Screen::Compare, "go to Compare first")?;
                 need(state.compare.names.len() > 1, "choose two selections first")
+            }
+            Self::Prepare => {
+                need(state.build.plan.strategy.needs_pass(), "the strategy needs no pass of its own")?;
+                need(state.is_scored(), "nothing scored yet")?;
+                quiet()
             }
             Self::Freeze if state.build.problem.is_some() => Err("the selection cannot be made: see the warning"),
             Self::Freeze | Self::Export => {

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use paser_protocol::{DownloadView, EditSource, ExportFormat, ExportedView, Part, SelectionPlan, Unit};
+use paser_protocol::{
+    DownloadView, EditSource, ExportFormat, ExportedView, Part, SelectionPlan, Strategy, StrategySettings, Unit,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {
@@ -31,6 +33,8 @@ pub enum Dialog {
     },
     /// Another strategy to compare with.
     AddStrategy(AddStrategy),
+    /// The pass that a strategy needs.
+    Prepare(Prepare),
     Rename {
         from: String,
         to: String,
@@ -148,6 +152,14 @@ pub struct ExportForm {
     pub format: ExportFormat,
     pub path: String,
     pub waiting: bool,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepare {
+    pub strategy: Strategy,
+    pub settings: StrategySettings,
+    /// As typed.
+    pub anchors: String,
+}
+
     pub done: Option<ExportedView>,
     /// A file to be fetched and handed to the person.
     pub download: Option<DownloadView>,

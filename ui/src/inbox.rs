@@ -13,6 +13,7 @@ use crate::{
     inspection::Continued,
     state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     transport::Incoming,
+    views::passes,
 };
 
 /// Something that arrived between two frames.
@@ -390,6 +391,8 @@ impl AppState {
             }
         }
         hasher.finish()
+            let strategy = self.build.plan.strategy;
+            passes::of(self, strategy).filter(|_| strategy.needs_pass()).map(|pass| &pass.key).hash(&mut hasher);
     }
 
     /// Asks the engine for the selection of the plan, if anything is scored.
@@ -397,7 +400,14 @@ impl AppState {
         self.history.plan_rests();
         self.build.changed = None;
         self.build.inputs = Some(self.selection_inputs());
-        if self.is_scored() {
+        let missing = passes::missing(self, self.build.plan.strategy).map(passes::sentence);
+        if let Some(sentence) = missing.filter(|_| self.is_scored()) {
+            // Whatever is on its way is of another plan.
+            self.build.newest += 1;
+            self.build.waiting = false;
+            self.build.selection = None;
+            self.build.problem = Some(Report::new(Failure::Usage, sentence, ""));
+        } else if self.is_scored() {
             self.build.newest += 1;
             self.build.waiting = true;
             let plan = self.build.plan.clone();

@@ -10,6 +10,7 @@ use crate::{
     history::Step,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
     transport::PickKind,
+    views::passes,
 };
 
 const SCALES: [f32; 7] = [0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
@@ -104,6 +105,7 @@ impl AppState {
                 self.dialog = Some(Dialog::AddStrategy(AddStrategy { plan, budget, name, waiting: false }));
             }
             Command::ExportDifference => {
+            Command::Prepare => self.dialog = Some(passes::form(self, self.build.plan.strategy)),
                 let (Some(selection), others) = (self.compare.names.first().cloned(), &self.compare.names[1..]) else {
                     return;
                 };

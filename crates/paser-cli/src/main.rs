@@ -146,7 +146,7 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Cluster(args) => cluster::run(args, output),
         Command::Score(args) => score::run(args, output),
         Command::Curate(args) => curate::run(args, output),
-        Command::Select(args) => select::run(args, output),
+        Command::Select(args) => select::run(args, threads, output),
         Command::Compare(args) => compare::run(args, output),
         Command::Export(args) => export::run(args, output),
         Command::Serve(args) => serve::run(args, threads, output),

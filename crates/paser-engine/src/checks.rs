@@ -301,7 +301,8 @@ impl Session {
         let pool = pool.map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
         let reporter = Reporter::new(events, cancel);
         let asked = recipe.recipe.checks.clone();
-        let bench = Bench { session: self, reporter: &reporter, stage: Stage::Import, threads, recipe, memory: None };
+        let (stage, memory, patient) = (Stage::Import, None, true);
+        let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, patient };
         pool.install(|| {
             if self.loaded().samples.is_none() {
                 import::ImportPlan::check(&bench)?.bring_up(&bench)?;

@@ -125,6 +125,11 @@ fn all(loaded: &Loaded) -> Vec<Column<'_>> {
             let name = "perplexity_pruned";
             columns.push(number(name, "pruned perplexity", "", &format!("{name}-{key}"), perplexity));
         }
+        for (strategy, pass) in loaded.passes.iter().filter(|(_, pass)| pass.is_of(loaded)) {
+            let (name, key) = (strategy.name(), short(&pass.key));
+            let values = pass.column.values.as_slice();
+            columns.push(number(name, &pass.facts.label, "", &format!("{name}-{key}"), values));
+        }
         for (name, label) in TOKEN_COLUMNS {
             if let Some((_, counts)) = scores.tokens.iter().find(|(known, _)| *known == name) {
                 let values: Vec<f32> = counts

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use paser_protocol::{Event, Report, Stage};
+use paser_protocol::{Event, Report, Stage, Strategy};
 use serde::Serialize;
 
 use crate::{
@@ -81,6 +81,11 @@ impl Session {
         events: Sink<'_>,
         cancel: &AtomicBool,
     ) -> Outcome<RunSummary> {
+        self.at_work(events, |sink| self.run_stages(until, options, sink, cancel))
+    }
+
+    /// Does long work, of which there is one piece at a time, with a sink that keeps the job for those who look later.
+    pub(crate) fn at_work<T>(&self, events: Sink<'_>, work: impl FnOnce(Sink<'_>) -> Outcome<T>) -> Outcome<T> {
         let _running = match self.running.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -94,11 +99,57 @@ impl Session {
             }
             events(event);
         };
-        let outcome = self.run_stages(until, options, &sink, cancel);
+        let outcome = work(&sink);
         *lock(&self.job) = None;
         self.touch();
         events(Event::Project { revision: self.revision() });
         outcome
+    }
+
+    /// Does `work` on threads of its own with a bench that may take its time. One piece of long work at a time.
+    pub(crate) fn long_work<T: Send>(
+        &self,
+        stage: Stage,
+        options: &RunOptions,
+        events: Sink<'_>,
+        cancel: &AtomicBool,
+        work: impl FnOnce(&Bench<'_>) -> Outcome<T> + Send,
+    ) -> Outcome<T> {
+        self.at_work(events, |sink| {
+            let recipe = self.reread_recipe()?;
+            let (threads, pool) = workers(options)?;
+            let reporter = Reporter::new(sink, cancel);
+            let (memory, patient) = (options.memory, true);
+            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, patient };
+            pool.install(|| work(&bench))
+        })
+    }
+
+    /// What the column that a strategy reads would cost, in words; none where it is there or takes no pass of its own.
+    pub fn pass_cost(&self, strategy: Strategy) -> Option<String> {
+        let recipe = self.recipe();
+        let view = |strategy| stages::passes::view(self, &self.loaded(), &recipe.recipe, strategy);
+        let view = strategy.needs_pass().then(|| view(strategy)).filter(|view| view.key.is_none())?;
+        Some(format!("{}, {}", view.what, stages::passes::words_of(view.estimate)))
+    }
+
+    /// Computes the column that a strategy reads, where it takes a pass of its own; nothing where it is there.
+    ///
+    /// # Errors
+    /// What keeps it from being computed; `cancel` was set: what was finished stays.
+    pub fn prepare(
+        &self,
+        strategy: Strategy,
+        options: &RunOptions,
+        events: Sink<'_>,
+        cancel: &AtomicBool,
+    ) -> Outcome<()> {
+        if !strategy.needs_pass() {
+            return Ok(());
+        }
+        self.long_work(Stage::Select, options, events, cancel, |bench| {
+            stages::passes::bring_up(bench, strategy).map(|_| ())
+        })
     }
 
     fn run_stages(
@@ -110,12 +161,7 @@ impl Session {
     ) -> Outcome<RunSummary> {
         let recipe = self.reread_recipe()?;
         lock(&self.failures).clear();
-        let threads = if options.threads == 0 { machine::threads() } else { options.threads };
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("work-{index}"))
-            .build()
-            .map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
+        let (threads, pool) = workers(options)?;
         let reporter = Reporter::new(sink, cancel);
         let mut summaries = Vec::new();
         for stage in Stage::ALL.into_iter().filter(|stage| *stage <= until) {
@@ -123,7 +169,8 @@ impl Session {
                 return Err(cancelled());
             }
             let (recipe, memory) = (recipe.clone(), options.memory);
-            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory };
+            let patient = true;
+            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, patient };
             machine::reset_peak_memory();
             let started = Instant::now();
             let outcome = pool.install(|| one_stage(&bench));
@@ -216,6 +263,17 @@ impl Session {
                 .collect(),
         })
     }
+}
+
+/// Threads to compute with.
+fn workers(options: &RunOptions) -> Outcome<(usize, rayon::ThreadPool)> {
+    let threads = if options.threads == 0 { machine::threads() } else { options.threads };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("work-{index}"))
+        .build()
+        .map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
+    Ok((threads, pool))
 }
 
 /// True: cached. None: the recipe asks for no such stage.

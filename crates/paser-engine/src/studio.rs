@@ -159,6 +159,14 @@ impl Studio {
                 }
                 Ok(Reply::Done)
             }
+            Request::Prepare { strategy, settings } => {
+                let options = self.run_options();
+                self.start(
+                    move |session| session.set_strategies(&settings),
+                    move |session, sink, cancel| session.prepare(strategy, &options, sink, cancel),
+                )?;
+                Ok(Reply::Done)
+            }
             Request::ChooseClusters { choice } => {
                 let rule = match choice {
                     ClusterChoice::Automatic => ClusterRule::Automatic,

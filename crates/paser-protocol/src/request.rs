@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, Part, ProjectView, Report,
-    SelectionPlan, SelectionView, Stage,
+    SelectionPlan, SelectionView, Stage, Strategy, StrategySettings,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -124,6 +124,11 @@ pub enum Request {
         until: Stage,
     },
     Cancel,
+    /// Sets the strategies that need a pass of their own, and computes the column of one of them.
+    Prepare {
+        strategy: Strategy,
+        settings: StrategySettings,
+    },
     ChooseClusters {
         choice: ClusterChoice,
     },

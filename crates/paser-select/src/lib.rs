@@ -20,7 +20,7 @@ mod strategies;
 mod walk;
 mod water;
 
-pub use columns::{PoolColumns, Score, Vectors};
+pub use columns::{PassColumn, PoolColumns, Score, Vectors};
 pub use concepts::{ConceptTable, intern_concepts, rake, sample_concepts};
 pub use curation::Curation;
 pub use damage::{Cds, cluster_damage};

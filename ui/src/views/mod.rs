@@ -25,6 +25,7 @@ pub mod map_paint;
 pub mod neighbours;
 pub mod new_project;
 pub mod palette;
+pub mod passes;
 pub mod reading;
 pub mod shortcuts;
 pub mod table;
@@ -44,6 +45,7 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
         Dialog::Shortcuts => shortcuts::sheet(ctx),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
+        Dialog::Prepare(form) => passes::show(ctx, state, form),
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
         Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),
         Dialog::Cluster(form) => cluster_menu::form(ctx, state, form),

@@ -228,6 +228,14 @@ impl Inner {
             Request::Rename { from, to } => {
                 for selection in self.project.selections.iter_mut().filter(|s| s.name.as_ref() == Some(from)) {
                     selection.name = Some(to.clone());
+            Request::Prepare { strategy, settings } => {
+                self.project.strategies = settings.clone();
+                for pass in self.project.passes.iter_mut().filter(|pass| pass.strategy == *strategy) {
+                    (pass.key, pass.blocked) = (Some(format!("{strategy} of {settings:?}")), None);
+                }
+                self.project.revision += 1;
+                Reply::Done
+            }
                 }
                 self.project.revision += 1;
                 Reply::Done
@@ -330,7 +338,7 @@ impl Inner {
             let mut rows: Vec<u32> =
                 (0..self.pool.len() as u32).filter(|row| self.pool.cluster[*row as usize] == cluster.cluster).collect();
             rows.sort_by(|a, b| self.pool.ies[*b as usize].total_cmp(&self.pool.ies[*a as usize]).then(a.cmp(b)));
-            let mut account = [0_u64; 4];
+            let mut account = [0_u64; 5];
             let (pins, rest): (Vec<u32>, Vec<u32>) = rows.into_iter().partition(|row| pinned.contains(row));
             for row in pins.iter().chain(&rest) {
                 let taken = account[0] + account[1] + account[2];
@@ -348,6 +356,9 @@ impl Inner {
                     account[1] += 1;
                     ReasonCode::Taken
                 };
+                } else if plan.strategy.needs_pass() && row.is_multiple_of(9) {
+                    account[4] += 1;
+                    ReasonCode::RuledOut
                 reasons[*row as usize] = code as u8;
                 if code.is_taken() {
                     tokens += self.pool.tokens[*row as usize] + self.pool.prompt[*row as usize];
@@ -386,6 +397,7 @@ impl Inner {
             .map(|code| (code.word().to_owned(), reasons.iter().filter(|byte| **byte == *code as u8).count() as u64))
             .collect();
         counts.retain(|(_, count)| *count > 0);
+                ruled_out: account[4],
         self.selects += 1;
         let key = format!("reason-{}", self.selects);
         self.reasons.insert(key.clone(), reasons.clone());

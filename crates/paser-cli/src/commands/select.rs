@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use paser_engine::Session;
+use paser_engine::{RunOptions, Session};
 use paser_protocol::{
     Budget, ConceptRule, Damage, Guard, Refill, Report, SelectionPlan, SelectionView, Strategy, Weight,
 };
@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::exit::usage;
 use crate::interrupt;
 use crate::output::{Output, Table, figure, thousands};
+use crate::project::Follower;
 
 #[derive(Args, Debug)]
 #[command(
@@ -65,7 +66,7 @@ fn strategies() -> impl TypedValueParser<Value = Strategy> {
     PossibleValuesParser::new(Strategy::ALL.map(Strategy::name)).try_map(|name| name.parse::<Strategy>())
 }
 
-pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
+pub fn run(args: &SelectArgs, threads: usize, output: Output) -> Result<(), Report> {
     if let Some(name) = &args.discard {
         return discard(&Session::open(&args.dir)?, name, output);
     }
@@ -95,10 +96,21 @@ pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
         damage: if args.damage == "whole" { Damage::Whole } else { Damage::AfterFirstToken },
         seed: args.seed,
     };
+    prepare(&session, strategy, threads)?;
     let selection = session.select_as(&plan, name, interrupt::flag())?;
     show(&selection, output);
     output.line(&object(&selection, &view.pruned));
     Ok(())
+}
+
+/// Computes what the strategy reads, where that takes a pass of its own: what it costs is said first, and progress goes to
+/// people only.
+fn prepare(session: &Session, strategy: Strategy, threads: usize) -> Result<(), Report> {
+    if let Some(cost) = session.pass_cost(strategy) {
+        eprintln!("{strategy}: {cost}");
+    }
+    let follower = Follower::new(Output::new(false));
+    session.prepare(strategy, &RunOptions { threads, memory: None }, &|event| follower.hear(&event), interrupt::flag())
 }
 
 fn discard(session: &Session, name: &str, output: Output) -> Result<(), Report> {
@@ -152,6 +164,7 @@ fn show(selection: &SelectionView, output: Output) {
         "excluded",
         "guarded",
         "unscorable",
+        "ruled out",
         "tokens",
         "<remark",
     ]);
@@ -173,6 +186,7 @@ fn show(selection: &SelectionView, output: Output) {
             row.excluded,
             row.guarded,
             row.unscorable,
+            row.ruled_out,
             row.tokens,
         ];
         let first = [

@@ -8,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod kmeans;
 pub(crate) mod manifold;
 pub(crate) mod neighbours;
+pub(crate) mod passes;
 pub(crate) mod prune;
 pub(crate) mod score;
 pub(crate) mod select;
@@ -35,6 +36,8 @@ pub(crate) struct Bench<'a> {
     /// Bytes that the estimate of what is computed may not pass.
     pub memory: Option<u64>,
 }
+    /// May what is missing be computed for minutes or hours? Not while a face waits for an answer.
+    pub patient: bool,
 
 impl Bench<'_> {
     pub(crate) fn work<T>(&self, what: &str, unit: &str, work: impl FnOnce(&dyn Monitor) -> T) -> T {
