@@ -26,6 +26,7 @@ pub enum Command {
     ShowHidden,
     Journal,
     Checks,
+    Stability,
     Back,
     Freeze,
     Export,
@@ -53,8 +54,8 @@ pub enum Command {
     ShowExplore,
     ShowCompare,
     AddStrategy,
-    ExportDifference,
     Prepare,
+    ExportDifference,
     SaveDifferences,
     ShowDamage,
     ShowCurves,
@@ -92,7 +93,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -112,6 +113,7 @@ impl Command {
         Self::ShowHidden,
         Self::Journal,
         Self::Checks,
+        Self::Stability,
         Self::Back,
         Self::Freeze,
         Self::Export,
@@ -139,9 +141,9 @@ impl Command {
         Self::ShowExplore,
         Self::ShowCompare,
         Self::AddStrategy,
+        Self::Prepare,
         Self::ExportDifference,
         Self::SaveDifferences,
-        Self::Prepare,
         Self::ShowDamage,
         Self::ShowCurves,
         Self::Theme,
@@ -211,6 +213,7 @@ impl Command {
             Self::ShowHidden => "Show hidden samples...",
             Self::Journal => "Journal of edits...",
             Self::Checks => "Duplicates and leakage...",
+            Self::Stability => "Stability of clusters and selection...",
             Self::Back => "Clear one level",
             Self::Freeze => "Freeze selection...",
             Self::Export => "Export...",
@@ -238,10 +241,10 @@ impl Command {
             Self::ShowExplore => "Explore",
             Self::ShowCompare => "Compare",
             Self::AddStrategy => "Add strategy...",
+            Self::Prepare => "Compute what the strategy reads...",
             Self::ExportDifference => "Export the difference...",
             Self::SaveDifferences => "Save differences as CSV",
             Self::ShowDamage => "Damage per cluster",
-            Self::Prepare => "Compute what the strategy reads...",
             Self::ShowCurves => "Number of clusters",
             Self::Theme => "Dark, light or system theme",
             Self::Larger => "Larger",
@@ -270,6 +273,7 @@ impl Command {
             Self::ShowHidden => "all of them, back on the map",
             Self::Journal => "what was pinned, excluded, merged and why; take back any one edit",
             Self::Checks => "near-duplicates, and samples that contain a benchmark's question",
+            Self::Stability => "other d, t, K, k, tau and seeds, one at a time; adopt one",
             Self::Back => "card, brush, filter, one after the other",
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",
@@ -290,11 +294,11 @@ impl Command {
             Self::ShowExplore => "map, damage and budget",
             Self::ShowCompare => "frozen selections side by side",
             Self::AddStrategy => "computes another selection to compare with",
+            Self::Prepare => "ifd, superfiltering and nuggets take a pass of their own",
             Self::ExportDifference => "what A alone holds, as training files",
             Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
             Self::ShowDamage => "bars with intervals, worst first",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
-            Self::Prepare => "ifd, superfiltering and nuggets take a pass of their own",
             Self::Theme => "switches to the next of the three",
             Self::Larger | Self::Smaller | Self::ActualSize => "text and controls, 0.75 to 2",
         }
@@ -417,14 +421,14 @@ impl Command {
             }
             Self::BrushPin | Self::BrushExclude | Self::BrushRelease => need(brushed, "brush a cluster or a box first"),
             Self::AddStrategy => need(state.is_scored(), "nothing scored yet"),
-            Self::ExportDifference | Self::SaveDifferences => {
-                need(state.screen == Screen::Compare, "go to Compare first")?;
-                need(state.compare.names.len() > 1, "choose two selections first")
-            }
             Self::Prepare => {
                 need(state.build.plan.strategy.needs_pass(), "the strategy needs no pass of its own")?;
                 need(state.is_scored(), "nothing scored yet")?;
                 quiet()
+            }
+            Self::ExportDifference | Self::SaveDifferences => {
+                need(state.screen == Screen::Compare, "go to Compare first")?;
+                need(state.compare.names.len() > 1, "choose two selections first")
             }
             Self::Freeze if state.build.problem.is_some() => Err("the selection cannot be made: see the warning"),
             Self::Freeze | Self::Export => {

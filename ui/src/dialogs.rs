@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use paser_protocol::{
-    DownloadView, EditSource, ExportFormat, ExportedView, Part, SelectionPlan, Strategy, StrategySettings, Unit,
+    DownloadView, EditSource, ExportFormat, ExportedView, Factor, Part, SelectionPlan, Strategy, StrategySettings, Unit,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,11 @@ pub enum Dialog {
     },
     /// Another strategy to compare with.
     AddStrategy(AddStrategy),
+    /// How far clusters and selection hang on single settings.
+    Stability {
+        /// The row of the table that was clicked.
+        chosen: Option<(Factor, f64)>,
+    },
     /// The pass that a strategy needs.
     Prepare(Prepare),
     Rename {
@@ -144,6 +149,14 @@ pub struct AddStrategy {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+pub struct Prepare {
+    pub strategy: Strategy,
+    pub settings: StrategySettings,
+    /// As typed.
+    pub anchors: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExportForm {
     /// None: the selection being built.
     pub selection: Option<String>,
@@ -152,14 +165,6 @@ pub struct ExportForm {
     pub format: ExportFormat,
     pub path: String,
     pub waiting: bool,
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prepare {
-    pub strategy: Strategy,
-    pub settings: StrategySettings,
-    /// As typed.
-    pub anchors: String,
-}
-
     pub done: Option<ExportedView>,
     /// A file to be fetched and handed to the person.
     pub download: Option<DownloadView>,

@@ -241,6 +241,7 @@ impl AppState {
             (For::Fates(number), Reply::Fates(fates)) => self.compare.fates_arrived(number, Ok(fates)),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
+            (For::Stability, Reply::Stability(view)) => self.stability.arrived(*view),
             (For::Neighbours(number), Reply::Neighbours(found)) => {
                 self.inspection.neighbours_arrived(number, Ok(found));
             }
@@ -298,6 +299,7 @@ impl AppState {
             self.inspection = self.inspection.of_another_project();
             self.journal.forget();
             self.checks.forget();
+            self.stability.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -389,10 +391,10 @@ impl AppState {
                 cluster.cds.map(f64::to_bits).hash(&mut hasher);
                 cluster.cds_rest.map(f64::to_bits).hash(&mut hasher);
             }
-        }
-        hasher.finish()
             let strategy = self.build.plan.strategy;
             passes::of(self, strategy).filter(|_| strategy.needs_pass()).map(|pass| &pass.key).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Asks the engine for the selection of the plan, if anything is scored.

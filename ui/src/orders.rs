@@ -92,6 +92,7 @@ impl AppState {
                 }));
             }
             Command::Checks => self.dialog = Some(Dialog::Checks { typed: String::new() }),
+            Command::Stability => self.dialog = Some(Dialog::Stability { chosen: None }),
             Command::Journal => self.dialog = Some(Dialog::Journal { typed: String::new() }),
             Command::Back => self.back(),
             Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name(&self.build.plan) }),
@@ -104,8 +105,8 @@ impl AppState {
                 let (budget, name) = (plan.budget.to_string(), self.free_name(&plan));
                 self.dialog = Some(Dialog::AddStrategy(AddStrategy { plan, budget, name, waiting: false }));
             }
-            Command::ExportDifference => {
             Command::Prepare => self.dialog = Some(passes::form(self, self.build.plan.strategy)),
+            Command::ExportDifference => {
                 let (Some(selection), others) = (self.compare.names.first().cloned(), &self.compare.names[1..]) else {
                     return;
                 };

@@ -20,7 +20,7 @@ use crate::{
     history::{History, Step, difference},
     inspection::Inspection,
     transport::PickKind,
-    views::{checks::Checks, form::Form, journal::Journal, table::TableState},
+    views::{checks::Checks, form::Form, journal::Journal, stability::Stability, table::TableState},
     widgets::toast::Toasts,
 };
 
@@ -189,6 +189,7 @@ pub enum For {
     Differences,
     Journal,
     Checks,
+    Stability,
     /// By the number of the request.
     Neighbours(u64),
     Continue(u64),
@@ -281,6 +282,7 @@ pub struct AppState {
     pub inspection: Inspection,
     pub journal: Journal,
     pub checks: Checks,
+    pub stability: Stability,
     pub panels: Panels,
     pub colour: ColourBy,
     pub tool: Tool,

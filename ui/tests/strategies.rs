@@ -1,11 +1,12 @@
-//! Strategies that take a pass of their own, as a person meets them: chosen, priced, set, computed.
+//! Strategies that take a pass of their own, and the sweep of settings, as a person meets them: chosen, priced, set, computed;
+//! read in plots and table, and adopted.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
-use paser_protocol::{PassModel, Request, SelectionPlan, Strategy, StrategySettings};
+use paser_protocol::{Factor, PassModel, Request, SelectionPlan, Strategy, StrategySettings};
 use support::{Bench, Start};
 use ui::{command::Command, dialogs::Dialog};
 
@@ -106,4 +107,39 @@ fn a_strategy_is_added_to_a_comparison_once_its_pass_is_there() {
     bench.click("AddStrategy");
     bench.click("dialog:Add");
     assert_eq!(bench.count(|request| matches!(request, Request::FreezePlan { .. })), 1);
+}
+
+#[test]
+fn the_sweep_is_priced_computed_read_and_a_setting_adopted() {
+    let mut bench = Start::default().open().demo();
+    bench.click("stability");
+    assert!(bench.harness.query_by_label_contains("in force now: d, t, K, k, tau, seed").is_some());
+    bench.click("Sweep:tau");
+    bench.click("Sweep");
+    let sweeps: Vec<Vec<Factor>> = (bench.requests().into_iter())
+        .filter_map(|request| match request {
+            Request::Sweep { factors } => Some(factors),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sweeps, [vec![Factor::Temperature], Factor::ALL.to_vec()]);
+    bench.send(paser_protocol::Event::Finished { report: None, seconds: 4.0 });
+    bench.harness.run();
+    let adopted = |bench: &Bench| -> Vec<(Factor, f64)> {
+        let adopt = |request| match request {
+            Request::Adopt { factor, value } => Some((factor, value)),
+            _ => None,
+        };
+        bench.requests().into_iter().filter_map(adopt).collect()
+    };
+    // The one in force, and a temperature, are not to be adopted.
+    bench.click("setting:d = 16");
+    bench.click("dialog:Adopt this setting");
+    assert!(adopted(&bench).is_empty());
+    bench.click("setting:d = 8");
+    assert!(bench.harness.query_by_label_contains("d = 8: 12 clusters; 426 of 600 samples").is_some());
+    bench.click("dialog:Adopt this setting");
+    assert_eq!(adopted(&bench), [(Factor::Dimensions, 8.0)]);
+    assert!(bench.state().dialog.is_none());
+    assert!(Command::Stability.enabled(bench.state()).is_ok() && Command::ALL.contains(&Command::Stability));
 }

@@ -33,6 +33,7 @@ mod run;
 mod selection;
 mod session;
 mod sources;
+mod stability;
 mod stages;
 mod studio;
 mod trouble;

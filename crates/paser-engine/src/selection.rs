@@ -210,6 +210,11 @@ impl Session {
         Ok(AtHand { columns, inputs, shown, curated: loaded.curated.clone() })
     }
 
+    /// The columns that every strategy reads.
+    pub(crate) fn common_columns(&self, bench: &Bench<'_>) -> Outcome<Arc<PoolColumns>> {
+        Ok(self.pool_columns(Strategy::Paser, bench)?.columns)
+    }
+
     /// The same as far as it is known without computing or reading extra columns.
     pub(crate) fn quick_selection_inputs(&self, plan: &SelectionPlan) -> Outcome<Inputs> {
         let loaded = self.loaded();

@@ -167,6 +167,18 @@ impl Studio {
                 )?;
                 Ok(Reply::Done)
             }
+            Request::Stability => self.session()?.stability().map(|view| Reply::Stability(Box::new(view))),
+            Request::Sweep { factors } => {
+                let options = self.run_options();
+                self.start(
+                    |_| Ok(()),
+                    move |session, sink, cancel| session.sweep_factors(&factors, &options, sink, cancel).map(|_| ()),
+                )?;
+                Ok(Reply::Done)
+            }
+            Request::Adopt { factor, value } => {
+                self.run_after(move |session| session.adopt(factor, value), Stage::Select)
+            }
             Request::ChooseClusters { choice } => {
                 let rule = match choice {
                     ClusterChoice::Automatic => ClusterRule::Automatic,

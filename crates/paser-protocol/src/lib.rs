@@ -14,6 +14,7 @@ mod project;
 mod report;
 mod request;
 mod selection;
+mod stability;
 
 pub use checks::*;
 pub use columns::*;
@@ -22,8 +23,9 @@ pub use edit::*;
 pub use event::*;
 pub use monitor::{Monitor, Silent};
 pub use order::{compare_ids, id_number, order_by_hash};
-pub use project::*;
 pub use passes::*;
+pub use project::*;
 pub use report::{Failure, Report};
 pub use request::*;
 pub use selection::*;
+pub use stability::*;

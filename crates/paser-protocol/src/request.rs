@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, Part, ProjectView, Report,
-    SelectionPlan, SelectionView, Stage, Strategy, StrategySettings,
+    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, Factor, FateView, JournalEntryView, Part, ProjectView,
+    Report, SelectionPlan, SelectionView, StabilityView, Stage, Strategy, StrategySettings,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -128,6 +128,17 @@ pub enum Request {
     Prepare {
         strategy: Strategy,
         settings: StrategySettings,
+    },
+    /// How far clusters and selection hang on single settings, as far as it was computed.
+    Stability,
+    /// Computes that for these factors.
+    Sweep {
+        factors: Vec<Factor>,
+    },
+    /// Writes a setting of a sweep into the recipe, and runs.
+    Adopt {
+        factor: Factor,
+        value: f64,
     },
     ChooseClusters {
         choice: ClusterChoice,
@@ -397,5 +408,6 @@ pub enum Reply {
     /// Oldest first.
     Journal(Vec<JournalEntryView>),
     Checks(Box<ChecksView>),
+    Stability(Box<StabilityView>),
     Exported(ExportedView),
 }

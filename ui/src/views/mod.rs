@@ -28,6 +28,7 @@ pub mod palette;
 pub mod passes;
 pub mod reading;
 pub mod shortcuts;
+pub mod stability;
 pub mod table;
 pub mod table_rows;
 pub mod tokens;
@@ -45,6 +46,7 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
         Dialog::Shortcuts => shortcuts::sheet(ctx),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
+        Dialog::Stability { chosen } => stability::show(ctx, state, chosen),
         Dialog::Prepare(form) => passes::show(ctx, state, form),
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
         Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),

@@ -35,6 +35,8 @@ struct Inner {
     /// Fails every request of this kind.
     refuses: Option<fn(&Request) -> bool>,
     open: bool,
+    /// A sweep of the settings was computed.
+    swept: bool,
     code: bool,
     /// What a continuation would take.
     continue_seconds: f64,
@@ -76,6 +78,7 @@ impl Engine {
             fails: None,
             refuses: None,
             open: false,
+            swept: false,
             code: false,
             continue_seconds: 3.6,
             prefix: "",
@@ -225,9 +228,6 @@ impl Inner {
                 self.project.revision += 1;
                 Reply::Selection(Box::new(frozen))
             }
-            Request::Rename { from, to } => {
-                for selection in self.project.selections.iter_mut().filter(|s| s.name.as_ref() == Some(from)) {
-                    selection.name = Some(to.clone());
             Request::Prepare { strategy, settings } => {
                 self.project.strategies = settings.clone();
                 for pass in self.project.passes.iter_mut().filter(|pass| pass.strategy == *strategy) {
@@ -236,6 +236,9 @@ impl Inner {
                 self.project.revision += 1;
                 Reply::Done
             }
+            Request::Rename { from, to } => {
+                for selection in self.project.selections.iter_mut().filter(|s| s.name.as_ref() == Some(from)) {
+                    selection.name = Some(to.clone());
                 }
                 self.project.revision += 1;
                 Reply::Done
@@ -297,6 +300,12 @@ impl Inner {
                 self.curated()
             }
             Request::Journal => Reply::Journal(self.edits.journal()),
+            Request::Stability => Reply::Stability(Box::new(super::stability::view(self.swept))),
+            Request::Sweep { .. } => {
+                self.swept = true;
+                self.project.revision += 1;
+                Reply::Done
+            }
             Request::Checks => Reply::Checks(Box::new(checks())),
             Request::Probe { path, .. } if path.contains("missing") => {
                 return Err(Report::new(Failure::Unusable, format!("{path} is not there."), "Check the path."));
@@ -347,6 +356,9 @@ impl Inner {
                 } else if pinned.contains(row) {
                     account[0] += 1;
                     ReasonCode::Pinned
+                } else if plan.strategy.needs_pass() && row.is_multiple_of(9) {
+                    account[4] += 1;
+                    ReasonCode::RuledOut
                 } else if taken >= quota.quota {
                     ReasonCode::QuotaFull
                 } else if plan.concepts.on && row.is_multiple_of(6) && rest.len() as u64 > quota.quota + 40 {
@@ -356,9 +368,6 @@ impl Inner {
                     account[1] += 1;
                     ReasonCode::Taken
                 };
-                } else if plan.strategy.needs_pass() && row.is_multiple_of(9) {
-                    account[4] += 1;
-                    ReasonCode::RuledOut
                 reasons[*row as usize] = code as u8;
                 if code.is_taken() {
                     tokens += self.pool.tokens[*row as usize] + self.pool.prompt[*row as usize];
@@ -388,6 +397,7 @@ impl Inner {
                     as u64,
                 guarded: 0,
                 unscorable: 0,
+                ruled_out: account[4],
                 tokens: 0,
             });
         }
@@ -397,7 +407,6 @@ impl Inner {
             .map(|code| (code.word().to_owned(), reasons.iter().filter(|byte| **byte == *code as u8).count() as u64))
             .collect();
         counts.retain(|(_, count)| *count > 0);
-                ruled_out: account[4],
         self.selects += 1;
         let key = format!("reason-{}", self.selects);
         self.reasons.insert(key.clone(), reasons.clone());

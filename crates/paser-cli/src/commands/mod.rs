@@ -15,5 +15,6 @@ pub mod prune;
 pub mod run;
 pub mod score;
 pub mod select;
+pub mod sensitivity;
 pub mod serve;
 pub mod status;

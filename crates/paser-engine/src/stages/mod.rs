@@ -12,6 +12,7 @@ pub(crate) mod passes;
 pub(crate) mod prune;
 pub(crate) mod score;
 pub(crate) mod select;
+pub(crate) mod sweep;
 
 use std::{sync::Arc, time::Instant};
 
@@ -35,9 +36,9 @@ pub(crate) struct Bench<'a> {
     pub recipe: Arc<RecipeText>,
     /// Bytes that the estimate of what is computed may not pass.
     pub memory: Option<u64>,
-}
     /// May what is missing be computed for minutes or hours? Not while a face waits for an answer.
     pub patient: bool,
+}
 
 impl Bench<'_> {
     pub(crate) fn work<T>(&self, what: &str, unit: &str, work: impl FnOnce(&dyn Monitor) -> T) -> T {

@@ -220,7 +220,7 @@ impl ScorePlan {
         let key = self.inputs.key();
         let most = shard_tokens(self.operations(1), self.recipe.score.batch_tokens);
         let plan = ShardPlan::cut_by(STAGE, &key, &order, self.recipe.score.shard, most, length);
-        let models = Models { dense: self.dense.path()?, pruned: self.pruned.path()?, loaded: OnceLock::new() };
+        let models = Models::new(self.dense.path()?, self.pruned.path()?);
         let params = ScoreParams {
             tokens_per_batch: self.recipe.score.batch_tokens,
             head_chunk: HEAD_CHUNK,
@@ -328,7 +328,6 @@ impl ScorePlan {
     }
 }
 
-/// Both models, loaded when the first shard needs them.
 /// Tokens of a shard of models that take so many operations a token: few, so that little is lost, and yet enough batches.
 pub(crate) fn shard_tokens(operations: f64, batch_tokens: usize) -> u64 {
     let fitting = (SHARD_OPERATIONS / operations.max(1.0)) as u64;
@@ -397,14 +396,19 @@ pub(crate) fn told_by_id(error: paser_score::ScoreError, samples: &Samples, mode
     report
 }
 
-struct Models<'a> {
+/// Both models, loaded when the first shard needs them.
+pub(crate) struct Models<'a> {
     dense: &'a Path,
     pruned: &'a Path,
     loaded: OnceLock<(Decoder, Decoder)>,
 }
 
-impl Models<'_> {
-    fn get(&self, monitor: &dyn Monitor) -> Outcome<(&Decoder, &Decoder)> {
+impl<'a> Models<'a> {
+    pub(crate) fn new(dense: &'a Path, pruned: &'a Path) -> Self {
+        Self { dense, pruned, loaded: OnceLock::new() }
+    }
+
+    pub(crate) fn get(&self, monitor: &dyn Monitor) -> Outcome<(&Decoder, &Decoder)> {
         let go_on = || if monitor.cancelled() { Err(cancelled()) } else { Ok(()) };
         if self.loaded.get().is_none() {
             go_on()?;
