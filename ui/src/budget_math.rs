@@ -188,6 +188,7 @@ mod tests {
             excluded: 0,
             guarded: 0,
             unscorable: 0,
+            ruled_out: 0,
             tokens: 0,
         }
     }

@@ -31,6 +31,7 @@ pub enum Command {
     Journal,
     Checks,
     Models,
+    Stability,
     Back,
     Freeze,
     Export,
@@ -58,6 +59,7 @@ pub enum Command {
     ShowExplore,
     ShowCompare,
     AddStrategy,
+    Prepare,
     ExportDifference,
     SaveDifferences,
     ShowDamage,
@@ -96,7 +98,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 61] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -121,6 +123,7 @@ impl Command {
         Self::Journal,
         Self::Checks,
         Self::Models,
+        Self::Stability,
         Self::Back,
         Self::Freeze,
         Self::Export,
@@ -148,6 +151,7 @@ impl Command {
         Self::ShowExplore,
         Self::ShowCompare,
         Self::AddStrategy,
+        Self::Prepare,
         Self::ExportDifference,
         Self::SaveDifferences,
         Self::ShowDamage,
@@ -172,7 +176,7 @@ impl Command {
             | Self::ResumeJob
             | Self::JobDetails
             | Self::OpenHere => Group::Project,
-            Self::AddStrategy | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
+            Self::AddStrategy | Self::Prepare | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
             Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
             Self::Pin
             | Self::Exclude
@@ -229,6 +233,7 @@ impl Command {
             Self::Journal => "Journal of edits...",
             Self::Models => "Models...",
             Self::Checks => "Duplicates and leakage...",
+            Self::Stability => "Stability of clusters and selection...",
             Self::Back => "Clear one level",
             Self::Freeze => "Freeze selection...",
             Self::Export => "Export...",
@@ -256,6 +261,7 @@ impl Command {
             Self::ShowExplore => "Explore",
             Self::ShowCompare => "Compare",
             Self::AddStrategy => "Add strategy...",
+            Self::Prepare => "Compute what the strategy reads...",
             Self::ExportDifference => "Export the difference...",
             Self::SaveDifferences => "Save differences as CSV",
             Self::ShowDamage => "Damage per cluster",
@@ -292,6 +298,7 @@ impl Command {
             Self::Journal => "what was pinned, excluded, merged and why; take back any one edit",
             Self::Models => "both models layer by layer, their tokenizers, and pruning here",
             Self::Checks => "near-duplicates, and samples that contain a benchmark's question",
+            Self::Stability => "other d, t, K, k, tau and seeds, one at a time; adopt one",
             Self::Back => "card, brush, filter, one after the other",
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",
@@ -312,6 +319,7 @@ impl Command {
             Self::ShowExplore => "map, damage and budget",
             Self::ShowCompare => "frozen selections side by side",
             Self::AddStrategy => "computes another selection to compare with",
+            Self::Prepare => "ifd, superfiltering and nuggets take a pass of their own",
             Self::ExportDifference => "what A alone holds, as training files",
             Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
             Self::ShowDamage => "bars with intervals, worst first",
@@ -459,6 +467,11 @@ impl Command {
                 need(project.is_some_and(|project| !project.dense.is_empty()), "the project names no models")
             }
             Self::AddStrategy => need(state.is_scored(), "nothing scored yet"),
+            Self::Prepare => {
+                need(state.build.plan.strategy.needs_pass(), "the strategy needs no pass of its own")?;
+                need(state.is_scored(), "nothing scored yet")?;
+                quiet()
+            }
             Self::ExportDifference | Self::SaveDifferences => {
                 need(state.screen == Screen::Compare, "go to Compare first")?;
                 need(state.compare.names.len() > 1, "choose two selections first")

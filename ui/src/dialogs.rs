@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use paser_protocol::{DownloadView, EditSource, ExportFormat, ExportedView, Part, SelectionPlan, Unit};
+use paser_protocol::{
+    DownloadView, EditSource, ExportFormat, ExportedView, Factor, Part, SelectionPlan, Strategy, StrategySettings, Unit,
+};
 
 use crate::views::models::Shown;
 
@@ -37,6 +39,13 @@ pub enum Dialog {
     },
     /// Another strategy to compare with.
     AddStrategy(AddStrategy),
+    /// How far clusters and selection hang on single settings.
+    Stability {
+        /// The row of the table that was clicked.
+        chosen: Option<(Factor, f64)>,
+    },
+    /// The pass that a strategy needs.
+    Prepare(Prepare),
     Rename {
         from: String,
         to: String,
@@ -152,6 +161,14 @@ pub struct AddStrategy {
     pub budget: String,
     pub name: String,
     pub waiting: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepare {
+    pub strategy: Strategy,
+    pub settings: StrategySettings,
+    /// As typed.
+    pub anchors: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -56,6 +56,9 @@ pub fn meaning(place: Place, word: &str) -> Option<&'static str> {
         (Ledger, "excluded") => "Excluded by hand: never in the selection.",
         (Ledger, "guarded") => "Set aside by the noise guard: the dense model's loss lies above the cluster's fence.",
         (Ledger, "unscorable") => "Without a score: the prompt leaves no room for a response token.",
+        (Ledger, "ruled out") => {
+            "Left out by the strategy's own rule: an instruction-following difficulty of 1 or more (ifd, superfiltering), or too long to be measured by it."
+        }
         (Waterfall, "over cluster size") => "Raw quota beyond what a cluster can give.",
         (Waterfall, "given to other clusters") => "What clusters with room got of it.",
         (Waterfall, "lost to concept conflicts") => "Quota for which no consistent sample was left, before refilling.",

@@ -13,6 +13,7 @@ use crate::{
     inspection::Continued,
     state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     transport::Incoming,
+    views::passes,
 };
 
 /// Something that arrived between two frames.
@@ -242,6 +243,7 @@ impl AppState {
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Models, Reply::Models(view)) => self.models.arrived(Ok(*view)),
             (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
+            (For::Stability, Reply::Stability(view)) => self.stability.arrived(*view),
             (For::Neighbours(number), Reply::Neighbours(found)) => {
                 self.inspection.neighbours_arrived(number, Ok(found));
             }
@@ -300,6 +302,7 @@ impl AppState {
             self.journal.forget();
             self.checks.forget();
             self.models.forget();
+            self.stability.forget();
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -392,6 +395,8 @@ impl AppState {
                 cluster.cds.map(f64::to_bits).hash(&mut hasher);
                 cluster.cds_rest.map(f64::to_bits).hash(&mut hasher);
             }
+            let strategy = self.build.plan.strategy;
+            passes::of(self, strategy).filter(|_| strategy.needs_pass()).map(|pass| &pass.key).hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -401,7 +406,14 @@ impl AppState {
         self.history.plan_rests();
         self.build.changed = None;
         self.build.inputs = Some(self.selection_inputs());
-        if self.is_scored() {
+        let missing = passes::missing(self, self.build.plan.strategy).map(passes::sentence);
+        if let Some(sentence) = missing.filter(|_| self.is_scored()) {
+            // Whatever is on its way is of another plan.
+            self.build.newest += 1;
+            self.build.waiting = false;
+            self.build.selection = None;
+            self.build.problem = Some(Report::new(Failure::Usage, sentence, ""));
+        } else if self.is_scored() {
             self.build.newest += 1;
             self.build.waiting = true;
             let plan = self.build.plan.clone();

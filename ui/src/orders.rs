@@ -10,6 +10,7 @@ use crate::{
     history::Step,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
     transport::PickKind,
+    views::passes,
 };
 
 const SCALES: [f32; 7] = [0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
@@ -104,6 +105,7 @@ impl AppState {
             }
             Command::Models => self.dialog = Some(Dialog::Models(ModelsForm::default())),
             Command::Checks => self.dialog = Some(Dialog::Checks { typed: String::new() }),
+            Command::Stability => self.dialog = Some(Dialog::Stability { chosen: None }),
             Command::Journal => self.dialog = Some(Dialog::Journal { typed: String::new() }),
             Command::Back => self.back(),
             Command::Freeze => self.dialog = Some(Dialog::Freeze { name: self.free_name(&self.build.plan) }),
@@ -116,6 +118,7 @@ impl AppState {
                 let (budget, name) = (plan.budget.to_string(), self.free_name(&plan));
                 self.dialog = Some(Dialog::AddStrategy(AddStrategy { plan, budget, name, waiting: false }));
             }
+            Command::Prepare => self.dialog = Some(passes::form(self, self.build.plan.strategy)),
             Command::ExportDifference => {
                 let (Some(selection), others) = (self.compare.names.first().cloned(), &self.compare.names[1..]) else {
                     return;

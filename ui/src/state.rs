@@ -20,7 +20,7 @@ use crate::{
     history::{History, Step, difference},
     inspection::Inspection,
     transport::PickKind,
-    views::{checks::Checks, form::Form, journal::Journal, models::Models, table::TableState},
+    views::{checks::Checks, form::Form, journal::Journal, models::Models, stability::Stability, table::TableState},
     widgets::toast::Toasts,
 };
 
@@ -198,6 +198,7 @@ pub enum For {
     Journal,
     Checks,
     Models,
+    Stability,
     /// By the number of the request.
     Neighbours(u64),
     Continue(u64),
@@ -291,6 +292,7 @@ pub struct AppState {
     pub journal: Journal,
     pub checks: Checks,
     pub models: Models,
+    pub stability: Stability,
     pub panels: Panels,
     pub colour: ColourBy,
     pub tool: Tool,

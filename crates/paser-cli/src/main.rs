@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, serve,
-    status, worker,
+    check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, sensitivity,
+    serve, status, worker,
 };
 use output::Output;
 use paser_protocol::Report;
@@ -85,6 +85,8 @@ enum Command {
     Curate(curate::CurateArgs),
     /// Makes a named, frozen selection.
     Select(select::SelectArgs),
+    /// Tells how far clusters and selection hang on single settings.
+    Sensitivity(sensitivity::SensitivityArgs),
     /// Compares selections.
     Compare(compare::CompareArgs),
     /// Writes a selection as files for trainers.
@@ -148,7 +150,8 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Cluster(args) => cluster::run(args, output),
         Command::Score(args) => score::run(args, output),
         Command::Curate(args) => curate::run(args, output),
-        Command::Select(args) => select::run(args, output),
+        Command::Select(args) => select::run(args, threads, output),
+        Command::Sensitivity(args) => sensitivity::run(args, threads, output),
         Command::Compare(args) => compare::run(args, output),
         Command::Export(args) => export::run(args, output),
         Command::Serve(args) => serve::run(args, threads, output),

@@ -63,6 +63,28 @@ pub fn encode_pool(
     Ok(chunks.into_iter().flatten().collect())
 }
 
+/// A prompt's ids behind the tokenizer's begin tokens, where neither the template nor the prompt itself brings them; with
+/// room for `more`.
+fn begun(template: &Template, tokenizer: &Tokenizer, prompt: Vec<u32>, more: usize) -> Vec<u32> {
+    let prefix = tokenizer.prefix();
+    let mut ids = Vec::with_capacity(prefix.len() + prompt.len() + more);
+    let has_prefix = !prefix.is_empty() && prompt.starts_with(prefix);
+    if !template.has_special_tokens() && !has_prefix {
+        ids.extend_from_slice(prefix);
+    }
+    ids.extend_from_slice(&prompt);
+    ids
+}
+
+/// Ids of what stands before a response without its question: begin tokens and [`Template::marker`]. May be empty.
+///
+/// # Errors
+/// A template that takes no empty question; a tokenizer that refuses its words.
+pub fn encode_marker(template: &Template, tokenizer: &Tokenizer) -> Result<Vec<u32>, DataError> {
+    let marker = tokenizer.encode(&template.marker()?)?;
+    Ok(begun(template, tokenizer, marker, 0))
+}
+
 /// Encodes one sample: encode(prompt) with the tokenizer's special tokens, encode(output) without, the end token.
 /// A chat template writes its special tokens itself, so none are added to it.
 pub fn encode_sample(
@@ -79,13 +101,7 @@ pub fn encode_sample(
         Ok(parts) => parts,
         Err(error) => return Ok(Encoding::Unscorable(error.to_string())),
     };
-    let prefix = tokenizer.prefix();
-    let mut ids = Vec::with_capacity(prefix.len() + prompt.len() + response.len() + 1);
-    let begun = !prefix.is_empty() && prompt.starts_with(prefix);
-    if !template.has_special_tokens() && !begun {
-        ids.extend_from_slice(prefix);
-    }
-    ids.extend_from_slice(&prompt);
+    let mut ids = begun(template, tokenizer, prompt, response.len() + 1);
     let prompt_tokens = ids.len();
     if prompt_tokens >= max_tokens {
         return Ok(Encoding::Unscorable(format!(

@@ -24,7 +24,7 @@ pub use agreement::{TokenizerAgreement, read_alike, tokenizer_agreement};
 pub use benchmark::{Benchmark, Question, benchmark_name, parse_benchmark, read_benchmark};
 pub use chat::ChatTemplate;
 pub use columns::{Categories, ColumnValues, ExtraColumn, MISSING};
-pub use encode::{Encoded, Encoding, encode_pool, encode_sample};
+pub use encode::{Encoded, Encoding, encode_marker, encode_pool, encode_sample};
 pub use error::DataError;
 pub use hold_out::HoldOut;
 pub use leakage::{BenchmarkLeaks, Leak, Leakage, leakage};

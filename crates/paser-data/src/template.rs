@@ -67,6 +67,19 @@ impl Template {
         })
     }
 
+    /// What stands before a response without its question: the bare "### Response:" of Alpaca, nothing, or the chat
+    /// template's words around an empty question.
+    ///
+    /// # Errors
+    /// A chat template that takes no empty question.
+    pub fn marker(&self) -> Result<String, DataError> {
+        match self {
+            Self::Alpaca => Ok(WITHOUT_INPUT[1].trim_start().to_owned()),
+            Self::Plain => Ok(String::new()),
+            Self::Chat(chat) => chat.prompt(""),
+        }
+    }
+
     /// Does the text of the prompt bring its own special tokens?
     pub(crate) fn has_special_tokens(&self) -> bool {
         matches!(self, Self::Chat(_))
@@ -119,5 +132,11 @@ mod tests {
     fn fingerprints_differ() {
         assert_ne!(Template::Alpaca.fingerprint(), Template::Plain.fingerprint());
         assert_eq!(Template::Plain.prompt(&sample("a", "b")).unwrap(), "a\nb\n");
+    }
+
+    #[test]
+    fn without_its_question_a_response_stands_behind_the_marker() {
+        assert_eq!(Template::Alpaca.marker().unwrap(), "### Response:\n");
+        assert_eq!(Template::Plain.marker().unwrap(), "");
     }
 }

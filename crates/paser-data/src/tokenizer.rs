@@ -56,6 +56,11 @@ impl Tokenizer {
         Ok(Self { inner, path, prefix, bos, eos, vocabulary, hash: hasher.finalize().into() })
     }
 
+    /// The begin token, where the folder names one.
+    pub fn bos_id(&self) -> Option<u32> {
+        self.bos
+    }
+
     pub fn eos_id(&self) -> u32 {
         self.eos
     }

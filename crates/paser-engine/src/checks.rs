@@ -309,6 +309,7 @@ impl Session {
             recipe,
             memory: None,
             hands: Hands::Here,
+            patient: true,
         };
         pool.install(|| {
             if self.loaded().samples.is_none() {

@@ -116,6 +116,10 @@ fn gathered<'a>(loaded: &'a Loaded, wanted: &dyn Fn(&ColumnInfo) -> bool) -> Vec
     }
     if let Some(scores) = &loaded.scores {
         of_scores(scores, &mut columns);
+        for (strategy, pass) in loaded.passes.iter().filter(|(_, pass)| pass.is_of(loaded)) {
+            let (name, key) = (strategy.name(), short(&pass.key));
+            columns.number(name, &pass.facts.label, "", format!("{name}-{key}"), || pass.column.values.as_slice());
+        }
     }
     if let Some(samples) = &loaded.samples {
         of_samples(samples, &mut columns);

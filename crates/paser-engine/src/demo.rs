@@ -337,7 +337,8 @@ impl Session {
             return Ok(Vec::new());
         }
         let mut rows = Vec::new();
-        for strategy in Strategy::ALL {
+        let has_pass = |strategy: Strategy| self.loaded().passes.contains_key(&strategy);
+        for strategy in Strategy::ALL.into_iter().filter(|strategy| !strategy.needs_pass() || has_pass(*strategy)) {
             for (on, guard) in [(true, Guard::None), (true, Guard::Tukey), (false, Guard::None), (false, Guard::Tukey)]
             {
                 let concepts = ConceptRule { on, ..plan.concepts };

@@ -10,12 +10,13 @@ use std::{
 
 use paser_hub::{HubEnv, HubError, ModelId, ModelSize, model_size};
 use paser_project::{Folder, recipe::Recipe};
-use paser_protocol::{EstimateView, Failure, Monitor, ProjectDraft, Remark, Report, Stage};
+use paser_protocol::{EstimateView, Failure, Monitor, PassModel, ProjectDraft, Remark, Report, Stage, Strategy};
 
 use crate::{
     machine,
     session::{Loaded, Session, draft_recipe, lock},
     sources::{self, Kind, Known, NotHere, short_count},
+    stages::passes,
     trouble::{Outcome, Told},
 };
 
@@ -30,6 +31,8 @@ const SPREAD: (f64, f64) = (0.6, 1.8);
 /// Characters of a token and tokens of a template, for pools that are not tokenised yet.
 const CHARACTERS_PER_TOKEN: f64 = 4.0;
 const TEMPLATE_TOKENS: f64 = 40.0;
+/// Tokens before a response that stands alone.
+const MARKER_TOKENS: f64 = 5.0;
 /// Memory of a project that is open, before any stage.
 const BASE_MEMORY: u64 = 150 << 20;
 /// So long a form waits for the hub to say how large a model is.
@@ -126,16 +129,21 @@ fn project_size(session: &Session, loaded: &Loaded, recipe: &Recipe) -> Option<S
 
 /// Parameters of both models together: 0 where the recipe names none, none where one was not read or downloaded yet.
 fn parameters(session: &Session, recipe: &Recipe) -> Option<f64> {
-    let count = |reference: &str| match sources::known_model(&lock(&session.catalogue), &session.folder, reference) {
-        Known::Yes(facts) | Known::Gone(facts) => Some(facts.parameters as f64),
-        _ => parameters_in(&sources::find_model(&session.folder, reference, Kind::Model).ok()?),
-    };
+    let count = |reference: &str| parameters_of(session, reference);
     let models = &recipe.models;
     if models.dense.is_empty() {
         return Some(0.0);
     }
     let dense = count(&models.dense)?;
     Some(dense + if models.pruned.is_empty() { dense } else { count(&models.pruned)? })
+}
+
+/// Of one model; none where it was not read or downloaded yet.
+fn parameters_of(session: &Session, reference: &str) -> Option<f64> {
+    match sources::known_model(&lock(&session.catalogue), &session.folder, reference) {
+        Known::Yes(facts) | Known::Gone(facts) => Some(facts.parameters as f64),
+        _ => parameters_in(&sources::find_model(&session.folder, reference, Kind::Model).ok()?),
+    }
 }
 
 /// By the heads of the weights; none where the folder is no model.
@@ -150,7 +158,47 @@ pub(crate) fn stage(session: &Session, loaded: &Loaded, recipe: &Recipe, stage: 
     if stage == Stage::Score && parameters == Some(0.0) {
         return None;
     }
-    seconds(Some(session), recipe, size, parameters, stage, machine::threads() as f64).map(range)
+    let (low, high) = seconds(Some(session), recipe, size, parameters, stage, machine::threads() as f64).map(range)?;
+    if stage != Stage::Select {
+        return Some((low, high));
+    }
+    // The columns that the recipe's selections read and that are not there yet.
+    let mut passes: Vec<Strategy> = recipe.selections.iter().map(|named| named.plan.strategy).collect();
+    passes.retain(|strategy| strategy.needs_pass());
+    passes.sort();
+    passes.dedup();
+    let missing = passes.into_iter().map(|strategy| passes::view(session, loaded, recipe, strategy));
+    missing.filter(|view| view.key.is_none()).try_fold((low, high), |(low, high), view| {
+        let (least, most) = view.estimate?;
+        Some((low + least, high + most))
+    })
+}
+
+/// Seconds, low and high, of the column of a strategy with a pass of its own; none where they depend on a model of unknown
+/// size.
+pub(crate) fn pass(session: &Session, loaded: &Loaded, recipe: &Recipe, strategy: Strategy) -> Option<(f64, f64)> {
+    let (samples, scores) = (loaded.samples.as_ref()?, loaded.scores.as_ref()?);
+    let settings = &recipe.strategies;
+    let scored = (samples.len() as u64).saturating_sub(scores.facts.unscorable).max(1) as f64;
+    let tokens = scores.facts.tokens as f64;
+    let of_model = |which: PassModel| match which {
+        PassModel::Dense => parameters_of(session, &recipe.models.dense),
+        // One that is made here is as large as the dense one.
+        PassModel::Pruned if recipe.models.pruned.is_empty() => parameters_of(session, &recipe.models.dense),
+        PassModel::Pruned => parameters_of(session, &recipe.models.pruned),
+    };
+    let (parameters, read) = match strategy {
+        Strategy::Ifd => (of_model(settings.ifd_model)?, scores.facts.response_tokens as f64 + scored * MARKER_TOKENS),
+        Strategy::Superfiltering if settings.filter_model.trim().is_empty() => return None,
+        Strategy::Superfiltering => {
+            (parameters_of(session, settings.filter_model.trim())?, tokens + scores.facts.response_tokens as f64)
+        }
+        _ => (of_model(settings.nuggets_model)?, tokens + f64::from(settings.nuggets_anchors) * tokens),
+    };
+    let rate = |work: &str| lock(&session.catalogue).rate(work).ok().flatten();
+    let measured = rate(strategy.name()).or_else(|| rate("score"));
+    let rate = measured.unwrap_or(SCORE_OPERATIONS * machine::threads() as f64);
+    Some(range(2.0 * parameters * read / rate))
 }
 
 /// Refuses a stage that cannot fit.

@@ -78,6 +78,19 @@ pub(crate) fn run(
     })
 }
 
+/// The same, always in this process: for work that no worker knows.
+pub(crate) fn run_here(
+    bench: &Bench<'_>,
+    what: &str,
+    unit: &str,
+    plan: ShardPlan,
+    units: impl Fn(&[u32]) -> u64,
+    compute: impl FnMut(&[u32], &Part<'_>) -> Outcome<Arrays>,
+) -> Outcome<Shards> {
+    let costs: Vec<u64> = plan.shards.iter().map(|rows| units(rows)).collect();
+    bench.work(what, unit, |monitor| here(open(bench, plan)?, &costs, monitor, compute, |_| {}))
+}
+
 fn open(bench: &Bench<'_>, plan: ShardPlan) -> Outcome<Job> {
     Job::open(&bench.session.folder.jobs(), plan).map_err(Told::told)
 }

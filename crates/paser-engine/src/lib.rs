@@ -38,6 +38,7 @@ mod run;
 mod selection;
 mod session;
 mod sources;
+mod stability;
 mod stages;
 mod studio;
 pub mod synthetic;

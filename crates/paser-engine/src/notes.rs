@@ -22,6 +22,24 @@ pub(crate) fn notes(plan: &SelectionPlan, selection: &Selection, curated: &Curat
                 .to_owned(),
         );
     }
+    match plan.strategy {
+        Strategy::Ifd => notes.push(
+            "Highest difficulty (IFD) first; 1 or more is ruled out, as are responses cut at the limit. The published \
+             first stage, a short training before scoring, is left out."
+                .to_owned(),
+        ),
+        Strategy::Superfiltering => notes.push(
+            "Highest difficulty by the filter model first; 1 or more is ruled out. The published second step, \
+             facility location, is left out."
+                .to_owned(),
+        ),
+        Strategy::Nuggets => notes.push(
+            "Highest golden score first; equal ones by the mean gain over the anchor tasks. Samples too long to stand \
+             before an anchor task are ruled out."
+                .to_owned(),
+        ),
+        _ => {}
+    }
     if selection.equal_weights {
         notes.push("No cluster shows any damage, so all have the same weight.".to_owned());
     }
@@ -98,6 +116,9 @@ pub(crate) fn heeds_quotas(strategy: Strategy) -> bool {
         | Strategy::PerplexityTop
         | Strategy::Kcenter
         | Strategy::InstructionMining
+        | Strategy::Ifd
+        | Strategy::Superfiltering
+        | Strategy::Nuggets
         | Strategy::Manual => false,
     }
 }

@@ -159,6 +159,12 @@ impl Session {
                     values.push((label.to_owned(), value, unit.to_owned()));
                 }
             }
+            for pass in loaded.passes.values().filter(|pass| pass.is_of(&loaded)) {
+                let value = pass.column.values[at];
+                if !value.is_nan() {
+                    values.push((pass.facts.label.clone(), format!("{value:.4}"), String::new()));
+                }
+            }
             if let Some(score) = &scores.rows[at] {
                 let counts = [("prompt tokens", score.prompt_tokens), ("response tokens", score.response_tokens)];
                 values.extend(counts.map(|(label, count)| (label.to_owned(), count.to_string(), "tokens".to_owned())));

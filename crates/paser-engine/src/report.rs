@@ -184,7 +184,7 @@ fn ledger(page: &mut String, selection: &SelectionView) {
     for note in &selection.notes {
         let _ = write!(page, "<p>{}</p>", escape(note));
     }
-    page.push_str("<table><tr><th>cluster<th>damage<th>raw quota<th>cap<th>quota<th>pinned<th>taken<th>refilled<th>short<th>conflicts<th>excluded<th>guarded<th>unscorable<th>tokens");
+    page.push_str("<table><tr><th>cluster<th>damage<th>raw quota<th>cap<th>quota<th>pinned<th>taken<th>refilled<th>short<th>conflicts<th>excluded<th>guarded<th>unscorable<th>ruled out<th>tokens");
     for row in &selection.ledger {
         let raw = row.quota_raw.map_or_else(String::new, |raw| format!("{raw:.1}"));
         let _ = write!(page, "<tr><td>{}<td>{}<td>{raw}", escape(&row.name), nats(row.cds));
@@ -199,6 +199,7 @@ fn ledger(page: &mut String, selection: &SelectionView) {
             row.excluded,
             row.guarded,
             row.unscorable,
+            row.ruled_out,
             row.tokens,
         ];
         for count in counts {

@@ -9,7 +9,7 @@ use std::{
 
 use paser_project::Intent;
 use paser_protocol::{
-    ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary,
+    ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary, Strategy,
 };
 
 use crate::{
@@ -48,6 +48,17 @@ impl Session {
         events: Sink<'_>,
         cancel: &AtomicBool,
     ) -> Outcome<RunSummary> {
+        self.at_work(events, options.worker.is_some(), |sink| {
+            let intent = Intent { until, paused: false, memory: options.memory };
+            intent.write(&self.folder.jobs()).map_err(Told::told)?;
+            let outcome = self.run_stages(until, options, sink, cancel);
+            self.after(intent, outcome)
+        })
+    }
+
+    /// Does long work, of which there is one piece at a time, with a sink that keeps the job for those who look later.
+    /// Work that is `lasting` goes on without this process.
+    fn at_work<T>(&self, events: Sink<'_>, lasting: bool, work: impl FnOnce(Sink<'_>) -> Outcome<T>) -> Outcome<T> {
         let _running = match self.running.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -58,7 +69,7 @@ impl Session {
         let sink = |event: Event| {
             let event = match event {
                 Event::Job { job } => {
-                    let job = JobView { lasting: options.worker.is_some(), ..job };
+                    let job = JobView { lasting, ..job };
                     *lock(&self.job) = Some(job.clone());
                     Event::Job { job }
                 }
@@ -66,10 +77,7 @@ impl Session {
             };
             events(event);
         };
-        let intent = Intent { until, paused: false, memory: options.memory };
-        intent.write(&self.folder.jobs()).map_err(Told::told)?;
-        let outcome = self.run_stages(until, options, &sink, cancel);
-        let outcome = self.after(intent, outcome);
+        let outcome = work(&sink);
         *lock(&self.job) = None;
         self.touch();
         events(Event::Project { revision: self.revision() });
@@ -93,6 +101,52 @@ impl Session {
         outcome.and_then(|summary| removed.map(|()| summary))
     }
 
+    /// Does `work` on threads of its own with a bench that may take its time. One piece of long work at a time.
+    pub(crate) fn long_work<T: Send>(
+        &self,
+        stage: Stage,
+        options: &RunOptions,
+        events: Sink<'_>,
+        cancel: &AtomicBool,
+        work: impl FnOnce(&Bench<'_>) -> Outcome<T> + Send,
+    ) -> Outcome<T> {
+        self.at_work(events, false, |sink| {
+            let recipe = self.reread_recipe()?;
+            let (threads, pool) = workers(options)?;
+            let reporter = Reporter::new(sink, cancel);
+            let (memory, hands, patient) = (options.memory, Hands::Here, true);
+            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, hands, patient };
+            pool.install(|| work(&bench))
+        })
+    }
+
+    /// What the column that a strategy reads would cost, in words; none where it is there or takes no pass of its own.
+    pub fn pass_cost(&self, strategy: Strategy) -> Option<String> {
+        let recipe = self.recipe();
+        let view = |strategy| stages::passes::view(self, &self.loaded(), &recipe.recipe, strategy);
+        let view = strategy.needs_pass().then(|| view(strategy)).filter(|view| view.key.is_none())?;
+        Some(format!("{}, {}", view.what, stages::passes::words_of(view.estimate)))
+    }
+
+    /// Computes the column that a strategy reads, where it takes a pass of its own; nothing where it is there.
+    ///
+    /// # Errors
+    /// What keeps it from being computed; `cancel` was set: what was finished stays.
+    pub fn prepare(
+        &self,
+        strategy: Strategy,
+        options: &RunOptions,
+        events: Sink<'_>,
+        cancel: &AtomicBool,
+    ) -> Outcome<()> {
+        if !strategy.needs_pass() {
+            return Ok(());
+        }
+        self.long_work(Stage::Select, options, events, cancel, |bench| {
+            stages::passes::bring_up(bench, strategy).map(|_| ())
+        })
+    }
+
     fn run_stages(
         &self,
         until: Stage,
@@ -102,12 +156,7 @@ impl Session {
     ) -> Outcome<RunSummary> {
         let recipe = self.reread_recipe()?;
         lock(&self.failures).clear();
-        let threads = if options.threads == 0 { machine::threads() } else { options.threads };
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("work-{index}"))
-            .build()
-            .map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
+        let (threads, pool) = workers(options)?;
         let reporter = Reporter::new(sink, cancel);
         let mut summaries = Vec::new();
         for stage in Stage::ALL.into_iter().filter(|stage| *stage <= until) {
@@ -116,7 +165,8 @@ impl Session {
             }
             let (recipe, memory) = (recipe.clone(), options.memory);
             let hands = options.worker.as_ref().map_or(Hands::Here, Hands::Program);
-            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, hands };
+            let patient = true;
+            let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, hands, patient };
             reporter.reset_peak_memory();
             let started = Instant::now();
             let outcome = pool.install(|| one_stage(&bench));
@@ -209,6 +259,17 @@ impl Session {
                 .collect(),
         })
     }
+}
+
+/// Threads to compute with.
+fn workers(options: &RunOptions) -> Outcome<(usize, rayon::ThreadPool)> {
+    let threads = if options.threads == 0 { machine::threads() } else { options.threads };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("work-{index}"))
+        .build()
+        .map_err(|error| failed(format!("no threads to work with: {error}"), "Lower --threads."))?;
+    Ok((threads, pool))
 }
 
 /// True: cached. None: the recipe asks for no such stage.

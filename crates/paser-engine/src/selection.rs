@@ -15,7 +15,7 @@ use crate::{
     notes::{heeds_quotas, notes},
     progress::Reporter,
     session::{Loaded, Session, lock},
-    stages::{Bench, concepts, embed::EmbedPlan, kmeans, neighbours},
+    stages::{Bench, concepts, embed::EmbedPlan, kmeans, neighbours, passes},
     trouble::{Outcome, Told, failed, usage},
 };
 
@@ -101,6 +101,7 @@ enum Extra {
     KMeans,
     Vectors,
     Neighbours,
+    Pass(Strategy),
 }
 
 impl Extra {
@@ -109,6 +110,7 @@ impl Extra {
             Strategy::PaserNoS2ric => Self::KMeans,
             Strategy::Kcenter => Self::Vectors,
             Strategy::InstructionMining => Self::Neighbours,
+            pass if pass.needs_pass() => Self::Pass(pass),
             _ => Self::None,
         }
     }
@@ -145,6 +147,7 @@ impl Session {
             recipe: self.recipe(),
             memory: None,
             hands: crate::stages::Hands::Here,
+            patient: false,
         })
     }
 
@@ -164,7 +167,7 @@ impl Session {
         let mut inputs = pool_inputs(&loaded).ok_or_else(not_run)?;
         let base = inputs.key();
         let extra = Extra::of(strategy);
-        let (mut labels, mut embed, mut distances) = (None, None, None);
+        let (mut labels, mut embed, mut distances, mut pass) = (None, None, None, None);
         match extra {
             Extra::None => {}
             Extra::KMeans => {
@@ -174,6 +177,11 @@ impl Session {
             Extra::Neighbours => {
                 let (found, key) = neighbours::distances(bench)?;
                 (distances, inputs) = (Some(found), inputs.with("neighbours", key));
+            }
+            Extra::Pass(strategy) => {
+                let found = passes::bring_up(bench, strategy)?;
+                inputs = inputs.with(strategy.name(), &found.key);
+                pass = Some((*found.column).clone());
             }
             Extra::Vectors => {
                 let plan = EmbedPlan::check(bench)?;
@@ -200,15 +208,28 @@ impl Session {
             alternative_clusters: labels,
             vectors: vectors.map(|found| Vectors { values: found.values.into(), dimensions: found.dimensions }),
             neighbour_distances: distances,
+            pass,
         });
         lock(&self.selections).keep_pool(extra, KeptPool { base, key, columns: columns.clone() });
         Ok(AtHand { columns, inputs, shown, curated: loaded.curated.clone() })
     }
 
+    /// The columns that every strategy reads.
+    pub(crate) fn common_columns(&self, bench: &Bench<'_>) -> Outcome<Arc<PoolColumns>> {
+        Ok(self.pool_columns(Strategy::Paser, bench)?.columns)
+    }
+
     /// The same as far as it is known without computing or reading extra columns.
     pub(crate) fn quick_selection_inputs(&self, plan: &SelectionPlan) -> Outcome<Inputs> {
         let loaded = self.loaded();
-        decided_by(plan, pool_inputs(&loaded).ok_or_else(not_run)?, &loaded.curated)
+        let mut inputs = pool_inputs(&loaded).ok_or_else(not_run)?;
+        // Unlike other extra columns these depend on the recipe, too.
+        if plan.strategy.needs_pass()
+            && let Ok(Some(pass)) = passes::wanted(self, &loaded, &self.recipe().recipe, plan.strategy)
+        {
+            inputs = inputs.with(plan.strategy.name(), pass.key());
+        }
+        decided_by(plan, inputs, &loaded.curated)
     }
 
     /// The pool's columns as a strategy reads them, where a selection was computed from those of now.

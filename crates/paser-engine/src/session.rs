@@ -13,7 +13,7 @@ use std::{
 use paser_project::{
     Address, Artefact, Catalogue, Folder, Intent, Journal, Lock, Recipe, SampleHead, Store, clear_merged, write_durably,
 };
-use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage};
+use paser_protocol::{Comparison, JobView, ProjectDraft, Report, SelectionPlan, Stage, Strategy, StrategySettings};
 use paser_select::Score;
 
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     neighbours::LoadedVectors,
     partial::Partial,
     selection::SelectionCache,
+    stages::passes::PassData,
     trouble::{Outcome, Told, usage},
 };
 
@@ -51,6 +52,8 @@ pub(crate) struct Loaded {
     pub partial: Option<Arc<Partial>>,
     pub concepts: Option<Arc<Concepts>>,
     pub checks: Option<Arc<Checks>>,
+    /// What strategies with a pass of their own measured last.
+    pub passes: BTreeMap<Strategy, Arc<PassData>>,
     /// One name per cluster of the manifold: its most distinctive concepts.
     pub base_names: Option<Arc<Vec<String>>>,
     /// What the journal means for all of it.
@@ -79,7 +82,8 @@ impl Loaded {
         ];
         let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
         let shown = self.clusters().map_or("", |clusters| clusters.shown.as_str());
-        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + shown
+        let passes: String = self.passes.values().map(|pass| format!(" {}", pass.key)).collect();
+        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + shown + &passes
     }
 
     /// The scores that are known, whole or not.
@@ -347,6 +351,24 @@ impl Session {
         Ok(())
     }
 
+    /// Sets the strategies that need a pass of their own. A model's path is as typed; one inside the project becomes
+    /// relative.
+    pub(crate) fn set_strategies(&self, settings: &StrategySettings) -> Outcome<()> {
+        let path = self.folder.recipe();
+        let text = read_recipe(&self.folder)?.text;
+        let typed = settings.filter_model.trim();
+        let place = self.folder.resolve(typed);
+        let filter_model =
+            if typed.is_empty() || !place.exists() { typed.to_owned() } else { self.folder.relative(&place) };
+        let settings = StrategySettings { filter_model, ..settings.clone() };
+        let changed = Recipe::with_strategies(&text, &settings, &path).map_err(Told::told)?;
+        if changed != text {
+            write_durably(&path, changed.as_bytes()).map_err(Told::told)?;
+            self.reread_recipe()?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn loaded(&self) -> Loaded {
         let mut loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone();
         loaded.curated = self.curated(&loaded);
@@ -396,6 +418,14 @@ impl Session {
         }
         if let (Some(samples), Some(mut found)) = (&loaded.samples, artefact(crate::stages::checks::STAGE)?) {
             loaded.checks = Checks::read(&mut found, samples).ok().map(Arc::new);
+        }
+        if let Some(rows) = loaded.samples.as_ref().map(|samples| samples.len()) {
+            for strategy in Strategy::WITH_PASS {
+                let found = artefact(strategy.name())?.and_then(|found| PassData::read(&found).ok());
+                if let Some(pass) = found.filter(|pass| pass.column.values.len() == rows) {
+                    loaded.passes.insert(strategy, Arc::new(pass));
+                }
+            }
         }
         clusters::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);

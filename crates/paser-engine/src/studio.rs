@@ -169,6 +169,26 @@ impl Studio {
             Request::Pause => self.pause(),
             Request::Resume => self.resume(),
             Request::RunState => Ok(Reply::RunState(Box::new(self.run_state()))),
+            Request::Prepare { strategy, settings } => {
+                let options = self.run_options();
+                let work = move |session: &Session, sink: Sink<'_>, cancel: &AtomicBool| {
+                    session.prepare(strategy, &options, sink, cancel).map(|()| None)
+                };
+                self.start(move |session| session.set_strategies(&settings), false, work)?;
+                Ok(Reply::Done)
+            }
+            Request::Stability => self.session()?.stability().map(|view| Reply::Stability(Box::new(view))),
+            Request::Sweep { factors } => {
+                let options = self.run_options();
+                let work = move |session: &Session, sink: Sink<'_>, cancel: &AtomicBool| {
+                    session.sweep_factors(&factors, &options, sink, cancel).map(|_| None)
+                };
+                self.start(|_| Ok(()), false, work)?;
+                Ok(Reply::Done)
+            }
+            Request::Adopt { factor, value } => {
+                self.run_after(move |session| session.adopt(factor, value), Stage::Select)
+            }
             Request::ChooseClusters { choice } => {
                 let rule = match choice {
                     ClusterChoice::Automatic => ClusterRule::Automatic,

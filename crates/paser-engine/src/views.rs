@@ -15,7 +15,7 @@ use crate::{
     selection,
     session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
-    stages::{concepts, embed, import, manifold, score},
+    stages::{concepts, embed, import, manifold, passes, score},
     trouble::{Outcome, Told},
 };
 
@@ -60,6 +60,8 @@ impl Session {
             damage_scale: parts.damage_scale,
             columns: parts.columns.clone(),
             plan: self.plan(),
+            strategies: recipe.recipe.strategies.clone(),
+            passes: passes::views(self, &loaded, &recipe.recipe),
             curation: loaded.curated.view(),
             job: lock(&self.job).clone(),
             run: self.run_view(),

@@ -169,6 +169,7 @@ fn compute(folder: &Path, job: &Arc<Job>, reporter: &Reporter<'_>) -> Outcome<()
         recipe: session.recipe(),
         memory: order.memory,
         hands: Hands::Worker(job),
+        patient: true,
     };
     pool.install(|| {
         if reporter.cancelled() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnInfo, JobView, Report, SelectionPlan, SelectionView, TagView, Unit};
+use crate::{ColumnInfo, JobView, PassView, Report, SelectionPlan, SelectionView, StrategySettings, TagView, Unit};
 
 /// The stages of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -309,6 +309,11 @@ pub struct ProjectView {
     pub selections: Vec<SelectionView>,
     /// The plan being built; kept across restarts.
     pub plan: SelectionPlan,
+    /// How the strategies that need a pass of their own are set, and where each stands.
+    #[serde(default)]
+    pub strategies: StrategySettings,
+    #[serde(default)]
+    pub passes: Vec<PassView>,
     pub curation: CurationView,
     pub job: Option<JobView>,
     /// A run that was begun and has not ended: at work, paused, or interrupted.

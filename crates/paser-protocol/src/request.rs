@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, FateView, JournalEntryView, ModelsView, Part,
-    ProjectView, Report, RunState, SelectionPlan, SelectionView, Stage,
+    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, Factor, FateView, JournalEntryView, ModelsView, Part,
+    ProjectView, Report, RunState, SelectionPlan, SelectionView, StabilityView, Stage, Strategy, StrategySettings,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -145,6 +145,22 @@ pub enum Request {
     Resume,
     /// How far the run is, or how the last one ended.
     RunState,
+    /// Sets the strategies that need a pass of their own, and computes the column of one of them.
+    Prepare {
+        strategy: Strategy,
+        settings: StrategySettings,
+    },
+    /// How far clusters and selection hang on single settings, as far as it was computed.
+    Stability,
+    /// Computes that for these factors.
+    Sweep {
+        factors: Vec<Factor>,
+    },
+    /// Writes a setting of a sweep into the recipe, and runs.
+    Adopt {
+        factor: Factor,
+        value: f64,
+    },
     ChooseClusters {
         choice: ClusterChoice,
     },
@@ -425,6 +441,7 @@ pub enum Reply {
     Journal(Vec<JournalEntryView>),
     Checks(Box<ChecksView>),
     Models(Box<ModelsView>),
+    Stability(Box<StabilityView>),
     Exported(ExportedView),
     RunState(Box<RunState>),
 }

@@ -116,11 +116,14 @@ pub enum Strategy {
     PerplexityTop,
     Kcenter,
     InstructionMining,
+    Ifd,
+    Superfiltering,
+    Nuggets,
     Manual,
 }
 
 impl Strategy {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Paser,
         Self::PaserGuarded,
         Self::PaserNoS2ric,
@@ -135,8 +138,14 @@ impl Strategy {
         Self::PerplexityTop,
         Self::Kcenter,
         Self::InstructionMining,
+        Self::Ifd,
+        Self::Superfiltering,
+        Self::Nuggets,
         Self::Manual,
     ];
+
+    /// Those that read a column that takes a pass of its own over the pool.
+    pub const WITH_PASS: [Self; 3] = [Self::Ifd, Self::Superfiltering, Self::Nuggets];
 
     /// The name used by recipe, command line and window.
     pub fn name(self) -> &'static str {
@@ -155,6 +164,9 @@ impl Strategy {
             Self::PerplexityTop => "perplexity-top",
             Self::Kcenter => "kcenter",
             Self::InstructionMining => "instruction-mining",
+            Self::Ifd => "ifd",
+            Self::Superfiltering => "superfiltering",
+            Self::Nuggets => "nuggets",
             Self::Manual => "manual",
         }
     }
@@ -176,6 +188,9 @@ impl Strategy {
             Self::PerplexityTop => "highest perplexity of the pruned model first",
             Self::Kcenter => "farthest first on the vectors; slow for large budgets",
             Self::InstructionMining => "Instruction Mining v1 without its reward term",
+            Self::Ifd => "where the prompt helps least, below 1; one more pass of a model",
+            Self::Superfiltering => "the same judged by a small model of its own",
+            Self::Nuggets => "what helps most as an example before anchor tasks; costly",
             Self::Manual => "pinned samples only",
         }
     }
@@ -183,6 +198,11 @@ impl Strategy {
     /// True where the outcome depends on the seed.
     pub fn uses_seed(self) -> bool {
         matches!(self, Self::PaserNoS2ric | Self::PaserNoCdais | Self::Random | Self::RandomLengthMatched)
+    }
+
+    /// True where the strategy reads a column that takes a pass of its own over the pool.
+    pub fn needs_pass(self) -> bool {
+        Self::WITH_PASS.contains(&self)
     }
 }
 
@@ -295,7 +315,7 @@ pub enum ShortfallReason {
 }
 
 /// One cluster's account: `quota = pinned + taken + refilled + shortfall`. `cap` to `shortfall` are in the budget's
-/// unit; `samples`, `rejected`, `excluded`, `guarded` and `unscorable` count samples; `cds*` are nats.
+/// unit; `samples`, `rejected`, `excluded`, `guarded`, `unscorable` and `ruled_out` count samples; `cds*` are nats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LedgerRow {
     pub cluster: u32,
@@ -331,6 +351,9 @@ pub struct LedgerRow {
     pub excluded: u64,
     pub guarded: u64,
     pub unscorable: u64,
+    /// Left out by the strategy's own rule: an instruction-following difficulty of 1 or more, or none.
+    #[serde(default)]
+    pub ruled_out: u64,
     /// Prompt and response tokens of what was taken.
     pub tokens: u64,
 }
@@ -350,10 +373,11 @@ pub enum ReasonCode {
     Unscorable = 8,
     HeldOut = 9,
     TooLong = 10,
+    RuledOut = 11,
 }
 
 impl ReasonCode {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotTaken,
         Self::Taken,
         Self::Pinned,
@@ -365,6 +389,7 @@ impl ReasonCode {
         Self::Unscorable,
         Self::HeldOut,
         Self::TooLong,
+        Self::RuledOut,
     ];
 
     /// The code of a byte; none for a byte that no version of this program wrote.
@@ -391,6 +416,7 @@ impl ReasonCode {
             Self::Unscorable => "unscorable",
             Self::HeldOut => "held out",
             Self::TooLong => "too long",
+            Self::RuledOut => "ruled out",
         }
     }
 }

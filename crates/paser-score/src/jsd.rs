@@ -113,6 +113,18 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// -ln of the probability that one model gives a token, infinite where its logit is -inf. `None` as in
+    /// [`Self::measure`].
+    ///
+    /// # Panics
+    /// When `target` is outside the row.
+    pub fn loss(&mut self, logits: &[f32], target: u32) -> Option<f64> {
+        let row = exponentials(self.arch, logits, &mut self.dense)?;
+        Some((f64::from(row.max) - f64::from(logits[target as usize])) + row.log_sum)
+    }
+}
+
 fn position(logits: &[f32], max: f32) -> u32 {
     logits.iter().position(|&x| x == max).unwrap_or(0) as u32
 }

@@ -5,11 +5,15 @@
 mod batches;
 mod columns;
 mod jsd;
+mod losses;
 mod pass;
+mod temperatures;
 mod tokens;
 
 pub use batches::{Batch, plan};
 pub use columns::SampleScore;
 pub use jsd::{Kernel, Measures};
+pub use losses::{Span, losses, losses_behind};
 pub use pass::{Item, ScoreError, ScoreParams, score};
+pub use temperatures::{Divergence, divergences};
 pub use tokens::{Candidate, TokenScore, score_tokens};

@@ -76,6 +76,12 @@ pub enum ScoreError {
          check the weights of both with `paser inspect`"
     )]
     NotFinite { row: u32, token: u32 },
+    /// The logits of a model that is asked alone are no distribution.
+    #[error(
+        "row {row}: token {token} has logits that are NaN, infinite or all -inf in the {model} model; check its weights with \
+         `paser inspect`"
+    )]
+    Logits { row: u32, token: u32, model: &'static str },
     /// A response token that a model gives the probability 0.
     #[error(
         "row {row}: response token {token} (id {id}) has the logit -inf in the {model} model, so its loss is infinite; \
@@ -120,42 +126,56 @@ pub fn score(
     let lengths: Vec<usize> = items.iter().map(|item| item.ids.len() - 1).collect();
     let batches = plan(&lengths, params.tokens_per_batch);
     let total: u64 = items.iter().map(|item| item.ids.len() as u64).sum();
+    let tokens = |batch: &Batch| batch.members.iter().map(|&index| items[index].ids.len() as u64).sum();
+    let pass = Pass { dense, pruned, items, params, monitor };
+    in_batches(&batches, params.threads, total, tokens, monitor, |batch, worker| pass.run(batch, worker))
+}
+
+/// What `run` makes of every batch, in the order of its positions. Workers take whole batches, each with a `W` of its own;
+/// progress counts `cost`.
+pub(crate) fn in_batches<W: Default, T: Send>(
+    batches: &[Batch],
+    threads: usize,
+    total: u64,
+    cost: impl Fn(&Batch) -> u64 + Sync,
+    monitor: &dyn Monitor,
+    run: impl Fn(&Batch, &mut W) -> Result<Vec<(usize, T)>, ScoreError> + Sync,
+) -> Result<Vec<T>, ScoreError> {
     let next = AtomicUsize::new(0);
     let done = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     monitor.progress(0, total);
 
-    let work = || -> Result<Vec<(usize, SampleScore)>, (usize, ScoreError)> {
-        let pass = Pass { dense, pruned, items, params, monitor };
-        let mut worker = Worker::default();
-        let mut scores = Vec::new();
+    let work = || -> Result<Vec<(usize, T)>, (usize, ScoreError)> {
+        let mut worker = W::default();
+        let mut found = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(batch) = batches.get(number) else { return Ok(scores) };
+            let Some(batch) = batches.get(number) else { return Ok(found) };
             if stop.load(Ordering::Relaxed) {
-                return Ok(scores);
+                return Ok(found);
             }
-            match pass.run(batch, &mut worker) {
-                Ok(rows) => scores.extend(rows),
+            match run(batch, &mut worker) {
+                Ok(rows) => found.extend(rows),
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
                     return Err((number, error));
                 }
             }
-            let tokens: u64 = batch.members.iter().map(|&index| items[index].ids.len() as u64).sum();
-            monitor.progress(done.fetch_add(tokens, Ordering::Relaxed) + tokens, total);
+            let cost = cost(batch);
+            monitor.progress(done.fetch_add(cost, Ordering::Relaxed) + cost, total);
         }
     };
     let outcomes: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..params.threads.min(batches.len()).max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..threads.min(batches.len()).max(1)).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
 
-    let mut rows = Vec::with_capacity(items.len());
+    let mut rows = Vec::with_capacity(batches.iter().map(|batch| batch.members.len()).sum());
     let mut first_error: Option<(usize, ScoreError)> = None;
     for outcome in outcomes {
         match outcome {
-            Ok(scores) => rows.extend(scores),
+            Ok(found) => rows.extend(found),
             Err(error) if first_error.as_ref().is_none_or(|first| error.0 < first.0) => first_error = Some(error),
             Err(_) => {}
         }
@@ -167,7 +187,7 @@ pub fn score(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-fn check(items: &[Item<'_>], params: &ScoreParams) -> Result<(), ScoreError> {
+pub(crate) fn check_params(params: &ScoreParams) -> Result<(), ScoreError> {
     let parameter = |name, reason: &str| Err(ScoreError::Parameter { name, reason: reason.to_owned() });
     if params.vocabulary == 0 {
         return parameter("vocabulary", "must be the number of entries of the tokenizer");
@@ -175,6 +195,11 @@ fn check(items: &[Item<'_>], params: &ScoreParams) -> Result<(), ScoreError> {
     if params.head_chunk == 0 || params.tokens_per_batch == 0 {
         return parameter("head_chunk, tokens_per_batch", "must be at least 1");
     }
+    Ok(())
+}
+
+pub(crate) fn check(items: &[Item<'_>], params: &ScoreParams) -> Result<(), ScoreError> {
+    check_params(params)?;
     items.iter().try_for_each(|item| check_item(item, params.vocabulary))
 }
 
@@ -207,12 +232,12 @@ pub(crate) fn check_item(item: &Item<'_>, vocabulary: usize) -> Result<(), Score
 }
 
 /// What one batch needs.
-struct Pass<'a> {
-    dense: &'a Decoder,
-    pruned: &'a Decoder,
-    items: &'a [Item<'a>],
-    params: &'a ScoreParams,
-    monitor: &'a dyn Monitor,
+pub(crate) struct Pass<'a> {
+    pub dense: &'a Decoder,
+    pub pruned: &'a Decoder,
+    pub items: &'a [Item<'a>],
+    pub params: &'a ScoreParams,
+    pub monitor: &'a dyn Monitor,
 }
 
 /// A response token of a batch.
@@ -227,7 +252,7 @@ struct Place {
 
 /// Buffers that a worker reuses from batch to batch.
 #[derive(Default)]
-struct Worker {
+pub(crate) struct Worker {
     kernel: Kernel,
     dense: Logits,
     pruned: Logits,
@@ -236,6 +261,26 @@ struct Worker {
 impl Pass<'_> {
     /// Scores of the batch's members, with their positions in `items`.
     fn run(&self, batch: &Batch, worker: &mut Worker) -> Result<Vec<(usize, SampleScore)>, ScoreError> {
+        let mut sums = vec![Accumulator::default(); batch.members.len()];
+        self.each_token(batch, worker, |kernel, logits, item, member, token| {
+            sums[member].add(&measure(kernel, logits, item, token)?);
+            Ok(())
+        })?;
+        let finish = |(sums, &index): (Accumulator, &usize)| {
+            let item = &self.items[index];
+            (index, sums.finish(item.row, item.sample_tokens, item.prompt_tokens))
+        };
+        Ok(sums.into_iter().zip(&batch.members).map(finish).collect())
+    }
+
+    /// Both models' logits before every response token of the batch, with the item, its place among the batch's members
+    /// and the token's number; tokens of a member in order.
+    pub(crate) fn each_token(
+        &self,
+        batch: &Batch,
+        worker: &mut Worker,
+        mut each: impl FnMut(&mut Kernel, [&[f32]; 2], &Item<'_>, usize, u32) -> Result<(), ScoreError>,
+    ) -> Result<(), ScoreError> {
         let members: Vec<&Item<'_>> = batch.members.iter().map(|&index| &self.items[index]).collect();
         let fed: Vec<&[u32]> = members.iter().map(|item| &item.ids[..item.ids.len() - 1]).collect();
         let from: Vec<usize> = members.iter().map(|item| item.prompt_tokens as usize - 1).collect();
@@ -249,7 +294,6 @@ impl Pass<'_> {
             .flat_map(|(member, rows)| (0..).zip(rows.clone()).map(move |(token, row)| Place { row, member, token }))
             .collect();
 
-        let mut sums = vec![Accumulator::default(); members.len()];
         for chunk in places.chunks(self.params.head_chunk) {
             self.check_cancelled()?;
             worker.dense.fill(self.dense, &dense, chunk.iter().map(|place| place.row));
@@ -257,14 +301,10 @@ impl Pass<'_> {
             for (number, place) in chunk.iter().enumerate() {
                 let dense = worker.dense.row(number, self.params.vocabulary);
                 let pruned = worker.pruned.row(number, self.params.vocabulary);
-                let measures = measure(&mut worker.kernel, [dense, pruned], members[place.member], place.token)?;
-                sums[place.member].add(&measures);
+                each(&mut worker.kernel, [dense, pruned], members[place.member], place.member, place.token)?;
             }
         }
-        let rows = sums.into_iter().zip(&members).zip(&batch.members);
-        Ok(rows
-            .map(|((sums, item), &index)| (index, sums.finish(item.row, item.sample_tokens, item.prompt_tokens)))
-            .collect())
+        Ok(())
     }
 
     fn check_cancelled(&self) -> Result<(), ScoreError> {

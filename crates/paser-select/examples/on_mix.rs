@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use paser_protocol::{Budget, Refill, Silent, Strategy, Weight};
 use paser_select::{
-    ClusterWeight, ConceptTable, Concepts, Curation, PerSample, PoolColumns, Score, SelectParams, Vectors,
+    ClusterWeight, ConceptTable, Concepts, Curation, PassColumn, PerSample, PoolColumns, Score, SelectParams, Vectors,
     cluster_names, intern_concepts, quotas, sample_concepts, select,
 };
 use sha2::{Digest, Sha256};
@@ -149,6 +149,10 @@ fn columns(texts: &[Text], table: &ConceptTable, one_cluster: bool) -> PoolColum
             dimensions: 8,
         }),
         neighbour_distances: Some(hashes.iter().map(|hash| f32::from(hash[6]) / 255.0).collect()),
+        pass: Some(PassColumn {
+            values: hashes.iter().map(|hash| f32::from(hash[7]) / 200.0).collect(),
+            ties: vec![f32::NAN; hashes.len()],
+        }),
         held_out: vec![false; texts.len()].into(),
         concepts: table.samples.clone().into(),
         concept_names: table.names.clone().into(),

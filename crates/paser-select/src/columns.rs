@@ -95,6 +95,17 @@ pub struct PoolColumns {
     /// Distance of each sample to its sixth neighbour among the vectors, for `instruction-mining`; any value for
     /// samples that are held out.
     pub neighbour_distances: Option<Vec<f32>>,
+    /// What the pass of `ifd`, `superfiltering` or `nuggets` measured.
+    pub pass: Option<PassColumn>,
+}
+
+/// A number per sample from a pass of its own: instruction-following difficulty, or golden score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PassColumn {
+    /// `[n]`, NaN where the pass gave none.
+    pub values: Vec<f32>,
+    /// `[n]`, decides between equal values, the higher first; NaN where there is none.
+    pub ties: Vec<f32>,
 }
 
 impl PoolColumns {
@@ -126,7 +137,8 @@ impl PoolColumns {
         let concepts = (!self.concepts.is_empty()).then_some(("concepts", self.concepts.len()));
         let alternative = self.alternative_clusters.as_ref().map(|labels| ("alternative_clusters", labels.len()));
         let distances = self.neighbour_distances.as_ref().map(|distances| ("neighbour_distances", distances.len()));
-        for (column, length) in lengths.into_iter().chain(concepts).chain(alternative).chain(distances) {
+        let pass = self.pass.iter().flat_map(|pass| [("pass", pass.values.len()), ("pass ties", pass.ties.len())]);
+        for (column, length) in lengths.into_iter().chain(concepts).chain(alternative).chain(distances).chain(pass) {
             if length != rows {
                 return Err(SelectError::ColumnLength { column, length, rows });
             }
@@ -149,6 +161,10 @@ impl PoolColumns {
             let distance = self.neighbour_distances.as_ref().map(|distances| distances[row]);
             if let Some(value) = distance.filter(|value| !value.is_finite()) {
                 return bad("neighbour_distances", row, value);
+            }
+            let value = self.pass.as_ref().map_or(0.0, |pass| pass.values[row]);
+            if value.is_infinite() || value < 0.0 {
+                return bad("pass", row, value);
             }
         }
         let clusters = self.cluster_names.len();

@@ -49,6 +49,9 @@ pub enum SelectError {
     /// A strategy that reads distances between neighbours, on a pool without them.
     #[error("the strategy `{strategy}` reads the distances to the sixth neighbour: run the embed stage first")]
     NoNeighbours { strategy: &'static str },
+    /// A strategy that reads what a pass of its own measures, on a pool without it.
+    #[error("the strategy `{strategy}` reads what a pass of its own measures: compute that first")]
+    NoPass { strategy: &'static str },
     /// A strategy that reads concepts, on a pool without them.
     #[error(
         "the strategy `{strategy}` reads concepts and the pool has none: extract the concepts first, or set `concepts.on = false`"

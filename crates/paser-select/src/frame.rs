@@ -9,6 +9,7 @@ use crate::damage::{Cds, damage_by_label};
 use crate::error::SelectError;
 use crate::guard;
 use crate::params::SelectParams;
+use crate::strategies::by_pass;
 use crate::water::ClusterWeight;
 
 /// Standing of a row before any strategy looks at it. A pin outranks everything but hold-out.
@@ -19,6 +20,8 @@ pub(crate) enum State {
     Excluded,
     Unscorable,
     Guarded,
+    /// Left out by the strategy's own rule.
+    RuledOut,
     Eligible,
 }
 
@@ -97,10 +100,17 @@ impl<'a> Frame<'a> {
                 }
             }
         }
+        if let Some(pass) = pool.pass.as_ref().filter(|_| params.strategy.needs_pass()) {
+            for (state, value) in state.iter_mut().zip(&pass.values) {
+                if *state == State::Eligible && by_pass::is_ruled_out(params.strategy, *value) {
+                    *state = State::RuledOut;
+                }
+            }
+        }
         // A pin overrules the guard; an excluded row beyond the fence is still no evidence of damage.
         let counts = |row: usize| match state[row] {
             State::HeldOut | State::Unscorable | State::Guarded => false,
-            State::Pinned | State::Eligible => true,
+            State::Pinned | State::Eligible | State::RuledOut => true,
             State::Excluded => guard == Guard::None || !above(row),
         };
         let mut by_hand = vec![ByHand { quota: None, emphasis: 1.0 }; names.len()];

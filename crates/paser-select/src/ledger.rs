@@ -49,6 +49,7 @@ pub(crate) fn ledger(
                 excluded: 0,
                 guarded: 0,
                 unscorable: 0,
+                ruled_out: 0,
                 tokens: 0,
             }
         })
@@ -63,6 +64,7 @@ pub(crate) fn ledger(
             State::Excluded => account.excluded += 1,
             State::Unscorable => account.unscorable += 1,
             State::Guarded => account.guarded += 1,
+            State::RuledOut => account.ruled_out += 1,
             State::HeldOut => {}
         }
         match outcome.reasons[row as usize] {

@@ -22,7 +22,7 @@ mod walk;
 mod water;
 
 pub use column::Column;
-pub use columns::{PoolColumns, Score, Vectors};
+pub use columns::{PassColumn, PoolColumns, Score, Vectors};
 pub use concepts::{ConceptTable, intern_concepts, rake, sample_concepts};
 pub use curation::Curation;
 pub use damage::{Cds, cluster_damage};

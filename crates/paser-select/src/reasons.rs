@@ -67,6 +67,11 @@ pub enum Reason {
         /// The fence of its cluster.
         fence: f64,
     },
+    /// The strategy's own rule leaves it out.
+    RuledOut {
+        /// Its instruction-following difficulty, at least 1; none where the pass gave no number.
+        value: Option<f64>,
+    },
     /// Its prompt leaves no room for a response token.
     Unscorable,
     /// It is kept for evaluation.
@@ -86,6 +91,7 @@ impl Reason {
             Self::BelowCut { .. } | Self::NotDrawn | Self::NotPinned => ReasonCode::NotTaken,
             Self::Excluded => ReasonCode::Excluded,
             Self::Guarded { .. } => ReasonCode::Guarded,
+            Self::RuledOut { .. } => ReasonCode::RuledOut,
             Self::Unscorable => ReasonCode::Unscorable,
             Self::HeldOut => ReasonCode::HeldOut,
         }
@@ -127,6 +133,12 @@ impl Reason {
                 format!(
                     "Guarded: the dense model's loss of {loss:.2} nats a token lies above its cluster's fence of {fence:.2}."
                 )
+            }
+            Self::RuledOut { value: Some(value) } => format!(
+                "Ruled out: a difficulty of {value:.3} is not below 1, so its prompt does not help to predict its response."
+            ),
+            Self::RuledOut { value: None } => {
+                "Ruled out: it is too long to be measured by the strategy's rule.".to_owned()
             }
             Self::Unscorable => "Unscorable: its prompt leaves no room for a response token.".to_owned(),
             Self::HeldOut => "Held out for evaluation.".to_owned(),

@@ -110,6 +110,10 @@ fn reason(frame: &Frame<'_>, row: u32, walked: Option<Reason>) -> Reason {
             loss: frame.pool.scores[row as usize].map_or(f64::NAN, |score| score.loss_dense),
             fence: frame.fences[frame.label(row)],
         },
+        State::RuledOut => {
+            let value = frame.pool.pass.as_ref().map(|pass| f64::from(pass.values[row as usize]));
+            Reason::RuledOut { value: value.filter(|value| !value.is_nan()) }
+        }
         State::Pinned | State::Eligible => walked.unwrap_or(Reason::NotPinned),
     }
 }

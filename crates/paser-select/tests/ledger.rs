@@ -48,13 +48,23 @@ fn above_fence(pool: &PoolColumns, curation: &Curation, params: &SelectParams) -
         .collect()
 }
 
+/// Left out by the rule of `ifd`, `superfiltering` or `nuggets`.
+fn ruled_out(pool: &PoolColumns, params: &SelectParams, row: usize) -> bool {
+    let value = pool.pass.as_ref().unwrap().values[row];
+    match params.strategy {
+        Strategy::Ifd | Strategy::Superfiltering => value.is_nan() || value >= 1.0,
+        Strategy::Nuggets => value.is_nan(),
+        _ => false,
+    }
+}
+
 fn eligible(pool: &PoolColumns, curation: &Curation, params: &SelectParams) -> Vec<bool> {
     let above = above_fence(pool, curation, params);
     (0..pool.len())
         .map(|row| {
             let marked = curation.pinned.contains(&(row as u32)) || curation.excluded.contains(&(row as u32));
             let fenced_off = guarded(params) && above[row];
-            !pool.held_out[row] && !marked && pool.scores[row].is_some() && !fenced_off
+            !pool.held_out[row] && !marked && pool.scores[row].is_some() && !fenced_off && !ruled_out(pool, params, row)
         })
         .collect()
 }
@@ -108,8 +118,13 @@ fn check_sums(
         prop_assert_eq!(row.samples, members.len() as u64);
         let count = |code| members.iter().filter(|&&at| selection.reasons[at].code() == code).count() as u64;
         prop_assert_eq!(
-            (row.excluded, row.guarded, row.unscorable),
-            (count(ReasonCode::Excluded), count(ReasonCode::Guarded), count(ReasonCode::Unscorable))
+            (row.excluded, row.guarded, row.unscorable, row.ruled_out),
+            (
+                count(ReasonCode::Excluded),
+                count(ReasonCode::Guarded),
+                count(ReasonCode::Unscorable),
+                count(ReasonCode::RuledOut)
+            )
         );
         prop_assert!(
             row.rejected >= count(ReasonCode::Conflict) + count(ReasonCode::Refilled) || selection.unit == Unit::Tokens
@@ -148,6 +163,9 @@ fn check_rows(
             Reason::HeldOut => prop_assert!(pool.held_out[row]),
             Reason::Excluded => prop_assert!(curation.excluded.contains(&(row as u32))),
             Reason::Unscorable => prop_assert!(pool.scores[row].is_none()),
+            Reason::RuledOut { value } => {
+                prop_assert!(ruled_out(pool, params, row) && value.is_none_or(|value| value >= 1.0));
+            }
             Reason::Guarded { loss, fence } => prop_assert!(loss > fence && guarded(params)),
             Reason::TooLong { tokens, room } => {
                 prop_assert!(tokens > room && selection.unit == Unit::Tokens && eligible[row]);
@@ -383,7 +401,7 @@ proptest! {
     #[test]
     fn larger_budgets_only_add((samples, curation, params) in random_case(), small in 0u64..40, more in 0u64..40) {
         let pool = pool(&samples, support::clusters());
-        for strategy in [Strategy::Random, Strategy::Longest, Strategy::JsdTop, Strategy::PerplexityMid, Strategy::PerplexityTop, Strategy::Kcenter, Strategy::InstructionMining, Strategy::PaserNoNtem] {
+        for strategy in [Strategy::Random, Strategy::Longest, Strategy::JsdTop, Strategy::PerplexityMid, Strategy::PerplexityTop, Strategy::Kcenter, Strategy::InstructionMining, Strategy::Ifd, Strategy::Superfiltering, Strategy::Nuggets, Strategy::PaserNoNtem] {
             let run = |count| select(&pool, &curation, &SelectParams { strategy, budget: Budget::Samples(count), ..params }, &Silent);
             let (Ok(small), Ok(large)) = (run(small), run(small + more)) else { continue };
             if strategy != Strategy::PaserNoNtem {

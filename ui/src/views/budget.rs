@@ -4,7 +4,7 @@
 use egui::{Align2, Rect, Stroke, Ui, Vec2, pos2};
 use paser_protocol::{Budget, Guard, SelectionPlan, SelectionView, Strategy};
 
-use super::{budget_settings, ledger};
+use super::{budget_settings, ledger, passes};
 use crate::{
     budget_math::{self, Waterfall},
     command::Command,
@@ -106,6 +106,9 @@ fn controls(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         state.note("strategy", response.rect);
         if let Some(place) = picked {
             set(state, |plan| plan.strategy = Strategy::ALL[place]);
+            if passes::missing(state, Strategy::ALL[place]).is_some() {
+                state.run(Command::Prepare);
+            }
         }
         if rect.width() > 1_000.0 {
             Words::new(ui).t3("strategy").show(ui);
@@ -299,6 +302,10 @@ fn waterfall(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         state.note("Ledger", response.rect);
         if response.clicked() {
             state.run(Command::ToggleLedger);
+        }
+        let strategy = state.build.plan.strategy;
+        if passes::missing(state, strategy).is_some() {
+            passes::button(ui, state, "Compute...");
         }
         ui.min_rect().left()
     });

@@ -3,7 +3,7 @@
 use egui::{Align2, Popup, Rect, Ui, Vec2, pos2};
 use paser_protocol::{Damage, Guard, Refill, Weight};
 
-use super::budget::set;
+use super::{budget::set, passes};
 use crate::{
     state::AppState,
     theme::icons,
@@ -57,6 +57,13 @@ pub fn settings(ui: &mut Ui, state: &mut AppState) {
             let rest = usize::from(plan.damage == Damage::AfterFirstToken);
             if let Some(k) = choice(ui, "Damage", &["whole response", "after first token"], rest) {
                 set(state, |plan| plan.damage = [Damage::Whole, Damage::AfterFirstToken][k]);
+            }
+            if plan.strategy.needs_pass() {
+                let (line, _) = ui.allocate_exact_size(Vec2::new(372.0, 32.0), egui::Sense::hover());
+                let place = pos2(line.left() + 8.0, line.center().y);
+                Words::new(ui).t2(plan.strategy.name()).paint(ui, place, Align2::LEFT_CENTER, 110.0);
+                let place = Rect::from_min_max(pos2(line.left() + 122.0, line.top()), line.max);
+                row(ui, place, 0.0, |ui| passes::button(ui, state, "Model and settings..."));
             }
             let (line, _) = ui.allocate_exact_size(Vec2::new(372.0, 34.0), egui::Sense::hover());
             Words::new(ui).t2("Seed").paint(ui, pos2(line.left() + 8.0, line.center().y), Align2::LEFT_CENTER, 110.0);

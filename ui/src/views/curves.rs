@@ -8,6 +8,7 @@ use egui_plot::{
 use paser_protocol::{ClusterChoice, CurveView, ManifoldView, Request};
 
 use crate::{
+    command::Command,
     format,
     state::{AppState, For},
     theme::Look,
@@ -108,6 +109,12 @@ fn choice(ui: &mut Ui, state: &mut AppState, manifold: &ManifoldView) {
             chosen = Some(ClusterChoice::Automatic);
         }
     });
+    ui.add_space(6.0);
+    let other = ui.add(Button::new("Other d, t, K, k, seeds...").height(24.0).name("Stability of the settings"));
+    state.note("stability", other.rect);
+    if other.on_hover_text(Command::Stability.long_hint()).clicked() {
+        state.run(Command::Stability);
+    }
     ui.add_space(10.0);
     if let Some(choice) = chosen {
         state.ask(Request::ChooseClusters { choice }, For::Done);

@@ -13,6 +13,7 @@ use crate::{
     widgets::{
         Words,
         bars::{Bar, Columns, ROW, bar, bars_head},
+        button::icon_button_sized,
         look,
         pane::{empty, pane},
         row_right,
@@ -88,6 +89,15 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
             }
             for (place, cell) in cells {
                 state.note(if place == 0 { "damage:whole" } else { "damage:rest" }, cell);
+            }
+            if ui.available_width() > 30.0 {
+                let hint = Command::Stability.long_hint();
+                let size = egui::vec2(22.0, 22.0);
+                let other = icon_button_sized(ui, icons::SCALES, Command::Stability.name(), false, None, size);
+                state.note("stability", other.rect);
+                if other.on_hover_text(hint).clicked() {
+                    state.run(Command::Stability);
+                }
             }
         });
         top += 28.0;

@@ -23,7 +23,7 @@ pub fn height(state: &AppState, room: f32) -> f32 {
 type Cell = fn(&LedgerRow) -> String;
 
 /// Head, width, and how a cell reads. The first column, the cluster, takes the rest.
-const COLUMNS: [(&str, f32, Cell); 13] = [
+const COLUMNS: [(&str, f32, Cell); 14] = [
     ("samples", 66.0, |row| format::count(row.samples)),
     ("damage, nats", 80.0, |row| row.cds.map(format::nats).unwrap_or_default()),
     ("raw quota", 76.0, |row| row.quota_raw.map(|raw| format::decimal(raw, 1)).unwrap_or_default()),
@@ -37,6 +37,7 @@ const COLUMNS: [(&str, f32, Cell); 13] = [
     ("excluded", 66.0, |row| format::count(row.excluded)),
     ("guarded", 66.0, |row| format::count(row.guarded)),
     ("unscorable", 76.0, |row| format::count(row.unscorable)),
+    ("ruled out", 66.0, |row| format::count(row.ruled_out)),
 ];
 
 /// The heads, in their order.
@@ -115,7 +116,7 @@ fn name(row: &LedgerRow) -> String {
     format!("{}{why}", row.name)
 }
 
-fn sums(selection: &SelectionView) -> [String; 13] {
+fn sums(selection: &SelectionView) -> [String; COLUMNS.len()] {
     let mut sum = LedgerRow {
         cluster: 0,
         name: String::new(),
@@ -138,6 +139,7 @@ fn sums(selection: &SelectionView) -> [String; 13] {
         excluded: 0,
         guarded: 0,
         unscorable: 0,
+        ruled_out: 0,
         tokens: 0,
     };
     for row in &selection.ledger {
@@ -152,6 +154,7 @@ fn sums(selection: &SelectionView) -> [String; 13] {
         sum.excluded += row.excluded;
         sum.guarded += row.guarded;
         sum.unscorable += row.unscorable;
+        sum.ruled_out += row.ruled_out;
         if let Some(raw) = row.quota_raw {
             sum.quota_raw = Some(sum.quota_raw.unwrap_or(0.0) + raw);
         }
@@ -159,7 +162,7 @@ fn sums(selection: &SelectionView) -> [String; 13] {
     COLUMNS.map(|(_, _, cell)| cell(&sum))
 }
 
-fn line(ui: &mut Ui, rect: Rect, first: &str, cells: &[String; 13], head: bool, strong: bool) {
+fn line(ui: &mut Ui, rect: Rect, first: &str, cells: &[String; COLUMNS.len()], head: bool, strong: bool) {
     let look = look(ui);
     if !head {
         ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, look.line));

@@ -28,8 +28,10 @@ pub mod models;
 pub mod neighbours;
 pub mod new_project;
 pub mod palette;
+pub mod passes;
 pub mod reading;
 pub mod shortcuts;
+pub mod stability;
 pub mod table;
 pub mod table_rows;
 pub mod tokens;
@@ -48,6 +50,8 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Shortcuts => shortcuts::sheet(ctx),
         Dialog::CloseProject => close_project::show(ctx, state),
         Dialog::Freeze { name } => export::freeze(ctx, state, name),
+        Dialog::Stability { chosen } => stability::show(ctx, state, chosen),
+        Dialog::Prepare(form) => passes::show(ctx, state, form),
         Dialog::AddStrategy(form) => compare::add_strategy(ctx, state, form),
         Dialog::EditSamples(form) => edit_samples::show(ctx, state, form),
         Dialog::Cluster(form) => cluster_menu::form(ctx, state, form),

@@ -120,7 +120,8 @@ pub fn dropdown(
         let widths = entries.iter().map(|(text, more)| width_of(text, theme::body()) + width_of(more, theme::small()));
         let width = response.rect.width().max(widths.fold(120.0, f32::max) + ENTRY_MARGIN);
         ui.set_width(width.min(ui.ctx().content_rect().width() - 32.0));
-        egui::ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
+        let most = (ui.ctx().content_rect().height() - 200.0).clamp(120.0, 500.0);
+        egui::ScrollArea::vertical().max_height(most).show(ui, |ui| {
             for (place, (text, more)) in entries.iter().enumerate() {
                 if menu_entry(ui, text, more, chosen == Some(place), None, true).clicked() {
                     picked = Some(place);

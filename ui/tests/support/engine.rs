@@ -35,6 +35,8 @@ struct Inner {
     /// Fails every request of this kind.
     refuses: Option<fn(&Request) -> bool>,
     open: bool,
+    /// A sweep of the settings was computed.
+    swept: bool,
     code: bool,
     /// What a continuation would take.
     continue_seconds: f64,
@@ -76,6 +78,7 @@ impl Engine {
             fails: None,
             refuses: None,
             open: false,
+            swept: false,
             code: false,
             continue_seconds: 3.6,
             prefix: "",
@@ -225,6 +228,14 @@ impl Inner {
                 self.project.revision += 1;
                 Reply::Selection(Box::new(frozen))
             }
+            Request::Prepare { strategy, settings } => {
+                self.project.strategies = settings.clone();
+                for pass in self.project.passes.iter_mut().filter(|pass| pass.strategy == *strategy) {
+                    (pass.key, pass.blocked) = (Some(format!("{strategy} of {settings:?}")), None);
+                }
+                self.project.revision += 1;
+                Reply::Done
+            }
             Request::Rename { from, to } => {
                 for selection in self.project.selections.iter_mut().filter(|s| s.name.as_ref() == Some(from)) {
                     selection.name = Some(to.clone());
@@ -290,6 +301,12 @@ impl Inner {
             }
             Request::Journal => Reply::Journal(self.edits.journal()),
             Request::Models => Reply::Models(Box::new(models())),
+            Request::Stability => Reply::Stability(Box::new(super::stability::view(self.swept))),
+            Request::Sweep { .. } => {
+                self.swept = true;
+                self.project.revision += 1;
+                Reply::Done
+            }
             Request::Checks => Reply::Checks(Box::new(checks())),
             Request::Probe { path, .. } if path.contains("missing") => {
                 return Err(Report::new(Failure::Unusable, format!("{path} is not there."), "Check the path."));
@@ -331,7 +348,7 @@ impl Inner {
             let mut rows: Vec<u32> =
                 (0..self.pool.len() as u32).filter(|row| self.pool.cluster[*row as usize] == cluster.cluster).collect();
             rows.sort_by(|a, b| self.pool.ies[*b as usize].total_cmp(&self.pool.ies[*a as usize]).then(a.cmp(b)));
-            let mut account = [0_u64; 4];
+            let mut account = [0_u64; 5];
             let (pins, rest): (Vec<u32>, Vec<u32>) = rows.into_iter().partition(|row| pinned.contains(row));
             for row in pins.iter().chain(&rest) {
                 let taken = account[0] + account[1] + account[2];
@@ -340,6 +357,9 @@ impl Inner {
                 } else if pinned.contains(row) {
                     account[0] += 1;
                     ReasonCode::Pinned
+                } else if plan.strategy.needs_pass() && row.is_multiple_of(9) {
+                    account[4] += 1;
+                    ReasonCode::RuledOut
                 } else if taken >= quota.quota {
                     ReasonCode::QuotaFull
                 } else if plan.concepts.on && row.is_multiple_of(6) && rest.len() as u64 > quota.quota + 40 {
@@ -378,6 +398,7 @@ impl Inner {
                     as u64,
                 guarded: 0,
                 unscorable: 0,
+                ruled_out: account[4],
                 tokens: 0,
             });
         }

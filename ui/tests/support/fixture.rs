@@ -2,8 +2,8 @@
 //! time, and plausible enough to look at.
 
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, CurationView, CurveView, ManifoldView, PoolView, ProjectView, SelectionPlan,
-    Stage, StageState, StageView,
+    ClusterView, ColumnInfo, ColumnKind, CurationView, CurveView, Failure, ManifoldView, PassView, PoolView,
+    ProjectView, Report, SelectionPlan, Stage, StageState, StageView, Strategy,
 };
 
 /// Seconds since 1970 in the tests.
@@ -343,6 +343,35 @@ pub fn clusters(pool: &Pool, pinned: &[u32], excluded: &[u32], scored: bool) -> 
         .collect()
 }
 
+/// The columns of strategies with a pass of their own: none is there, and the filter model is not named.
+fn passes() -> Vec<PassView> {
+    let pass = |strategy, what: &str, estimate| PassView {
+        strategy,
+        key: None,
+        blocked: None,
+        what: what.into(),
+        estimate,
+        kept: None,
+    };
+    let no_model = Report::new(
+        Failure::Usage,
+        "superfiltering needs a small language model, and the recipe names none.",
+        "Write one into [strategies] of recipe.toml: filter_model = \"FOLDER or org/name\".",
+    );
+    vec![
+        pass(Strategy::Ifd, "one more pass of the dense model over the responses alone", Some((3.0, 9.0))),
+        PassView {
+            blocked: Some(no_model),
+            ..pass(Strategy::Superfiltering, "two passes of the filter model over the pool", None)
+        },
+        pass(
+            Strategy::Nuggets,
+            "a pass of every sample as an example before 100 anchor tasks, by the dense model",
+            Some((190.0, 560.0)),
+        ),
+    ]
+}
+
 pub fn project(pool: &Pool, scored: bool) -> ProjectView {
     let curve = CurveView {
         clusters: (4..=24).collect(),
@@ -419,6 +448,8 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
         columns: columns(),
         selections: vec![],
         plan: SelectionPlan::default(),
+        strategies: paser_protocol::StrategySettings::default(),
+        passes: passes(),
         curation: CurationView::default(),
         job: None,
         run: None,

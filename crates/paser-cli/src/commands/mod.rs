@@ -15,6 +15,7 @@ pub mod prune;
 pub mod run;
 pub mod score;
 pub mod select;
+pub mod sensitivity;
 pub mod serve;
 pub mod status;
 pub mod worker;

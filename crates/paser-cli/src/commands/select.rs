@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use paser_engine::{RunOptions, Session};
 use paser_protocol::{
     Budget, ConceptRule, Damage, Guard, Refill, Reply, Report, Request, SelectionPlan, SelectionView, Strategy, Weight,
 };
@@ -13,6 +14,7 @@ use crate::exit::usage;
 use crate::interrupt;
 use crate::output::{Output, Table, figure, thousands};
 use crate::owned::{self, Opened, unexpected};
+use crate::project::Follower;
 
 #[derive(Args, Debug)]
 #[command(
@@ -65,7 +67,7 @@ fn strategies() -> impl TypedValueParser<Value = Strategy> {
     PossibleValuesParser::new(Strategy::ALL.map(Strategy::name)).try_map(|name| name.parse::<Strategy>())
 }
 
-pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
+pub fn run(args: &SelectArgs, threads: usize, output: Output) -> Result<(), Report> {
     if let Some(name) = &args.discard {
         return discard(&owned::open(&args.dir)?, name, output);
     }
@@ -101,7 +103,11 @@ pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
         seed: args.seed,
     };
     let selection = match &opened {
-        Opened::Own(session) => session.select_as(&plan, name, interrupt::flag())?,
+        Opened::Own(session) => {
+            prepare(session, strategy, threads)?;
+            session.select_as(&plan, name, interrupt::flag())?
+        }
+        // An owner that has the window open computes what a strategy reads there, with its progress.
         Opened::Owned(owned) => match owned.remote.ask(&Request::FreezePlan { plan, name: name.clone() })? {
             Reply::Selection(selection) => *selection,
             other => return Err(unexpected(&other)),
@@ -110,6 +116,17 @@ pub fn run(args: &SelectArgs, output: Output) -> Result<(), Report> {
     show(&selection, output);
     output.line(&object(&selection, &view.pruned));
     Ok(())
+}
+
+/// Computes what the strategy reads, where that takes a pass of its own: what it costs is said first, and progress goes to
+/// people only.
+fn prepare(session: &Session, strategy: Strategy, threads: usize) -> Result<(), Report> {
+    if let Some(cost) = session.pass_cost(strategy) {
+        eprintln!("{strategy}: {cost}");
+    }
+    let follower = Follower::new(Output::new(false));
+    let options = RunOptions { threads, ..RunOptions::default() };
+    session.prepare(strategy, &options, &|event| follower.hear(&event), interrupt::flag())
 }
 
 fn discard(opened: &Opened, name: &str, output: Output) -> Result<(), Report> {
@@ -173,6 +190,7 @@ fn show(selection: &SelectionView, output: Output) {
         "excluded",
         "guarded",
         "unscorable",
+        "ruled out",
         "tokens",
         "<remark",
     ]);
@@ -194,6 +212,7 @@ fn show(selection: &SelectionView, output: Output) {
             row.excluded,
             row.guarded,
             row.unscorable,
+            row.ruled_out,
             row.tokens,
         ];
         let first = [

@@ -111,8 +111,9 @@ impl ImportPlan {
             found.manifest.seconds = seconds;
         }
         let samples = read_records(&mut found, &records)?;
+        let downstream = [&super::manifold::DOWNSTREAM[..], &crate::stability::STAGES].concat();
         lock(&session.catalogue)
-            .replace_pool(records.into_iter(), &super::manifold::DOWNSTREAM, &record_of(STAGE, &found))
+            .replace_pool(records.into_iter(), &downstream, &record_of(STAGE, &found))
             .map_err(Told::told)?;
         session.with_loaded(|loaded| {
             *loaded = crate::session::Loaded { samples: Some(samples.into()), ..Default::default() };

@@ -16,7 +16,7 @@ use crate::{
 const VERSION: u32 = 1;
 pub(crate) const STAGE: &str = "manifold";
 /// What means nothing any more once the samples are others.
-pub(crate) const DOWNSTREAM: [&str; 7] = [
+pub(crate) const DOWNSTREAM: [&str; 10] = [
     super::checks::STAGE,
     embed::STAGE,
     STAGE,
@@ -24,6 +24,9 @@ pub(crate) const DOWNSTREAM: [&str; 7] = [
     concepts::STAGE,
     super::kmeans::STAGE,
     super::neighbours::STAGE,
+    "ifd",
+    "superfiltering",
+    "nuggets",
 ];
 
 pub(crate) struct ManifoldPlan {

@@ -8,9 +8,11 @@ pub(crate) mod import;
 pub(crate) mod kmeans;
 pub(crate) mod manifold;
 pub(crate) mod neighbours;
+pub(crate) mod passes;
 pub(crate) mod prune;
 pub(crate) mod score;
 pub(crate) mod select;
+pub(crate) mod sweep;
 
 use std::{sync::Arc, time::Instant};
 
@@ -48,6 +50,8 @@ pub(crate) struct Bench<'a> {
     /// Bytes that the estimate of what is computed may not pass.
     pub memory: Option<u64>,
     pub hands: Hands<'a>,
+    /// May what is missing be computed for minutes or hours? Not while a face waits for an answer.
+    pub patient: bool,
 }
 
 impl Bench<'_> {

@@ -21,7 +21,7 @@ use crate::{
     progress::Part,
     session::{Session, lock},
     sources::{self, Kind, Known, ModelFacts},
-    trouble::{Outcome, Told, cancelled, failed, tokenizers_differ, unusable},
+    trouble::{Outcome, Told, cancelled, failed, tokenizers_differ, unusable, usage},
 };
 
 const VERSION: u32 = 2;
@@ -31,7 +31,7 @@ const SHARD_OPERATIONS: f64 = 2e12;
 const LEAST_BATCHES: u64 = 32;
 pub(crate) const STAGE: &str = "score";
 /// Response positions whose logits exist at once, per thread.
-const HEAD_CHUNK: usize = 256;
+pub(crate) const HEAD_CHUNK: usize = 256;
 
 pub(crate) struct ScorePlan {
     recipe: Recipe,
@@ -41,11 +41,12 @@ pub(crate) struct ScorePlan {
     pub inputs: Inputs,
 }
 
-struct Source {
+/// A model that a stage asks.
+pub(crate) struct Source {
     /// None where the folder is gone and only what it held is known.
     path: Option<PathBuf>,
-    reference: String,
-    facts: ModelFacts,
+    pub reference: String,
+    pub facts: ModelFacts,
 }
 
 /// The longest sample that both models and the template take.
@@ -119,7 +120,8 @@ fn tokenizer_difference(dense: &Named<'_>, pruned: &Named<'_>) -> Outcome<String
     }
 }
 
-fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
+/// A model by its reference: fetched and read where it was not yet.
+pub(crate) fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<Source> {
     let session = bench.session;
     let known = sources::known_model(&lock(&session.catalogue), &session.folder, reference);
     let reference = reference.to_owned();
@@ -149,9 +151,9 @@ impl Source {
         Named { name: &self.reference, facts: &self.facts, path: self.path.as_deref() }
     }
 
-    fn path(&self) -> Outcome<&Path> {
+    pub(crate) fn path(&self) -> Outcome<&Path> {
         self.path.as_deref().ok_or_else(|| {
-            unusable(format!("{}: the model is not there any more", self.reference), "Correct [models] in recipe.toml.")
+            unusable(format!("{}: the model is not there any more", self.reference), "Correct its name in recipe.toml.")
         })
     }
 }
@@ -215,16 +217,8 @@ impl ScorePlan {
     fn shards(&self, bench: &Bench<'_>) -> Outcome<(Shards, Vec<Encoding>)> {
         let session = bench.session;
         let samples = session.samples()?;
-        let dense_dir = self.dense.path()?;
-        let tokenizer = Tokenizer::from_model_dir(dense_dir).map_err(Told::told)?;
-        let template = Template::by_name(&self.recipe.template.name, dense_dir).map_err(Told::told)?;
-        let pool = import::pool(session, &samples)?;
-        let encodings = bench
-            .work("tokenising", "samples", |monitor| {
-                encode_pool(&pool, &template, &tokenizer, self.max_tokens, monitor)
-            })
-            .map_err(Told::told)?;
-        drop(pool);
+        let ReadPool { tokenizer, encodings, .. } =
+            read_as(bench, self.dense.path()?, &self.recipe.template.name, self.max_tokens)?;
 
         let length = |row: u32| match &encodings[row as usize] {
             Encoding::Scorable(encoded) => encoded.ids.len() as u64,
@@ -234,8 +228,9 @@ impl ScorePlan {
         // in. Inside a shard the pass sorts by length.
         let order: Vec<u32> = samples.order.iter().copied().filter(|row| length(*row) > 0).collect();
         let key = self.inputs.key();
-        let plan = ShardPlan::cut_by(STAGE, &key, &order, self.recipe.score.shard, self.shard_tokens(), length);
-        let models = Models { dense: self.dense.path()?, pruned: self.pruned.path()?, loaded: OnceLock::new() };
+        let most = shard_tokens(self.operations(1), self.recipe.score.batch_tokens);
+        let plan = ShardPlan::cut_by(STAGE, &key, &order, self.recipe.score.shard, most, length);
+        let models = Models::new(self.dense.path()?, self.pruned.path()?);
         let params = ScoreParams {
             tokens_per_batch: self.recipe.score.batch_tokens,
             head_chunk: HEAD_CHUNK,
@@ -252,7 +247,9 @@ impl ScorePlan {
                     Encoding::Unscorable(_) => None,
                 })
                 .collect();
-            let scores = score(dense, pruned, &items, &params, part).map_err(|error| self.told(error, &samples))?;
+            let models = format!("dense {}, pruned {}", self.dense.reference, self.pruned.reference);
+            let scores =
+                score(dense, pruned, &items, &params, part).map_err(|error| told_by_id(error, &samples, &models))?;
             Ok(columns(&scores))
         };
         let mut so_far = Partial::new(key, samples.len());
@@ -282,31 +279,6 @@ impl ScorePlan {
         let made = self.merge(&shards, &encodings, rate)?;
         *kept = Some(shards);
         Ok(made)
-    }
-
-    /// Names the sample by its id rather than by its row.
-    fn told(&self, error: paser_score::ScoreError, samples: &Samples) -> Report {
-        use paser_score::ScoreError;
-        let row = match &error {
-            ScoreError::Sample { row, .. } | ScoreError::NotFinite { row, .. } | ScoreError::RuledOut { row, .. } => {
-                Some(*row as usize)
-            }
-            _ => None,
-        };
-        let mut report = error.told();
-        if let Some(row) = row {
-            report.what = format!(
-                "sample {} (line {}): {} [dense {}, pruned {}]",
-                samples.ids[row], samples.lines[row], report.what, self.dense.reference, self.pruned.reference
-            );
-        }
-        report
-    }
-
-    /// Tokens of a shard: few, so that little is lost, and yet enough batches.
-    fn shard_tokens(&self) -> u64 {
-        let fitting = (SHARD_OPERATIONS / self.operations(1).max(1.0)) as u64;
-        fitting.max(LEAST_BATCHES * self.recipe.score.batch_tokens as u64)
     }
 
     /// Floating point operations of both models over so many tokens.
@@ -373,15 +345,87 @@ impl ScorePlan {
     }
 }
 
+/// Tokens of a shard of models that take so many operations a token: few, so that little is lost, and yet enough batches.
+pub(crate) fn shard_tokens(operations: f64, batch_tokens: usize) -> u64 {
+    let fitting = (SHARD_OPERATIONS / operations.max(1.0)) as u64;
+    fitting.max(LEAST_BATCHES * batch_tokens as u64)
+}
+
+/// The pool in the project's template and the dense model's tokenizer.
+pub(crate) struct ReadPool {
+    pub tokenizer: Tokenizer,
+    pub template: Template,
+    /// By row.
+    pub encodings: Vec<Encoding>,
+}
+
+fn read_as(bench: &Bench<'_>, dense: &Path, template: &str, max_tokens: usize) -> Outcome<ReadPool> {
+    let tokenizer = Tokenizer::from_model_dir(dense).map_err(Told::told)?;
+    let template = Template::by_name(template, dense).map_err(Told::told)?;
+    let pool = import::pool(bench.session, &*bench.session.samples()?)?;
+    let encodings = bench
+        .work("tokenising", "samples", |monitor| encode_pool(&pool, &template, &tokenizer, max_tokens, monitor))
+        .map_err(Told::told)?;
+    Ok(ReadPool { tokenizer, template, encodings })
+}
+
+/// The pool as the scores in memory were made of it.
+pub(crate) fn read_pool(bench: &Bench<'_>, max_tokens: usize) -> Outcome<ReadPool> {
+    let recipe = &bench.recipe.recipe;
+    let dense = source(bench, &recipe.models.dense, "dense")?;
+    read_as(bench, dense.path()?, &recipe.template.name, max_tokens)
+}
+
+/// The pruned model of the recipe.
+pub(crate) fn pruned_source(bench: &Bench<'_>) -> Outcome<Source> {
+    let recipe = &bench.recipe.recipe;
+    let dense = source(bench, &recipe.models.dense, "dense")?;
+    let samples = bench.session.samples()?;
+    let reference = prune::reference(recipe, Some(&dense.facts), Some(&samples))
+        .ok_or_else(|| failed("no pruned model can be named", "Correct [models] and [prune] in recipe.toml."))?;
+    source(bench, &reference, "pruned")
+}
+
+/// Refuses where the scores in memory are not those that the recipe would make.
+pub(crate) fn check_current(bench: &Bench<'_>) -> Outcome<()> {
+    let wanted = ScorePlan::check(bench)?.map(|plan| plan.inputs.key());
+    let there = bench.session.loaded().scores.map(|scores| scores.key.clone());
+    if wanted.is_some() && wanted == there {
+        return Ok(());
+    }
+    Err(usage("The scores are not those of the models and the template of now.", "Run the project first."))
+}
+
+/// Names the sample by its id rather than by its row, and the models.
+pub(crate) fn told_by_id(error: paser_score::ScoreError, samples: &Samples, models: &str) -> Report {
+    use paser_score::ScoreError;
+    let row = match &error {
+        ScoreError::Sample { row, .. }
+        | ScoreError::NotFinite { row, .. }
+        | ScoreError::Logits { row, .. }
+        | ScoreError::RuledOut { row, .. } => Some(*row as usize),
+        _ => None,
+    };
+    let mut report = error.told();
+    if let Some(row) = row {
+        report.what = format!("sample {} (line {}): {} [{models}]", samples.ids[row], samples.lines[row], report.what);
+    }
+    report
+}
+
 /// Both models, loaded when the first shard needs them.
-struct Models<'a> {
+pub(crate) struct Models<'a> {
     dense: &'a Path,
     pruned: &'a Path,
     loaded: OnceLock<(Decoder, Decoder)>,
 }
 
-impl Models<'_> {
-    fn get(&self, monitor: &dyn Monitor) -> Outcome<(&Decoder, &Decoder)> {
+impl<'a> Models<'a> {
+    pub(crate) fn new(dense: &'a Path, pruned: &'a Path) -> Self {
+        Self { dense, pruned, loaded: OnceLock::new() }
+    }
+
+    pub(crate) fn get(&self, monitor: &dyn Monitor) -> Outcome<(&Decoder, &Decoder)> {
         let go_on = || if monitor.cancelled() { Err(cancelled()) } else { Ok(()) };
         if self.loaded.get().is_none() {
             go_on()?;

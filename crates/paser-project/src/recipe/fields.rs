@@ -1,6 +1,8 @@
 //! One table of every recipe field: place, default, what is allowed, and the words beside it. The file that `new`
 //! writes, the check and its error messages all come from here.
 
+use paser_protocol::MOST_ANCHORS;
+
 /// What a field may hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -85,11 +87,15 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("score", "One teacher-forced pass of both models over the pool."),
     ("concepts", "The phrases whose co-occurrence keeps contradicting samples out."),
     ("checks", "What to look for in the pool after its import. It is shown, and nothing is left out by itself."),
+    (
+        "strategies",
+        "Strategies that read a column which takes a pass of its own. It is computed only for a selection that asks for it.",
+    ),
 ];
 
 /// Sections that recipes of earlier versions lack. Nothing that a run computed by such a recipe depends on them; they
 /// hold their defaults there, and the checks say so.
-pub const LATER: &[&str] = &["checks"];
+pub const LATER: &[&str] = &["checks", "strategies"];
 
 /// Every field outside `[[selections]]`, in the order of the file.
 pub const FIELDS: &[Field] = &[
@@ -260,6 +266,43 @@ pub const FIELDS: &[Field] = &[
         "Files of benchmark tasks whose questions no sample should contain: JSON lines, a JSON array or .txt; a \
          relative path starts at this folder.",
     ),
+    field(
+        "strategies",
+        "ifd_model",
+        "\"dense\"",
+        Kind::Choice(&["dense", "pruned"]),
+        "ifd: whose loss with the prompt is divided by its loss without, the response behind the bare marker of the \
+         template (\"### Response:\" of alpaca).",
+    ),
+    field(
+        "strategies",
+        "filter_model",
+        "\"\"",
+        Kind::Text,
+        "superfiltering: a small language model, folder or hub id, with a tokenizer of its own. There is no default.",
+    ),
+    field(
+        "strategies",
+        "nuggets_model",
+        "\"dense\"",
+        Kind::Choice(&["dense", "pruned"]),
+        "nuggets: whose losses on the anchor tasks are compared.",
+    ),
+    field(
+        "strategies",
+        "nuggets_anchors",
+        "100",
+        Kind::Integer { min: 1, max: MOST_ANCHORS as i64 },
+        "nuggets: anchor tasks m; each sample of the pool costs m forward passes.",
+    ),
+    field(
+        "strategies",
+        "nuggets_from",
+        "\"pool\"",
+        Kind::Choice(&["pool", "holdout"]),
+        "nuggets: anchors are the samples nearest to the centres of a k-means with m clusters, of the pool or of what is \
+         held out.",
+    ),
 ];
 
 /// The fields of one selection that a run keeps up to date.
@@ -284,11 +327,14 @@ pub const SELECTION_FIELDS: &[Field] = &[
             "perplexity-top",
             "kcenter",
             "instruction-mining",
+            "ifd",
+            "superfiltering",
+            "nuggets",
             "manual",
         ]),
         "paser, paser-guarded, paser-no-s2ric, paser-no-cdais, paser-no-ntem, full, random, random-length-matched, \
          longest, jsd-top, perplexity-mid, perplexity-top, kcenter (farthest first; time grows with budget x pool), \
-         instruction-mining (v1 without its reward term), manual.",
+         instruction-mining (v1 without its reward term), ifd, superfiltering, nuggets (see [strategies]), manual.",
     ),
     field(SELECTION, "budget", "\"20%\"", Kind::Budget, "20%, 1000 (samples) or 2M-tokens."),
     field(

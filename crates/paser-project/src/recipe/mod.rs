@@ -5,9 +5,9 @@ mod fields;
 mod parse;
 mod render;
 
-use std::path::Path;
+use std::{path::Path, str::FromStr};
 
-use paser_protocol::{ConceptRule, SelectionPlan};
+use paser_protocol::{ConceptRule, SelectionPlan, StrategySettings};
 use serde::de::DeserializeOwned;
 
 use crate::ProjectError;
@@ -141,6 +141,7 @@ pub struct Recipe {
     pub score: ScoreRecipe,
     pub concepts: ConceptsRecipe,
     pub checks: ChecksRecipe,
+    pub strategies: StrategySettings,
     pub selections: Vec<NamedPlan>,
 }
 
@@ -225,6 +226,24 @@ impl Recipe {
         Ok(changed)
     }
 
+    /// The text with other settings of the strategies that need a pass. A recipe of an earlier version gets its section.
+    ///
+    /// # Errors
+    /// As [`Self::with_value`].
+    pub fn with_strategies(text: &str, settings: &StrategySettings, path: &Path) -> Result<String, ProjectError> {
+        let before = Self::parse(text, path)?;
+        let after = Self { strategies: settings.clone(), ..before.clone() };
+        if parse::value_span(text, "strategies", "ifd_model").is_none() {
+            let changed = format!("{}\n\n{}", text.trim_end(), render::section(&after, "strategies"));
+            Self::parse(&changed, path)?;
+            return Ok(changed);
+        }
+        let keys = fields::FIELDS.iter().filter(|field| field.section == "strategies").map(|field| field.key);
+        keys.map(|key| (key, render::strategies_value(&after, key)))
+            .filter(|(key, value)| render::strategies_value(&before, key) != *value)
+            .try_fold(text.to_owned(), |text, (key, value)| Self::with_value(&text, "strategies", key, &value, path))
+    }
+
     fn from_document(document: &Document) -> Self {
         let get = Get(document);
         Self {
@@ -295,6 +314,13 @@ impl Recipe {
                     _ => Vec::new(),
                 },
                 assumed: document.assumed.contains(&"checks"),
+            },
+            strategies: StrategySettings {
+                ifd_model: get.word("strategies.ifd_model"),
+                filter_model: get.text("strategies.filter_model"),
+                nuggets_model: get.word("strategies.nuggets_model"),
+                nuggets_anchors: get.count("strategies.nuggets_anchors") as u32,
+                nuggets_from: get.word("strategies.nuggets_from"),
             },
             selections: document.selections.iter().map(named_plan).collect(),
         }
@@ -380,6 +406,11 @@ impl Get<'_> {
             Some(Parsed::Text(text)) => text.clone(),
             _ => String::new(),
         }
+    }
+
+    /// One of the words that the check allows.
+    fn word<T: FromStr + Default>(&self, name: &str) -> T {
+        self.text(name).parse().unwrap_or_default()
     }
 
     fn count(&self, name: &str) -> usize {

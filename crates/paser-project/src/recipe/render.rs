@@ -34,25 +34,34 @@ pub(super) fn parsed_default(field: &Field) -> Parsed {
     }
 }
 
-pub(super) fn file(recipe: &Recipe) -> String {
-    let mut text = HEAD.to_owned();
-    let write = |text: &mut String, fields: &[Field], section: &str, value: &dyn Fn(&str) -> String| {
-        for field in fields.iter().filter(|field| field.section == section) {
-            text.push('\n');
-            for line in wrap(field.comment, 110) {
-                text.push_str(&format!("# {line}\n"));
-            }
-            text.push_str(&format!("{} = {}\n", field.key, value(field.key)));
-        }
-    };
-    write(&mut text, FIELDS, "", &|key| value(recipe, "", key));
-    for (section, about) in SECTIONS {
+fn write_fields(text: &mut String, recipe: &Recipe, section: &str) {
+    for field in FIELDS.iter().filter(|field| field.section == section) {
         text.push('\n');
-        for line in wrap(about, 110) {
+        for line in wrap(field.comment, 110) {
             text.push_str(&format!("# {line}\n"));
         }
-        text.push_str(&format!("[{section}]\n"));
-        write(&mut text, FIELDS, section, &|key| value(recipe, section, key));
+        text.push_str(&format!("{} = {}\n", field.key, value(recipe, section, field.key)));
+    }
+}
+
+/// One section as the file has it.
+pub(super) fn section(recipe: &Recipe, name: &str) -> String {
+    let mut text = String::new();
+    let about = SECTIONS.iter().find(|(section, _)| *section == name).map_or("", |(_, about)| about);
+    for line in wrap(about, 110) {
+        text.push_str(&format!("# {line}\n"));
+    }
+    text.push_str(&format!("[{name}]\n"));
+    write_fields(&mut text, recipe, name);
+    text
+}
+
+pub(super) fn file(recipe: &Recipe) -> String {
+    let mut text = HEAD.to_owned();
+    write_fields(&mut text, recipe, "");
+    for (name, _) in SECTIONS {
+        text.push('\n');
+        text.push_str(&section(recipe, name));
     }
     text.push('\n');
     text.push_str(SELECTIONS_HEAD);
@@ -120,8 +129,20 @@ fn value(recipe: &Recipe, section: &str, key: &str) -> String {
             recipe.concepts.per_sample.map_or_else(|| literal("all"), |count| count.to_string())
         }
         ("concepts", _) => recipe.concepts.max_words.to_string(),
+        ("strategies", key) => strategies_value(recipe, key),
         (_, "near_duplicates") => number(recipe.checks.near_duplicates),
         (_, _) => list(&recipe.checks.benchmarks),
+    }
+}
+
+pub(super) fn strategies_value(recipe: &Recipe, key: &str) -> String {
+    let strategies = &recipe.strategies;
+    match key {
+        "ifd_model" => literal(strategies.ifd_model.name()),
+        "filter_model" => literal(&strategies.filter_model),
+        "nuggets_model" => literal(strategies.nuggets_model.name()),
+        "nuggets_anchors" => strategies.nuggets_anchors.to_string(),
+        _ => literal(strategies.nuggets_from.name()),
     }
 }
 

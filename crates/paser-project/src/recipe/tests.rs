@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use paser_protocol::{Budget, Guard, Refill, Strategy, Weight};
+use paser_protocol::{AnchorSource, Budget, Guard, PassModel, Refill, Strategy, Weight};
 use proptest::prelude::*;
 
 use super::*;
@@ -139,4 +139,34 @@ fn benchmarks_are_named_in_any_recipe_and_the_rest_stays() {
     assert!(!read.checks.assumed && read.checks.benchmarks == files && changed.starts_with(older.trim_end()));
     let none = Recipe::with_benchmarks(&changed, &[], path).unwrap();
     assert!(Recipe::parse(&none, path).unwrap().checks.benchmarks.is_empty());
+}
+
+#[test]
+fn strategies_are_set_in_any_recipe_and_the_rest_stays() {
+    let mut recipe = Recipe::new();
+    recipe.pool.path = "pool.jsonl".to_owned();
+    let whole = recipe.render();
+    assert_eq!(Recipe::parse(&whole, path()).unwrap().strategies, StrategySettings::default());
+    let settings = StrategySettings {
+        ifd_model: PassModel::Pruned,
+        filter_model: "org/\"small\"".to_owned(),
+        nuggets_model: PassModel::Pruned,
+        nuggets_anchors: 12,
+        nuggets_from: AnchorSource::Holdout,
+    };
+    let changed = Recipe::with_strategies(&whole, &settings, path()).unwrap();
+    assert_eq!(Recipe::parse(&changed, path()).unwrap(), Recipe { strategies: settings.clone(), ..recipe.clone() });
+    let one = StrategySettings { nuggets_anchors: 7, ..StrategySettings::default() };
+    let changed = Recipe::with_strategies(&whole, &one, path()).unwrap();
+    assert_eq!(changed, whole.replace("nuggets_anchors = 100", "nuggets_anchors = 7"));
+    // One of an earlier version has no such section, and its defaults until then.
+    let (start, end) =
+        (whole.find("# Strategies that read").unwrap(), whole.find("# Selections that every run").unwrap());
+    let older = format!("{}{}", &whole[..start], &whole[end..]);
+    assert_eq!(Recipe::parse(&older, path()).unwrap(), recipe);
+    let changed = Recipe::with_strategies(&older, &settings, path()).unwrap();
+    assert!(changed.starts_with(older.trim_end()));
+    assert_eq!(Recipe::parse(&changed, path()).unwrap().strategies, settings);
+    let too_many = StrategySettings { nuggets_anchors: 5000, ..settings };
+    assert!(Recipe::with_strategies(&whole, &too_many, path()).is_err());
 }

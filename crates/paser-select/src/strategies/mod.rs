@@ -2,6 +2,7 @@
 
 mod ablations;
 mod by_column;
+pub(crate) mod by_pass;
 mod full;
 mod instruction_mining;
 mod kcenter;
@@ -71,6 +72,7 @@ pub(crate) fn plan(
         }
         Strategy::Kcenter => kcenter::plan(frame, budget, monitor),
         Strategy::InstructionMining => instruction_mining::plan(frame, budget),
+        Strategy::Ifd | Strategy::Superfiltering | Strategy::Nuggets => by_pass::plan(frame, params.strategy, budget),
         Strategy::Manual => manual::plan(frame, budget),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use paser_protocol::{Budget, Damage, Guard, Refill, Strategy, Weight};
-use paser_select::{Concepts, Curation, PerSample, PoolColumns, Score, SelectParams, Vectors};
+use paser_select::{Concepts, Curation, PassColumn, PerSample, PoolColumns, Score, SelectParams, Vectors};
 use proptest::prelude::{Just, Strategy as Generator, any, prop, prop_oneof};
 
 /// One sample of a test pool.
@@ -69,6 +69,18 @@ pub fn pool(samples: &[Sample], clusters: u32) -> PoolColumns {
         alternative_clusters: Some(samples.iter().map(|sample| sample.alternative).collect()),
         vectors: Some(Vectors { values: samples.iter().flat_map(vector).collect(), dimensions: DIMENSIONS }),
         neighbour_distances: Some(samples.iter().map(|sample| (sample.hash % 7) as f32 / 7.0).collect()),
+        pass: Some(PassColumn {
+            values: samples.iter().map(|sample| pass_value(sample.hash)).collect(),
+            ties: samples.iter().map(|sample| (sample.hash % 3) as f32).collect(),
+        }),
+    }
+}
+
+/// From 0 to 1.1 in tenths, and none for some.
+fn pass_value(hash: u64) -> f32 {
+    match hash % 13 {
+        12 => f32::NAN,
+        tenths => tenths as f32 / 10.0,
     }
 }
 

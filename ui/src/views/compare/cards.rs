@@ -11,7 +11,10 @@ use crate::{
     format,
     state::{AppState, For},
     theme::icons,
-    views::export::{foot, line, paragraph, title},
+    views::{
+        export::{foot, line, paragraph, title},
+        passes,
+    },
     widgets::{
         Button, Words,
         button::icon_button_sized,
@@ -175,6 +178,7 @@ fn plan_words(plan: &SelectionPlan) -> String {
 
 /// The form that computes a strategy and freezes it beside the others.
 pub fn add_strategy(ctx: &Context, state: &mut AppState, mut form: AddStrategy) -> Option<Dialog> {
+    let mut prepare = false;
     let ((go, cancel), veil) = super::super::modal(ctx, "Add strategy", 520.0, None, |ui| {
         title(ui, "Add a strategy");
         paragraph(
@@ -193,6 +197,16 @@ pub fn add_strategy(ctx: &Context, state: &mut AppState, mut form: AddStrategy) 
                 form.name = state.free_name(&form.plan);
             }
         });
+        let missing = passes::missing(state, form.plan.strategy).map(passes::sentence);
+        if let Some(sentence) = &missing {
+            line(ui, "", |ui| {
+                let room = ui.available_width() - 90.0;
+                Words::new(ui).small(sentence).show_in(ui, room, 2).on_hover_text(sentence);
+                let response = ui.add(Button::new("Compute...").height(22.0));
+                state.note("add compute", response.rect);
+                prepare = response.clicked();
+            });
+        }
         let budget = line(ui, "Budget", |ui| {
             let field = Field::new("Budget of the strategy", 110.0).mono().hint("20%, 1000, 2M-tokens");
             let field = field.show(ui, &mut form.budget);
@@ -222,6 +236,7 @@ pub fn add_strategy(ctx: &Context, state: &mut AppState, mut form: AddStrategy) 
         });
         let fine = match (&budget, form.name.trim(), form.waiting) {
             (_, _, true) => Err("it is being computed"),
+            _ if missing.is_some() => Err("compute what the strategy reads first"),
             (Err(_), ..) => Err("the budget cannot be read"),
             (_, "", _) => Err("give it a name"),
             (_, name, _) if state.is_name_taken(name) => Err("another selection has this name"),
@@ -246,6 +261,9 @@ pub fn add_strategy(ctx: &Context, state: &mut AppState, mut form: AddStrategy) 
         }
         (go, cancel)
     });
+    if prepare {
+        return Some(passes::form(state, form.plan.strategy));
+    }
     if go {
         let name = form.name.trim().to_owned();
         form.waiting = true;
