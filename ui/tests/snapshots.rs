@@ -406,6 +406,58 @@ pictures!(
     },
     Start::default()
 );
+pictures!(
+    a_pass_is_missing,
+    "prepare-nuggets",
+    |bench: Bench| preparing(bench, paser_protocol::Strategy::Nuggets),
+    Start::default()
+);
+
+pictures!(
+    a_model_is_missing,
+    "prepare-superfiltering",
+    |bench: Bench| preparing(bench, paser_protocol::Strategy::Superfiltering),
+    Start::default()
+);
+
+/// A strategy whose pass is not there: its form.
+fn preparing(bench: Bench, strategy: paser_protocol::Strategy) -> Bench {
+    let mut bench = waiting(bench, strategy);
+    bench.click("Prepare");
+    bench
+}
+
+fn waiting(bench: Bench, strategy: paser_protocol::Strategy) -> Bench {
+    let mut bench = bench.demo();
+    let state = &mut bench.harness.state_mut().state;
+    state.set_plan(paser_protocol::SelectionPlan { strategy, ..state.build.plan.clone() });
+    bench.harness.run_steps(6);
+    bench
+}
+
+pictures!(
+    without_its_pass,
+    "strategy-waits",
+    |bench: Bench| waiting(bench, paser_protocol::Strategy::Ifd),
+    Start::default()
+);
+
+pictures!(sweep_to_do, "stability-empty", |bench: Bench| stability(bench, false), Start::default());
+
+pictures!(sweep_done, "stability", |bench: Bench| stability(bench, true), Start::default());
+
+fn stability(bench: Bench, swept: bool) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("stability");
+    if swept {
+        bench.click("Sweep");
+        bench.send(paser_protocol::Event::Finished { report: None, seconds: 4.0 });
+        bench.harness.run();
+        bench.click("setting:d = 8");
+    }
+    bench
+}
+
 /// The whole inspector: code in the text, both models' continuations, neighbours.
 mod inspector {
     use super::*;

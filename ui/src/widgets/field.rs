@@ -121,6 +121,7 @@ pub fn dropdown(
         let width = response.rect.width().max(widths.fold(120.0, f32::max) + ENTRY_MARGIN);
         ui.set_width(width.min(ui.ctx().content_rect().width() - 32.0));
         let most = (ui.ctx().content_rect().height() - 200.0).clamp(120.0, 500.0);
+        ui.set_max_height(most);
         egui::ScrollArea::vertical().max_height(most).show(ui, |ui| {
             for (place, (text, more)) in entries.iter().enumerate() {
                 if menu_entry(ui, text, more, chosen == Some(place), None, true).clicked() {
