@@ -61,7 +61,7 @@ fn rest(name: &str, window: &Window, served: Option<&Served>) -> Result<Value> {
 }
 
 /// Processor time of these processes so far; one that has ended counts nothing.
-fn seconds(processes: &[u32]) -> Result<f64> {
+pub fn seconds(processes: &[u32]) -> Result<f64> {
     let ticks = |process: &u32| -> Option<f64> {
         let fields = processes::stat(*process)?;
         Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)

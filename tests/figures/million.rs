@@ -42,13 +42,14 @@ pub fn measure(folder: &Path) -> Result<Value> {
 
 /// From nothing to the map on screen, several times.
 fn open(folder: &Path) -> Result<Value> {
-    let (mut url, mut map, mut session) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut url, mut map, mut session, mut processor) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut server, mut browser) = (Value::Null, Value::Null);
     for _ in 0..TIMES {
         let state = tempfile::tempdir()?;
         let began = Instant::now();
         let served = Served::start(state.path(), Some(folder))?;
         url.push(milliseconds(began));
+        processor.push(idle::seconds(&[served.process_id()])? * 1e3);
         let window = Window::blank(SIZE.0, SIZE.1, &[])?;
         window.session.before_every_page(log::SCRIPT)?;
         window.open(&served.url, "&theme=dark")?;
@@ -66,6 +67,7 @@ fn open(folder: &Path) -> Result<Value> {
         "how": "server: from the start of `paser serve` to its address, the project read; map and last session: since \
                 navigation began, until the frame with the whole map and the engine's selection was handed over",
         "server_to_address_ms": numbers::summary(&url),
+        "server_processor_ms_to_address": numbers::summary(&processor),
         "map_on_screen_ms": numbers::summary(&map),
         "reload_to_last_session_ms": numbers::summary(&session),
         "server": server,
@@ -102,16 +104,18 @@ fn requests(served: &Served) -> Result<Value> {
     };
     let mut results = Vec::new();
     let mut time = |name: &str, work: &mut dyn FnMut() -> Result<()>| -> Result<()> {
-        let mut times = Vec::new();
+        let (mut times, mut processor) = (Vec::new(), Vec::new());
         for _ in 0..TIMES {
-            let began = Instant::now();
+            let (began, before) = (Instant::now(), idle::seconds(&[served.process_id()])?);
             work()?;
             times.push(milliseconds(began));
+            processor.push((idle::seconds(&[served.process_id()])? - before) * 1e3);
         }
         println!("{name}: first {:.0} ms, then {:.0} ms", times[0], times[TIMES - 1]);
         results.push(json!({
             "request": name,
             "ms": times,
+            "server_processor_ms": processor,
             "peak_resident_bytes": memory::of_process(served.process_id())["peak_resident_bytes"],
         }));
         Ok(())
@@ -277,15 +281,27 @@ fn lasso(window: &Window) -> Result<Value> {
 fn lose_context(window: &Window) -> Result<Value> {
     log::clear(window)?;
     let lost = window.session.script(
-        "const canvas = document.querySelector('canvas'); \
+        "const before = window.__paser_starts; const watch = setInterval(() => { \
+             if (window.__paser_starts > before) { window.__started_again = performance.now(); clearInterval(watch); } \
+         }, 5); const canvas = document.querySelector('canvas'); \
          const context = canvas.getContext('webgl2') || canvas.getContext('webgl'); \
          const lose = context.getExtension('WEBGL_lose_context'); lose.loseContext(); \
          setTimeout(() => lose.restoreContext(), 300); return performance.now();",
         &[],
     )?;
     let lost = lost.as_f64().context("the page has no clock")?;
-    // The window starts again 300 ms later; frames before are of the dead context.
-    let again = |frame: &Value| number(frame, "began") > lost + 300.0 && log::is_complete(frame);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let started = loop {
+        if let Some(started) = window.session.script("return window.__started_again || null", &[])?.as_f64() {
+            break started;
+        }
+        if Instant::now() > deadline {
+            bail!("the window did not start again after the loss");
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    // Frames before that are of the dead context.
+    let again = |frame: &Value| number(frame, "began") >= started && log::is_complete(frame);
     let (frame, _) = log::wait(window, "the map after the loss", again)?;
     let milliseconds = number(&frame, "done") - lost;
     println!("lost context: all points again after {milliseconds:.0} ms");

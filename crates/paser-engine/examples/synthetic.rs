@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let began = Instant::now();
     let tell = |event| match event {
         Event::Job { job } => {
-            eprintln!("{:.0} s, {}: {} of {} {}", job.seconds, job.what, job.done, job.total, job.unit)
+            eprintln!("{:.0} s, {}: {} of {} {}", job.seconds, job.what, job.done, job.total, job.unit);
         }
         Event::Notice { text } => eprintln!("{text}"),
         _ => {}

@@ -12,7 +12,7 @@ use ui::{
     theme::Look,
 };
 
-use crate::page::{memory, milliseconds, rounded};
+use crate::page::{milliseconds, rounded};
 
 const CLUSTERS: usize = 12;
 /// Places that are pointed at, and corners of the drawn line.
@@ -61,7 +61,6 @@ impl Field {
     /// `count` points; `id` tells this field from others. And what it takes to make them and to ask for some of them.
     pub fn measured(count: usize, id: u64, rect: Rect) -> (Self, Value) {
         let (positions, clusters) = blobs(count);
-        let before = memory();
         let began = milliseconds();
         let points = Rc::new(Points::new(&positions, id));
         let indexed = milliseconds();
@@ -69,7 +68,12 @@ impl Field {
         let paint = |number| Rc::new(painted(&points, &clusters, &Focus::default(), number));
         let first = paint(2 * id);
         let coloured = milliseconds();
-        let bytes = memory() - before;
+        let bytes = points.places.len() * size_of::<Vec2>()
+            + points.order.len() * size_of::<u32>()
+            + first.colours.len() * size_of::<Color32>()
+            + first.faded.len()
+            + first.marks.len() * size_of::<(Vec2, Color32)>()
+            + first.keys.len() * size_of::<u16>();
         let paints = [first, paint(2 * id + 1)];
         let mut series = vec![Vec::new(); CLUSTERS];
         for (place, cluster) in points.places.iter().zip(&clusters) {
@@ -81,7 +85,8 @@ impl Field {
             "points": count,
             "index_ms": rounded(indexed - began),
             "colours_ms": rounded(coloured - indexed),
-            "page_memory_grew_by_bytes": bytes,
+            // Beside the grid: a number a point and one a cell, of which there are half as many.
+            "page_bytes": bytes + 6 * count,
             "graphics_memory_bytes": 12 * count,
             "hover_pick": field.pick(rect),
             "lasso": field.lasso(),

@@ -52,15 +52,6 @@ pub fn milliseconds() -> f64 {
     web_sys::window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now())
 }
 
-/// Bytes of the page's memory, which only grows.
-pub fn memory() -> f64 {
-    let buffer = wasm_bindgen::memory().dyn_into::<js_sys::WebAssembly::Memory>().map(|memory| memory.buffer());
-    buffer
-        .ok()
-        .and_then(|buffer| js_sys::Reflect::get(&buffer, &"byteLength".into()).ok()?.as_f64())
-        .unwrap_or(f64::NAN)
-}
-
 /// One painter's frames on one field, one after the other.
 struct Turn {
     count: usize,
@@ -216,6 +207,9 @@ impl eframe::App for Page {
             let (field, size) = Field::measured(turn.count, self.sizes.len() as u64 + 1, ui.ctx().content_rect());
             self.field = Some((turn.count, field));
             self.sizes.push(size);
+            // A frame of its own: the next one is the first that counts.
+            ui.ctx().request_repaint();
+            return;
         }
         let (Some(turn), Some((_, field))) = (self.waiting.front_mut(), &mut self.field) else { return };
         let now = milliseconds();
