@@ -87,7 +87,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: Prepare) -> Option<Di
         (go || entered && fine.is_ok(), cancel)
     });
     if go {
-        let settings = form.settings.clone();
+        let settings = form.settings;
         state.ask(Request::Prepare { strategy, settings }, For::Done);
         return None;
     }
