@@ -421,7 +421,7 @@ impl Session {
         }
         if let Some(rows) = loaded.samples.as_ref().map(|samples| samples.len()) {
             for strategy in Strategy::WITH_PASS {
-                let found = artefact(strategy.name())?.and_then(|found| PassData::read(&found).ok());
+                let found = artefact(strategy.name())?.and_then(|mut found| PassData::read(&mut found).ok());
                 if let Some(pass) = found.filter(|pass| pass.column.values.len() == rows) {
                     loaded.passes.insert(strategy, Arc::new(pass));
                 }

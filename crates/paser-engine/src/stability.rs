@@ -230,7 +230,7 @@ fn settings(
     let (current, values) = sweep::values(factor, &recipe.manifold, data.facts.count_before_merge);
     // As the manifold made the clusters: what a person made of them does not apply to others.
     let base = PoolColumns {
-        clusters: data.clusters.clone(),
+        clusters: data.clusters.clone().into(),
         cluster_names: names(data.facts.count as u32),
         ..(*session.common_columns(bench)?).clone()
     };
@@ -255,11 +255,12 @@ fn settings(
                 _ if is_current => (None, 1.0, data.facts.count as u32),
                 Swept::Clusters(each) => {
                     let (labels, count) = &each[other];
-                    let pool = PoolColumns { clusters: labels.clone(), cluster_names: names(*count), ..base.clone() };
+                    let pool =
+                        PoolColumns { clusters: labels.clone().into(), cluster_names: names(*count), ..base.clone() };
                     (Some(pool), adjusted_rand_index(&here, &open(labels)), *count)
                 }
                 Swept::Scores(each) => {
-                    let pool = PoolColumns { scores: each[other].clone(), ..base.clone() };
+                    let pool = PoolColumns { scores: each[other].clone().into(), ..base.clone() };
                     (Some(pool), 1.0, data.facts.count as u32)
                 }
             };

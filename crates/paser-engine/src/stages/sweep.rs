@@ -132,7 +132,7 @@ pub(crate) fn bring_up(bench: &Bench<'_>, factor: Factor) -> Outcome<(Swept, Str
     let (current, all) = values(factor, recipe, data.facts.count_before_merge);
     let others: Vec<f64> = all.into_iter().filter(|value| *value != current).collect();
     let mut shards = None;
-    let (found, _) = artefact(bench, stage(factor), &inputs, || match factor {
+    let (mut found, _) = artefact(bench, stage(factor), &inputs, || match factor {
         Factor::Temperature => at_temperatures(bench, &others, &inputs, &mut shards),
         _ => clusters_of(bench, factor, &others, data.facts.count_before_merge, &inputs, &mut shards),
     })?;
@@ -141,11 +141,11 @@ pub(crate) fn bring_up(bench: &Bench<'_>, factor: Factor) -> Outcome<(Swept, Str
     }
     record(session, stage(factor), &found)?;
     let swept = match factor {
-        Factor::Temperature => scores_of(&found, &loaded, others.len())?,
+        Factor::Temperature => scores_of(&mut found, &loaded, others.len())?,
         _ => Swept::Clusters(
             (0..others.len())
                 .map(|at| {
-                    let labels = u32s(&found, &format!("clusters:{at}"))?;
+                    let labels = u32s(&mut found, &format!("clusters:{at}"))?;
                     let count = labels.iter().max().map_or(1, |most| most + 1);
                     Ok((labels, count))
                 })
@@ -264,10 +264,10 @@ fn at_temperatures(bench: &Bench<'_>, others: &[f64], inputs: &Inputs, kept: &mu
     Ok(Made { arrays, summary: json(&others) })
 }
 
-fn scores_of(found: &Artefact, loaded: &Loaded, count: usize) -> Outcome<Swept> {
+fn scores_of(found: &mut Artefact, loaded: &Loaded, count: usize) -> Outcome<Swept> {
     let scores = loaded.scores.as_ref().ok_or_else(not_run)?;
     let each = (0..count).map(|at| {
-        let column = |measure: &str| f32s(found, &format!("{measure}:{at}"));
+        let mut column = |measure: &str| f32s(found, &format!("{measure}:{at}"));
         let (jsd, rest, ies) = (column("jsd")?, column("jsd_rest")?, column("ies")?);
         let with = |(row, score): (usize, &Option<Score>)| {
             score.map(|score| Score {

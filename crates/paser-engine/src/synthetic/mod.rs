@@ -13,11 +13,11 @@ use paser_project::{
     recipe::{ClusterRule, HoldOutRule, NamedPlan},
     write_durably,
 };
-use paser_protocol::{Budget, SelectionPlan, Stage, Strategy};
+use paser_protocol::{Budget, RunSummary, SelectionPlan, Stage, Strategy};
 
 use self::numbers::{CLUSTERS, Numbers};
 use crate::{
-    RunOptions, RunSummary,
+    RunOptions,
     loaded::{ManifoldFacts, SCORE_COLUMNS, SCORED, Samples, ScoreFacts},
     progress::Sink,
     session::{Session, lock},

@@ -53,7 +53,7 @@ pub(crate) struct PassFacts {
 }
 
 impl PassData {
-    pub(crate) fn read(artefact: &Artefact) -> Outcome<Self> {
+    pub(crate) fn read(artefact: &mut Artefact) -> Outcome<Self> {
         let facts = serde_json::from_value(artefact.manifest.summary.clone()).map_err(|error| {
             failed(format!("the {} manifest: {error}", artefact.manifest.stage), "Compute it again.")
         })?;
@@ -221,7 +221,7 @@ pub(crate) fn bring_up(bench: &Bench<'_>, strategy: Strategy) -> Outcome<Arc<Pas
     if let Some(shards) = shards {
         shards.clear()?;
     }
-    keep(session, strategy, &found)
+    keep(session, strategy, found)
 }
 
 /// The column where it is in memory or among the artefacts.
@@ -233,7 +233,7 @@ fn at_hand(bench: &Bench<'_>, strategy: Strategy) -> Outcome<Option<Arc<PassData
         return Ok(Some(known.clone()));
     }
     match session.store.get(strategy.name(), &key) {
-        Ok(Some(found)) => keep(session, strategy, &found).map(Some),
+        Ok(Some(found)) => keep(session, strategy, found).map(Some),
         Ok(None) => Ok(None),
         Err(damaged) => {
             bench.notice(format!("{damaged}; it is computed anew"));
@@ -242,9 +242,9 @@ fn at_hand(bench: &Bench<'_>, strategy: Strategy) -> Outcome<Option<Arc<PassData
     }
 }
 
-fn keep(session: &Session, strategy: Strategy, found: &Artefact) -> Outcome<Arc<PassData>> {
-    let data = Arc::new(PassData::read(found)?);
-    record(session, strategy.name(), found)?;
+fn keep(session: &Session, strategy: Strategy, mut found: Artefact) -> Outcome<Arc<PassData>> {
+    let data = Arc::new(PassData::read(&mut found)?);
+    record(session, strategy.name(), &found)?;
     session.with_loaded(|loaded| {
         loaded.passes.insert(strategy, data.clone());
     });
