@@ -12,7 +12,7 @@ use paser_tests::{Served, Window, processes};
 use serde_json::{Value, json};
 
 use crate::{
-    SIZE, budget,
+    SIZE, budget, idle,
     log::{self, number},
     memory, numbers,
 };

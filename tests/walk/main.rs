@@ -99,17 +99,17 @@ fn keep(minutes: u64, steps: u64, readings: &[Reading]) -> Result<()> {
     let last = readings.last().context("nothing was read")?.seconds;
     let grown = |of: fn(&Reading) -> u64| -> Value {
         let median = |from: f64, to: f64| {
-            let mut all: Vec<u64> =
-                readings.iter().filter(|reading| (from..=to).contains(&reading.seconds)).map(of).collect();
-            all.sort_unstable();
-            all.get(all.len() / 2).copied()
+            let within = readings.iter().filter(|reading| (from..=to).contains(&reading.seconds));
+            let all: Vec<f64> = within.map(|reading| of(reading) as f64).collect();
+            (!all.is_empty()).then(|| record::median(all))
         };
         let (before, after) = (median(settled, settled + 120.0), median(last - 120.0, last));
-        let percent = before.zip(after).map(|(before, after)| (after as f64 / before as f64 - 1.0) * 100.0);
+        let percent = before.zip(after).map(|(before, after)| (after / before - 1.0) * 100.0);
         json!({ "after_ten_minutes": before, "at_the_end": after, "grown_percent": percent })
     };
     let results = json!({
         "minutes": minutes,
+        "load_at_the_end": record::load_average(),
         "steps": steps,
         "engine": grown(|reading| reading.engine),
         "browser": grown(|reading| reading.browser),

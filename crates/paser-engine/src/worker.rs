@@ -55,10 +55,7 @@ pub fn work(folder: &Path, cancel: &AtomicBool) -> Outcome<()> {
         let tell = |event: Event| match event {
             Event::Job { job: view } => written(job.tell(state(&first, &view))),
             Event::Notice { text } => written(job.say(&text)),
-            Event::Project { .. }
-            | Event::Finished { .. }
-            | Event::Continuing { .. }
-            | Event::Inspecting { .. } => {}
+            Event::Project { .. } | Event::Finished { .. } | Event::Continuing { .. } | Event::Inspecting { .. } => {}
         };
         compute(&folder, &job, &Reporter::new(&tell, stop))
     });

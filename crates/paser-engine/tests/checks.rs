@@ -150,7 +150,7 @@ fn another_pool_has_no_checks_until_they_are_made_and_damage_is_mended() {
     session.run(Stage::Import, &RunOptions::default(), &|_| {}, &NEVER).unwrap();
     assert_eq!(checks(&studio).near_duplicates.unwrap().groups, 0);
     drop(session);
-    studio.handle(Request::CloseProject).unwrap();
+    studio.handle(Request::CloseProject { go_on: false }).unwrap();
     let arrays = place.path().join("p/arrays");
     for entry in fs_err::read_dir(arrays).unwrap() {
         let path = entry.unwrap().path();

@@ -71,7 +71,8 @@ fn a_model_that_is_gone_is_named() {
 fn pruning_here_takes_the_place_of_the_named_model() {
     let world = World::new(60);
     drop(world.project("p"));
-    let studio = Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2 });
+    let studio =
+        Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2, ..StudioOptions::default() });
     let events = studio.subscribe();
     let path = world.path("p").to_string_lossy().into_owned();
     studio.handle(Request::OpenProject { path }).unwrap();

@@ -278,7 +278,8 @@ fn a_run_brings_up_what_the_recipes_selections_read() {
 fn the_window_sets_a_strategy_and_computes_its_column_as_a_job() {
     let (world, session) = world();
     drop(session);
-    let studio = Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2 });
+    let studio =
+        Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2, ..StudioOptions::default() });
     studio.handle(Request::OpenProject { path: world.path("p").to_string_lossy().into_owned() }).unwrap();
     let events = studio.subscribe();
     let settings = StrategySettings {

@@ -152,7 +152,8 @@ fn a_stopped_sweep_keeps_the_settings_that_are_finished() {
 fn a_setting_is_adopted_in_the_recipe_and_run() {
     let (world, session) = ran(240);
     drop(session);
-    let studio = Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2 });
+    let studio =
+        Studio::new(StudioOptions { state_dir: Some(world.path("state")), threads: 2, ..StudioOptions::default() });
     studio.handle(Request::OpenProject { path: world.path("p").to_string_lossy().into_owned() }).unwrap();
     let events = studio.subscribe();
     let finish = || loop {

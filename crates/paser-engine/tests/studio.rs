@@ -82,7 +82,7 @@ fn a_window_makes_runs_edits_and_reopens_a_project() {
     studio.handle(Request::Freeze { name: "mine".to_owned() }).unwrap();
     assert!(project(&studio).selections.iter().any(|selection| selection.name.as_deref() == Some("mine")));
     studio.handle(Request::Discard { name: "mine".to_owned() }).unwrap();
-    studio.handle(Request::CloseProject).unwrap();
+    studio.handle(Request::CloseProject { go_on: false }).unwrap();
 
     let Reply::Hello(hello) = studio.handle(Request::Hello).unwrap() else { panic!() };
     assert_eq!(hello.recent.len(), 1);

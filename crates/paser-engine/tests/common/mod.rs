@@ -7,9 +7,9 @@ use std::{
     sync::{Mutex, atomic::AtomicBool},
 };
 
-use paser_engine::{Outcome, RunOptions, RunSummary, Session};
+use paser_engine::{Outcome, RunOptions, Session};
 use paser_project::{Array, Arrays};
-use paser_protocol::{Event, ProjectDraft, Stage};
+use paser_protocol::{Event, ProjectDraft, RunSummary, Stage};
 
 /// Numbers that look random and are the same everywhere.
 pub struct Dice(u64);
