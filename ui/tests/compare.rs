@@ -185,3 +185,15 @@ fn a_name_wider_than_a_small_map_is_cut() {
     assert!(bench.rect("map:A").width() < 300.0, "the inspector is open, and five maps stand side by side");
     bench.rect("map:both");
 }
+
+#[test]
+fn a_part_is_of_the_selection_that_it_was_chosen_for() {
+    let mut bench = compared();
+    bench.click("ExportDifference");
+    bench.click("export selection");
+    bench.harness.run();
+    let at = bench.harness.get_all_by_label("random 1").last().expect("it is in the list").rect().center();
+    bench.click_at(at);
+    let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("no form") };
+    assert_eq!((form.selection.as_deref(), &form.part), (Some("random 1"), &Part::default()));
+}

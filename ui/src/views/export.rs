@@ -184,9 +184,12 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
             let chosen = form.selection.as_ref().map_or(Some(0), |name| names.iter().position(|other| other == name));
             let shown = chosen.map_or("", |place| names[place].as_str());
             let width = ui.available_width();
-            let (_, picked) = dropdown(ui, "Selection to export", shown, 26.0, Some(width), &entries, chosen);
+            let (response, picked) = dropdown(ui, "Selection to export", shown, 26.0, Some(width), &entries, chosen);
+            state.note("export selection", response.rect);
             if let Some(place) = picked {
                 form.selection = (place > 0).then(|| names[place].clone());
+                // A part is one of the selection that it was chosen for.
+                form.part = Part::default();
             }
         });
         part_line(ui, state, &mut form);
@@ -232,13 +235,13 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
         if let Some(done) = &form.done {
             done_lines(ui, done);
         }
+        let count = samples_of(state, &form);
         let fine = match (form.waiting, form.path.trim().is_empty() && state.has_dialogs) {
             (true, _) => Err("it is being written"),
             (_, true) => Err("say where to"),
             _ => Ok(()),
         };
-        let known =
-            samples_of(state, &form).map_or_else(String::new, |count| format!("{} samples", format::count(count)));
+        let known = count.map_or_else(String::new, |count| format!("{} samples", format::count(count)));
         let primary = if form.path.trim().is_empty() && !state.has_dialogs { "Download" } else { "Write" };
         foot(ui, state, &known, primary, fine)
     });

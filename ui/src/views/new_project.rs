@@ -370,12 +370,8 @@ fn buttons(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             why[..1].make_ascii_uppercase();
             format!("{why}.")
         }
-        // In the desktop program the engine ends with the window; a served one lives on.
-        (None, Ok(())) if state.has_dialogs => {
-            "Closing the program stops a run; Run goes on from the last finished part.".to_owned()
-        }
         (None, Ok(())) => {
-            "Scoring goes on when this page closes, and from its last finished part after a stop.".to_owned()
+            "A run goes on when this window closes, and from its last finished part after a stop.".to_owned()
         }
     };
     let words = Words::of(look).icon(icons::INFO, 14.0, look.text_3).t3(format!("  {known}"));

@@ -51,11 +51,20 @@ fn score(typed: &str, name: &str) -> Option<usize> {
     Some(10 + gaps)
 }
 
+/// All typed words stand at the starts of words of a description: a worse match than any name.
+fn score_of_words(typed: &str, description: &str) -> Option<usize> {
+    let description = description.to_lowercase();
+    let starts = |typed: &str| description.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(typed));
+    let typed = typed.to_lowercase();
+    typed.split_whitespace().all(starts).then_some(40)
+}
+
 fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
     let mut found: Vec<(usize, Entry)> = Vec::new();
     let typed = typed.trim();
     for command in Command::ALL.into_iter().filter(|command| !matches!(command, Command::Palette | Command::Back)) {
-        if let Some(score) = score(typed, command.name()) {
+        let by_name = score(typed, command.name());
+        if let Some(score) = by_name.or_else(|| score_of_words(typed, command.description())) {
             let why = command.enabled(state).err();
             let entry = Entry {
                 act: Act::Command(command),
@@ -225,6 +234,14 @@ mod tests {
         assert!(score("fzs", "Freeze selection...").is_some());
         assert_eq!(score("zzz", "Freeze selection..."), None);
         let state = AppState::default();
+        let first = |typed: &str| entries(&state, typed).first().map(|entry| entry.name.clone()).unwrap_or_default();
+        for (typed, name) in [
+            ("repeat", "Duplicates and leakage..."),
+            ("benchmark", "Duplicates and leakage..."),
+            ("filter", "Find in the samples' text"),
+        ] {
+            assert_eq!(first(typed), name, "{typed}");
+        }
         assert!(entries(&state, "theme").first().is_some_and(|entry| entry.name.contains("theme")));
     }
 }

@@ -17,6 +17,8 @@ pub struct Toast {
     pub what: String,
     pub advice: String,
     pub failed: bool,
+    /// Nothing was done: it only tells.
+    pub remark: bool,
     /// When it goes, in seconds of the egui clock.
     until: Option<f64>,
     /// Its sentence was too long for its place when it was drawn last.
@@ -25,7 +27,7 @@ pub struct Toast {
 
 impl Toast {
     fn new(what: impl Into<String>, advice: impl Into<String>, failed: bool, until: Option<f64>) -> Self {
-        Self { what: what.into(), advice: advice.into(), failed, until, cut: false }
+        Self { what: what.into(), advice: advice.into(), failed, remark: false, until, cut: false }
     }
 }
 
@@ -53,6 +55,14 @@ impl Toasts {
         self.shown.push_back(Toast::new(what, advice, false, Some(now + 6.0)));
         while self.shown.len() > 4 {
             self.shown.pop_front();
+        }
+    }
+
+    /// Something worth knowing, of which nothing came.
+    pub fn remark(&mut self, now: f64, what: impl Into<String>, advice: impl Into<String>) {
+        self.say(now, what, advice);
+        if let Some(toast) = self.shown.back_mut() {
+            toast.remark = true;
         }
     }
 
@@ -112,7 +122,11 @@ fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
     frame.show(ui, |ui| {
         ui.set_width(412.0);
         ui.spacing_mut().item_spacing = Vec2::ZERO;
-        let (icon, colour) = if toast.failed { (icons::X_CIRCLE, look.error) } else { (icons::CHECK, look.ok) };
+        let (icon, colour) = match (toast.failed, toast.remark) {
+            (true, _) => (icons::X_CIRCLE, look.error),
+            (false, true) => (icons::INFO, look.text_2),
+            (false, false) => (icons::CHECK, look.ok),
+        };
         let what = Words::new(ui).strong(&toast.what).galley(ui, 412.0 - 23.0 - 32.0, MOST_LINES);
         toast.cut = what.elided;
         let height = (what.size().y + 8.0).max(26.0);

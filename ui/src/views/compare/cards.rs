@@ -122,7 +122,7 @@ fn card(ui: &mut Ui, state: &mut AppState, selection: &SelectionView, name: &str
     if response.clicked() {
         if place.is_none() && state.compare.names.len() == MOST {
             let now = state.now;
-            state.toasts.say(now, "Four selections stand side by side", "Click one of them to take it out first.");
+            state.toasts.remark(now, "Four selections stand side by side", "Click one of them to take it out first.");
         } else {
             state.compare.toggle(name);
         }
