@@ -53,12 +53,12 @@ impl Engine {
 fn site(page: String) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port();
-    thread::spawn(move || {
+    thread::Builder::new().name("site".to_owned()).spawn(move || {
         for stream in listener.incoming().flatten() {
             // A browser that hangs up in the middle has had its page.
             let _ = answer(stream, &page);
         }
-    });
+    })?;
     Ok(port)
 }
 

@@ -33,9 +33,8 @@ fn closed(bench: &Bench) -> Vec<bool> {
     let requests = bench.requests();
     requests
         .iter()
-        .filter_map(|request| {
-            matches!(request, Request::CloseProject { .. }).then(|| *request == Request::CloseProject { go_on: true })
-        })
+        .filter(|request| matches!(request, Request::CloseProject { .. }))
+        .map(|request| *request == Request::CloseProject { go_on: true })
         .collect()
 }
 

@@ -86,9 +86,8 @@ fn pruning_here_takes_the_place_of_the_named_model() {
     assert_eq!(recipe(), before, "a pattern that is none changes nothing");
     ask("2:4").unwrap();
     let end = loop {
-        match events.recv_timeout(Duration::from_secs(120)).unwrap() {
-            Event::Finished { report, .. } => break report,
-            _ => {}
+        if let Event::Finished { report, .. } = events.recv_timeout(Duration::from_secs(120)).unwrap() {
+            break report;
         }
     };
     assert_eq!(end, None);

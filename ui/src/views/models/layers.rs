@@ -35,9 +35,9 @@ pub(super) fn show(ui: &mut Ui, view: &ModelsView, shown: Shown) {
     egui::Frame::new().inner_margin(egui::Margin::symmetric(16, 4)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         if shown == Shown::Table {
-            table_head(ui)
+            table_head(ui);
         } else {
-            map_head(ui, model)
+            map_head(ui, model);
         }
         let count = model.layers.len();
         let area =
