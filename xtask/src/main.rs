@@ -1,8 +1,10 @@
 //! `cargo xtask <command>`: set-up, build and checks of the whole project, in Rust.
 
 mod bench;
+mod bundle;
 mod demo;
 mod figures;
+mod icons;
 mod screenshots;
 mod setup;
 mod shell;
@@ -18,6 +20,8 @@ cargo xtask demo          set up this machine, build everything, open the progra
 cargo xtask test          set up this machine, then every check: what CI runs
 cargo xtask studio [DIR]  build and open the desktop program
 cargo xtask web           build the window for the web view and the browser into dist/
+cargo xtask bundle [KIND] an installer of this system: deb, appimage, dmg or msi; --dev: of what was built last
+cargo xtask icons         the icons in every form, from icons/icon.svg
 cargo xtask screenshots   every picture of the README, from the real program
 cargo xtask figures [DIR] the window's figures, on the demo or a copy of the project in DIR, in benches/runs/
 cargo xtask bench         ours and peers on the same inputs, raw results in benches/runs/
@@ -33,6 +37,8 @@ fn main() -> Result<()> {
         Some("web") => web::build(),
         Some("screenshots") => screenshots::screenshots(rest),
         Some("figures") => figures::figures(rest),
+        Some("bundle") => bundle::bundle(rest),
+        Some("icons") => icons::icons(),
         Some("bench") => bench::bench(rest),
         Some("setup") => setup::everything(),
         Some("help" | "--help" | "-h") => {
