@@ -1,8 +1,10 @@
 //! `cargo xtask <command>`: set-up, build and checks of the whole project, in Rust.
 
 mod bench;
+mod bundle;
 mod demo;
 mod figures;
+mod icons;
 mod screenshots;
 mod setup;
 mod shell;
@@ -19,6 +21,8 @@ cargo xtask demo          set up this machine, build everything, open the progra
 cargo xtask test          set up this machine, then every check: what CI runs
 cargo xtask studio [DIR]  build and open the desktop program
 cargo xtask web           build the window for the web view and the browser into dist/
+cargo xtask bundle [KIND] an installer of this system: deb, appimage, dmg or msi; --dev: of what was built last
+cargo xtask icons         the icons in every form, from icons/icon.svg
 cargo xtask screenshots   every picture of the README, from the real program
 cargo xtask figures [DIR] the window's figures, on the demo or a copy of the project in DIR, in benches/runs/
 cargo xtask walk [MINUTES] [DIR]  an hour of clicks in the real window, and the memory it holds, in benches/runs/
@@ -38,6 +42,8 @@ fn main() -> Result<()> {
         Some("screenshots") => screenshots::screenshots(rest),
         Some("figures") => figures::figures(rest),
         Some("walk") => walk::walk(rest),
+        Some("bundle") => bundle::bundle(rest),
+        Some("icons") => icons::icons(),
         Some("bench") => bench::bench(rest),
         Some("synthetic") => figures::synthetic(rest),
         Some("setup") => setup::everything(),
