@@ -16,15 +16,19 @@ use std::{
 };
 
 use paser_project::recipe::ClusterRule;
-use paser_protocol::{ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, Stage};
+use paser_protocol::{
+    ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, SettingsView, Stage,
+};
 
 use crate::{
-    archive, demo, estimate,
+    archive, caches, crash, demo, estimate,
     export::Archived,
     machine, probe, recents,
     run::RunOptions,
     session::{Session, lock},
-    trouble::{Outcome, failed, usage},
+    settings,
+    table::TableOrder,
+    trouble::{Outcome, Told, failed, usage},
 };
 
 /// Events that a slow subscriber may lag behind before it loses some.
@@ -119,6 +123,11 @@ impl Studio {
         receiver
     }
 
+    /// Tells everybody who listens.
+    pub fn tell(&self, event: &Event) {
+        self.shared.send(event);
+    }
+
     /// The open project, for faces that live in this process.
     ///
     /// # Errors
@@ -207,6 +216,15 @@ impl Studio {
             Request::Differences { names, path } => {
                 self.session()?.write_differences(&names, Path::new(&path)).map(Reply::Exported)
             }
+            Request::Table { query, columns, selections, shown, path } => {
+                let order = TableOrder { query, columns, selections, shown };
+                if path.is_empty() {
+                    let archive = self.session()?.table(&order)?;
+                    Ok(Reply::Exported(self.offer(archive)))
+                } else {
+                    self.session()?.write_table(&order, Path::new(&path)).map(Reply::Exported)
+                }
+            }
             Request::Discard { name } => self.changing(|session| session.discard(&name).map(|()| Reply::Done)),
             Request::Curate { edit } => {
                 self.changing(|session| session.curate(&edit).map(|_| Reply::Curation(session.curation_view())))
@@ -221,6 +239,26 @@ impl Studio {
                 self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))
             }
             Request::Journal => self.session().map(|session| Reply::Journal(session.journal())),
+            Request::WindowCrashed { what } => {
+                let path = crash::write(&self.shared.state, "page", &what).map_err(Told::told)?;
+                Ok(Reply::Reported { path: path.display().to_string() })
+            }
+            Request::Settings => Ok(self.settings()),
+            Request::SetSettings { settings } => {
+                settings::write(&self.shared.state, settings)?;
+                Ok(self.settings())
+            }
+            Request::ClearCache { id } => {
+                let session = self.session().ok();
+                // A run that begins now would read what is being removed.
+                let running = lock(&self.shared.run);
+                if running.as_ref().is_some_and(|run| !run.over.load(Ordering::Acquire)) {
+                    return Err(usage("A run is at work.", "Wait for it, or cancel it."));
+                }
+                caches::clear(&self.shared.state, session.as_deref(), &id)?;
+                drop(running);
+                Ok(self.settings())
+            }
             Request::Export { selection, part, format, path } if path.is_empty() => {
                 let archive = self.session()?.export_archive(selection.as_deref(), &part, format, &closed)?;
                 Ok(Reply::Exported(self.offer(archive)))
@@ -338,8 +376,29 @@ impl Studio {
         Ok(reply)
     }
 
+    /// Threads given at the start win over the ones that were set.
     fn run_options(&self) -> RunOptions {
-        RunOptions { threads: self.shared.threads, memory: None }
+        let (settings, trouble) = settings::read(&self.shared.state);
+        if let Some(trouble) = trouble {
+            tracing::warn!(%trouble, "the settings cannot be read");
+        }
+        let threads = if self.shared.threads > 0 { self.shared.threads } else { settings.threads as usize };
+        RunOptions { threads, memory: settings.memory }
+    }
+
+    fn settings(&self) -> Reply {
+        let (settings, trouble) = settings::read(&self.shared.state);
+        let session = self.session().ok();
+        Reply::Settings(Box::new(SettingsView {
+            settings,
+            threads: machine::threads() as u32,
+            threads_fixed: (self.shared.threads > 0).then_some(self.shared.threads as u32),
+            memory: machine::total_memory(),
+            devices: settings::devices(),
+            caches: caches::list(&self.shared.state, session.as_deref()),
+            state_folder: self.shared.state.display().to_string(),
+            trouble,
+        }))
     }
 
     /// Starts a run, after a change of the project that only a run may follow.

@@ -4,6 +4,7 @@
 mod checks;
 mod columns;
 mod compare;
+pub mod csv;
 mod edit;
 mod event;
 pub mod filter;
@@ -12,7 +13,9 @@ mod order;
 mod project;
 mod report;
 mod request;
+mod script;
 mod selection;
+mod settings;
 
 pub use checks::*;
 pub use columns::*;
@@ -24,4 +27,6 @@ pub use order::{compare_ids, id_number, order_by_hash};
 pub use project::*;
 pub use report::{Failure, Report};
 pub use request::*;
+pub use script::Script;
 pub use selection::*;
+pub use settings::*;

@@ -4,6 +4,7 @@
 //! of this start, or comes from another page or host name, gets nothing but the empty page.
 
 mod bundle;
+mod fonts;
 mod guard;
 mod routes;
 

@@ -16,6 +16,7 @@ use crate::{
     focus::Combine,
     format,
     map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster, region},
+    picture::View,
     state::{AppState, MapOrder, Tool},
     theme::icons,
     widgets::{
@@ -106,6 +107,14 @@ impl MapView {
         }
     }
 
+    /// Draws with a picture of its own, by the painter that needs no graphics card; what that drew.
+    pub(crate) fn drawn_apart(&mut self, draw: impl FnOnce(&mut Self)) -> Option<(egui::TextureId, Scene)> {
+        let (gl, raster) = (self.gl.take(), std::mem::take(&mut self.raster));
+        draw(self);
+        self.gl = gl;
+        std::mem::replace(&mut self.raster, raster).into_drawn()
+    }
+
     /// Points that have arrived.
     pub fn count(&self) -> usize {
         self.points.as_ref().map_or(0, |(_, points)| points.places.len())
@@ -139,6 +148,7 @@ impl MapView {
         let (body, free) = pane(ui, rect, icons::CHART_SCATTER, "Map", egui::Color32::TRANSPARENT);
         self.head(ui, free, state);
         state.note("map", body);
+        state.note(View::Map.place(), body);
         let key = state.column_info("map").map(|column| column.key.clone());
         let points = key.as_ref().and_then(|key| self.load(state, key));
         let Some(points) = points else {
@@ -175,6 +185,9 @@ impl MapView {
         });
         let right = Rect::from_min_max(pos2(left + 8.0, free.top()), free.max);
         row_right(ui, right, 4.0, |ui| {
+            if self.points.is_some() {
+                super::save_menu::button(ui, state, View::Map);
+            }
             let fit = icon_button(ui, icons::CORNERS_OUT, &Command::Fit.hint(), false, None);
             state.note("Fit", fit.rect);
             if fit.clicked() {

@@ -1,5 +1,6 @@
 //! One file a command: its arguments and what it does.
 
+pub mod caches;
 pub mod check;
 pub mod cluster;
 pub mod compare;
@@ -17,3 +18,4 @@ pub mod score;
 pub mod select;
 pub mod serve;
 pub mod status;
+pub mod table;
