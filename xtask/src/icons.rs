@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{Options, Tree},
@@ -85,7 +85,7 @@ pub fn icons() -> Result<()> {
 fn check() -> Result<()> {
     for (name, bytes) in made()? {
         if fs_err::read(folder().join(&name))? != bytes {
-            bail!("icons/{name} is not what icons/icon.svg gives: run `cargo xtask icons` and commit it");
+            anyhow::bail!("icons/{name} is not what icons/icon.svg gives: run `cargo xtask icons` and commit it");
         }
     }
     Ok(())
