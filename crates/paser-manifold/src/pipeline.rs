@@ -113,8 +113,16 @@ pub fn run(rows: &Rows, params: &Checked, monitor: &dyn Monitor) -> Result<Manif
         clock.lap("landmark NMF");
     }
 
-    let count = asked.min(embedding.graph.components.kept.len());
-    let clustering = cluster_graph(&embedding, count, params, &cluster_part, &mut clock)?;
+    let mut count = asked.min(embedding.graph.components.kept.len());
+    let mut clustering = cluster_graph(&embedding, count, params, &cluster_part, &mut clock)?;
+    // One large cluster and crumbs come out alike from every half too. Where all crumbs join it, nothing is left to
+    // choose from: a finer number is tried.
+    while let Some(curve) = curve.as_mut().filter(|_| clustering.count == 1 && count < limits.most) {
+        count = (2 * count).min(limits.most);
+        clustering = cluster_graph(&embedding, count, params, &cluster_part, &mut clock)?;
+        curve.chosen = count;
+        curve.joined = true;
+    }
     let map = if params.map {
         let map =
             lay_out(&embedding.graph.weights, &embedding.coordinates, embedding.dimensions, params.seed, &map_part)?;

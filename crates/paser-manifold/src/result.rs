@@ -137,6 +137,9 @@ pub struct StabilityCurve {
     pub chosen: usize,
     /// No clear number: the smallest and the largest of the equally stable K.
     pub unclear: Option<(usize, usize)>,
+    /// All clusters of the K that stability spoke for would have joined one: `chosen` is finer.
+    #[serde(default)]
+    pub joined: bool,
 }
 
 /// Wall time of a step.

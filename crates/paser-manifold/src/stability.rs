@@ -105,6 +105,7 @@ pub(crate) fn stability_curve(
         fine: choice.fine,
         chosen: choice.chosen,
         unclear: choice.unclear,
+        joined: false,
     })
 }
 

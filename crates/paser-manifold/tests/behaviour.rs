@@ -206,6 +206,20 @@ fn tiny_and_identical_pools_are_one_cluster() {
 }
 
 #[test]
+fn where_all_crumbs_would_join_one_cluster_a_finer_number_is_taken() {
+    // Far groups of forty rows beside groups that overlap: on every half the crumbs are what comes out alike.
+    let (mut vectors, _) = groups(&[500, 450, 400, 350], 2.2, 3);
+    for seed in 0..3 {
+        vectors.extend(groups(&[40], 0.05, 40 + seed).0);
+    }
+    let found = cluster(&vectors, &none(&vectors), ManifoldParams::default()).unwrap();
+    let curve = found.curve.as_ref().unwrap();
+    assert!(curve.joined, "the pool of this test must have no other way: {curve:?}");
+    assert!(found.count > 1 && curve.chosen > curve.coarse);
+    assert_eq!(found.count_before_merge, curve.chosen);
+}
+
+#[test]
 fn rows_of_which_each_stands_hundreds_of_times_cluster_by_what_they_are() {
     let (few, _) = groups(&[1, 1, 1], 0.5, 5);
     let vectors = few.repeat(200);

@@ -83,6 +83,9 @@ pub fn run(args: &ClusterArgs, output: Output) -> Result<(), Report> {
     if let Some(curve) = &manifold.curve {
         let fine = curve.fine.map_or_else(|| "none".to_owned(), |fine| fine.to_string());
         output.say(match curve.unclear {
+            _ if curve.joined => {
+                format!("the number that stability speaks for would leave one large cluster; {} is used", curve.chosen)
+            }
             Some((low, high)) => {
                 format!("no clear number: {low} to {high} are equally stable; coarse {} is used", curve.chosen)
             }

@@ -13,7 +13,7 @@ use crate::{
     trouble::{Outcome, Told},
 };
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 pub(crate) const STAGE: &str = "manifold";
 /// What means nothing any more once the samples are others.
 pub(crate) const DOWNSTREAM: [&str; 10] = [
@@ -156,6 +156,9 @@ fn rule(asked: ClusterCount, curve: &Option<paser_manifold::StabilityCurve>, k: 
         (ClusterCount::Fixed(asked), _) if asked == k => format!("fixed at {k}"),
         (ClusterCount::Fixed(asked), _) => format!("fixed at {asked}, of which the pool holds {k}"),
         (_, None) => format!("{k}: the pool is too small for a stability curve"),
+        (_, Some(curve)) if curve.joined => {
+            format!("{k}: the number that stability speaks for would leave one large cluster")
+        }
         (_, Some(curve)) => match curve.unclear {
             Some((low, high)) => format!("no clear number: {low} to {high} are equally stable; {k} is used"),
             None if curve.fine == Some(k) => format!("fine: {k} is the largest number with a stability of 0.80"),
