@@ -1,6 +1,9 @@
 //! The window in a real browser, against `paser serve`.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use paser_tests::{Served, Window};
@@ -85,4 +88,82 @@ fn a_served_project_ends_with_the_process() -> Result<()> {
     let served = Served::start(state.path(), None)?;
     let window = Window::in_browser(&served.url, 1280, 800, "")?;
     window.open_demo().map(drop)
+}
+
+#[test]
+fn a_panic_in_the_window_is_told_and_leaves_a_report() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let served = Served::start(state.path(), None)?;
+    let window = Window::in_browser(&served.url, 1280, 800, "")?;
+    window.open_demo()?;
+    window.session.script("window.__paser_panic = true", &[])?;
+    // A touch, so that a frame is drawn.
+    window.session.click(640.0, 300.0)?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let words = loop {
+        let words = window.session.script(
+            "const banner = document.getElementById('banner'); return banner.hidden ? '' : banner.innerText",
+            &[],
+        )?;
+        let words = words.as_str().unwrap_or_default().to_owned();
+        if words.contains("crashes") {
+            break words;
+        }
+        ensure!(Instant::now() < deadline, "the page says {words:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    ensure!(words.contains("a test asked for a panic") && words.contains("Reload"), "{words}");
+    let folder = state.path().join("paser-studio").join("crashes");
+    let report = fs_err::read_dir(&folder)?.next().context("no report")??.path();
+    let report = fs_err::read_to_string(report)?;
+    ensure!(report.contains("a test asked for a panic") && report.contains("PASER Studio"), "{report}");
+    let (_, token) = served.url.split_once("token=").context("no token")?;
+    ensure!(!report.contains(token), "the token stands in the report");
+    // Everything is as it was after a reload.
+    window.session.script("delete window.__paser; location.reload()", &[])?;
+    window.wait("the window again", |state| state["project"]["samples"].as_u64() > Some(0)).map(drop)
+}
+
+#[test]
+fn a_view_is_saved_by_the_browser() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let served = Served::start(state.path(), None)?;
+    let window = Window::in_browser(&served.url, 1280, 800, "")?;
+    window.open_demo()?;
+    // What would be downloaded, as the page hands it to the browser.
+    window.session.script(
+        "window.__saved = []; const make = URL.createObjectURL; \
+         URL.createObjectURL = (blob) => { blob.arrayBuffer().then((bytes) => window.__saved.push([...new Uint8Array(bytes)])); return make.call(URL, blob); }",
+        &[],
+    )?;
+    for (view, format, start) in [
+        ("map", "Fine", b"\x89PNG".as_slice()),
+        ("map", "Svg", b"<svg"),
+        ("damage per cluster", "Csv", b"cluster,name"),
+        ("map", "Csv", b"id,line,map_x,map_y,cluster"),
+    ] {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        let mut saved = None;
+        while saved.is_none() {
+            ensure!(Instant::now() < deadline, "{view} was not saved as {format}: {:#}", window.state()?["toasts"]);
+            // A click on a loaded machine may land before the menu has settled: a person would click again.
+            window.click(&format!("save:{view}"))?;
+            std::thread::sleep(Duration::from_millis(500));
+            window.click(&format!("save:{format}"))?;
+            for _ in 0..10 {
+                std::thread::sleep(Duration::from_millis(300));
+                let found = window.session.script("return window.__saved.pop() || null", &[])?;
+                let byte = |value: &serde_json::Value| value.as_u64().and_then(|byte| u8::try_from(byte).ok());
+                let bytes: Vec<u8> =
+                    found.as_array().map_or_else(Vec::new, |bytes| bytes.iter().filter_map(byte).collect());
+                // Not the file of a click before, come late.
+                if bytes.starts_with(start) {
+                    saved = Some(bytes);
+                    break;
+                }
+            }
+        }
+        ensure!(saved.is_some_and(|bytes| bytes.len() > 400), "{view} as {format} is nearly empty");
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use paser_tests::{Served, Window, command};
+use paser_tests::{Served, Window, command, program};
 
 #[test]
 fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
@@ -67,5 +67,33 @@ fn a_project_that_is_open_elsewhere_is_shown_from_there_and_taken_over_when_its_
     })?;
     ensure!(here["toasts"].as_array().is_some_and(Vec::is_empty), "{}", here["toasts"]);
     ensure!(lock()?["program"].as_str().is_some_and(|name| name.starts_with("paser-studio")), "{}", lock()?);
+    Ok(())
+}
+
+#[test]
+fn a_second_start_uses_the_first_window_and_a_view_is_saved_by_its_dialog() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let (demo, target) = (state.path().join("mine"), state.path().join("map.svg"));
+    let made = command(state.path())?.arg("demo").arg(&demo).output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let window = Window::on_desktop(state.path(), None, Some(&target), (1280, 800), "")?;
+    // No screen is needed: it hands its project over and ends.
+    let second = std::process::Command::new(program("paser-studio")?)
+        .arg(&demo)
+        .env("XDG_STATE_HOME", state.path())
+        .env_remove("DISPLAY")
+        .output()?;
+    ensure!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    let told =
+        window.wait("the project of the second start", |state| state["project"]["samples"].as_u64() > Some(0))?;
+    ensure!(told["project"]["path"].as_str().is_some_and(|path| path.ends_with("mine")), "{:#}", told["project"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !target.exists() && Instant::now() < deadline {
+        window.click("save:map")?;
+        window.click("save:Svg")?;
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    let svg = fs_err::read_to_string(&target)?;
+    ensure!(svg.starts_with("<svg") && svg.contains("<circle"), "{}", &svg[..svg.len().min(300)]);
     Ok(())
 }

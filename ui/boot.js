@@ -73,10 +73,29 @@ async function restart() {
 }
 
 // Keys that a browser would take: the palette, find, save, zoom.
-const OURS = new Set(['k', 'f', 's', 'e', 'o', 'z', 'y', '0', '+', '-', '=']);
+const OURS = new Set(['k', 'f', 's', 'e', 'o', 'z', 'y', '0', '+', '-', '=', ',']);
 window.addEventListener('keydown', (event) => {
   if ((event.ctrlKey || event.metaKey) && !event.altKey && OURS.has(event.key.toLowerCase())) event.preventDefault();
 }, { capture: true });
+
+const NOTHING_LOST = 'Nothing is lost: every edit is on disk. Reload to go on where you were.';
+
+// Says that the window stopped, and has the engine write a report of it.
+async function stopped(panic) {
+  const what = 'The window stopped because of an error in it.';
+  banner(what, NOTHING_LOST, panic);
+  try {
+    const answer = await fetch(`${sessionStorage.getItem('paser-engine') ?? ''}/api/request`, {
+      method: 'POST',
+      headers: { 'Authorization': `Bearer ${sessionStorage.getItem('paser-token')}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ do: 'window-crashed', what: panic }),
+    });
+    const { value } = await answer.json();
+    if (value?.path) banner(what, `${NOTHING_LOST} A report for the makers of the program is in ${value.path}.`, panic);
+  } catch (error) {
+    console.warn(error); // The engine may be gone too; the words stand on the page.
+  }
+}
 
 byId('banner-reload').addEventListener('click', () => location.reload());
 
@@ -84,7 +103,7 @@ setInterval(() => {
   const panic = running?.panic();
   if (panic) {
     running = null;
-    banner('The window stopped because of an error in it.', 'Nothing is lost: every edit is on disk. Reload to go on where you were.', panic);
+    stopped(panic);
   }
 }, 1000);
 

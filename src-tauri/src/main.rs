@@ -7,26 +7,44 @@
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod dialogs;
+mod geometry;
+mod single;
 
 use std::{
     env,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use anyhow::Context as _;
-use paser_engine::{Program, Studio, StudioOptions, WORKER};
-use paser_protocol::{Report, Request};
+use geometry::Geometry;
+use paser_engine::{Program, Studio, StudioOptions, WORKER, crash, state_folder};
+use paser_protocol::{Event, Report, Request};
 use paser_server::{Background, Port, Remote, Server, run_in_background};
-use tauri::{Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
+use single::{Single, Start};
+use tauri::{AppHandle, Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
 /// Appended to the window's address by tests, to open it in a known state.
 const QUERY: &str = "PASER_WINDOW_QUERY";
 
+/// The window's name in Tauri.
+const MAIN: &str = "main";
+
 /// A variable that only builds with debug assertions, which tests use, look at.
 fn for_tests(variable: &str) -> Option<String> {
     if cfg!(debug_assertions) { env::var(variable).ok() } else { None }
+}
+
+/// The project that was named: its folder, also where the system hands over the recipe in it.
+fn named_project() -> Option<PathBuf> {
+    let path = PathBuf::from(env::args_os().nth(1)?);
+    let is_recipe = path.file_name().is_some_and(|name| name == "recipe.toml") && path.is_file();
+    Some(match path.parent().filter(|_| is_recipe) {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        None => path,
+    })
 }
 
 /// What this program does where it starts itself again: the worker of a job, or a run that goes on without a window.
@@ -50,7 +68,7 @@ fn without_a_window() -> Option<Result<(), Report>> {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_ansi(false).with_writer(|| crash::Log).init();
     match without_a_window() {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(report)) => {
@@ -82,9 +100,16 @@ fn open(studio: &Studio, folder: &Path) -> Option<Remote> {
 }
 
 fn window() -> anyhow::Result<()> {
+    let state = state_folder();
+    crash::install("window", state.clone());
+    let project = named_project();
+    let single = match single::start(&state, project.as_deref()) {
+        Start::First(single) => single,
+        Start::HandedOver => return Ok(()),
+    };
     let worker = Some(Program::this()?);
     let studio = Arc::new(Studio::new(StudioOptions { worker, ..Default::default() }));
-    let owner = env::args_os().nth(1).and_then(|folder| open(&studio, Path::new(&folder)));
+    let owner = project.and_then(|folder| open(&studio, &folder));
     let server = Server::start(Arc::clone(&studio), Port::Free)?;
     let query = for_tests(QUERY).map(|more| format!("&{more}")).unwrap_or_default();
     let engine = match &owner {
@@ -96,26 +121,64 @@ fn window() -> anyhow::Result<()> {
     };
     let page = format!("index.html?{engine}{query}");
 
+    let kept = Arc::new(Mutex::new(geometry::read(&state).unwrap_or_default()));
+    let (begin, later) = (Arc::clone(&kept), Arc::clone(&studio));
     let program = tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![dialogs::pick])
+        .invoke_handler(tauri::generate_handler![dialogs::pick, dialogs::save])
         .setup(move |app| {
-            WebviewWindowBuilder::new(app, "main", WebviewUrl::App(page.into()))
+            let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App(page.into()))
                 .title("PASER Studio")
                 .inner_size(1280.0, 800.0)
                 .min_inner_size(960.0, 600.0)
                 .build()?;
+            let before = *begin.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = geometry::restore(&window, before) {
+                tracing::warn!(%error, "the window does not stand where it stood");
+            }
             app.manage(server);
+            wait_for_others(&single, app.handle().clone(), later)?;
+            app.manage(single);
             Ok(())
         })
         .build(tauri::generate_context!())
         .context("the window could not be opened. `paser serve` shows the same window in a browser")?;
     // `run` ends the process by itself: this is the last moment to free the project. A run goes on without the window.
-    program.run(move |_, event| {
-        if matches!(event, RunEvent::Exit)
-            && let Err(report) = studio.shut_down()
-        {
-            tracing::error!(%report, "the run cannot go on without the window");
+    program.run(move |app, event| match event {
+        RunEvent::WindowEvent { event: WindowEvent::Moved(_) | WindowEvent::Resized(_), .. } => remember(app, &kept),
+        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. } => {
+            remember(app, &kept);
+            geometry::write(&state, *kept.lock().unwrap_or_else(PoisonError::into_inner));
         }
+        RunEvent::Exit => {
+            if let Err(report) = studio.shut_down() {
+                tracing::error!(%report, "the run cannot go on without the window");
+            }
+        }
+        _ => {}
     });
     Ok(())
+}
+
+fn remember(app: &AppHandle, kept: &Mutex<Geometry>) {
+    if let Some(window) = app.get_webview_window(MAIN) {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = geometry::now(&window, *kept);
+    }
+}
+
+/// A later start brings this window to the front, and its project into it.
+fn wait_for_others(single: &Single, app: AppHandle, studio: Arc<Studio>) -> std::io::Result<()> {
+    single.serve(move |project| {
+        if let Some(window) = app.get_webview_window(MAIN) {
+            for done in [window.unminimize(), window.show(), window.set_focus()] {
+                if let Err(error) = done {
+                    tracing::warn!(%error, "the window does not come to the front");
+                }
+            }
+        }
+        if let Some(project) = project {
+            // The window opens it, and shows what keeps it from opening.
+            studio.tell(&Event::Wanted { path: project.to_string_lossy().into_owned() });
+        }
+    })
 }

@@ -1,17 +1,22 @@
 //! The window itself: one frame from what arrived, through the views, to what is sent. Owns the state, the way to the
 //! engine, and what only drawing needs (the maps' pictures).
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use egui::{Rect, Ui, pos2};
 
 use crate::{
-    dialogs::Dialog,
+    dialogs::{Dialog, safe},
+    figures::Source,
     inbox::Message,
     map::gl::Gl,
+    picture::{Format, Taken, View},
     saved::Saved,
     state::{AppState, Ask, For, Link, Screen},
-    theme,
+    theme::{
+        self,
+        scripts::{Needed, Script},
+    },
     transport::{Incoming, Transport},
     views::{self, compare::maps::SmallMaps, form::Form, map::MapView},
 };
@@ -45,6 +50,11 @@ pub struct App {
     welcome_map: MapView,
     host: Host,
     saved: Saved,
+    /// Scripts that the window's own faces lack.
+    needed: Needed,
+    asked_fonts: BTreeSet<Script>,
+    /// Of the fonts that have arrived.
+    installed: usize,
     started: bool,
 }
 
@@ -67,6 +77,9 @@ impl App {
             welcome_map: MapView::new(None, None),
             host,
             saved,
+            needed: Needed::default(),
+            asked_fonts: BTreeSet::new(),
+            installed: 0,
             started: false,
         }
     }
@@ -87,6 +100,7 @@ impl App {
     fn start(&mut self, ctx: &egui::Context) {
         self.started = true;
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        ctx.add_font_provider(Arc::new(self.needed.clone()));
         if let Some(scale) = self.saved.scale {
             ctx.set_zoom_factor(scale.clamp(0.5, 3.0));
         }
@@ -107,6 +121,7 @@ impl App {
         }
         self.state.now = ctx.input(|input| input.time);
         self.state.wall = self.host.wall.map_or(0, |wall| wall());
+        self.state.toasts.wall = self.state.wall;
         self.state.rects.clear();
         ctx.set_theme(self.state.mode.preference());
         self.state.dark = ctx.theme() == egui::Theme::Dark;
@@ -118,7 +133,35 @@ impl App {
         self.run_commands(&ctx);
         self.rest(&ctx);
 
-        let whole = ctx.content_rect();
+        self.page(ui);
+        views::show_dialog(&ctx, &mut self.state);
+        self.save_downloads(&ctx);
+        let now = self.state.now;
+        // Above what can be pressed at the foot of each screen.
+        let bottom = match self.state.screen {
+            Screen::Explore => 126.0,
+            Screen::Compare => 80.0,
+            Screen::NewProject => 84.0,
+            Screen::Welcome => 34.0,
+        };
+        self.state.toasts.show(&ctx, now, bottom);
+
+        if self.state.focus.turn() {
+            ctx.request_repaint();
+        }
+        self.run_commands(&ctx);
+        if let Some((view, format)) = self.state.save_view.take() {
+            self.save_view(&ctx, view, format);
+        }
+        self.fetch_fonts(&ctx);
+        self.state.ask_for_comparison();
+        self.state.ask_for_data();
+        self.send(&ctx);
+    }
+
+    /// The screen, without what lies over it.
+    fn page(&mut self, ui: &mut Ui) {
+        let whole = ui.ctx().content_rect();
         let mut page = ui.new_child(egui::UiBuilder::new().max_rect(whole));
         let ui = &mut page;
         ui.set_clip_rect(whole);
@@ -136,25 +179,94 @@ impl App {
                 views::compare::show(ui, whole, &mut self.state, &mut self.map, &mut self.small_maps);
             }
         }
-        views::show_dialog(&ctx, &mut self.state);
-        self.save_downloads(&ctx);
-        let now = self.state.now;
-        // Above what can be pressed at the foot of each screen.
-        let bottom = match self.state.screen {
-            Screen::Explore => 126.0,
-            Screen::Compare => 80.0,
-            Screen::NewProject => 84.0,
-            Screen::Welcome => 34.0,
-        };
-        self.state.toasts.show(&ctx, now, bottom);
+    }
 
-        if self.state.focus.turn() {
-            ctx.request_repaint();
+    /// What a view shows, as a file for the person.
+    fn save_view(&mut self, ctx: &egui::Context, view: View, format: Format) {
+        let project = self.state.project.as_ref().map(|project| project.name.clone()).unwrap_or_default();
+        let name = format!("{}.{}", safe(&format!("{project} {}", view.name())), format.ending());
+        let bytes = match format {
+            Format::Png | Format::Fine => self.picture(ctx, view, format).and_then(|taken| taken.png()),
+            Format::Svg => self.picture(ctx, view, format).and_then(|taken| taken.svg()).map(String::into_bytes),
+            Format::Csv => match self.state.numbers_of(view) {
+                Some(Source::Engine(request)) => return self.state.ask(request, For::Table(name)),
+                Some(Source::Here(table)) => Ok(table.to_csv(&project, &self.state.shown_words(view)).into_bytes()),
+                None => Err("its numbers have not arrived".to_owned()),
+            },
+        };
+        match bytes {
+            Ok(bytes) => self.hand_over(ctx, name, &bytes),
+            Err(why) => self.state.toasts.report(&Report::new(
+                Failure::Failed,
+                format!("The {} was not saved: {why}.", view.name()),
+                "Wait until it is drawn, then save it again.",
+            )),
         }
-        self.run_commands(&ctx);
-        self.state.ask_for_comparison();
-        self.state.ask_for_data();
-        self.send(&ctx);
+    }
+
+    /// The view as it is on screen, drawn once more.
+    fn picture(&mut self, ctx: &egui::Context, view: View, format: Format) -> Result<Taken, String> {
+        let place = self.state.rects.get(view.place()).copied();
+        let body = place.filter(|body| body.is_positive()).ok_or("it is not on screen")?;
+        let (rects, caption) = (self.state.rects.clone(), self.state.caption(view));
+        self.state.for_file = true;
+        let mut scenes = Vec::new();
+        let mut taken = None;
+        // Each map is lent out for as long as the others are drawn with it.
+        let mut small = std::mem::take(&mut self.small_maps);
+        let mut map = std::mem::replace(&mut self.map, MapView::new(None, None));
+        let of_small = small.drawn_apart(|small| {
+            let of_map = map.drawn_apart(|map| {
+                std::mem::swap(&mut self.small_maps, small);
+                std::mem::swap(&mut self.map, map);
+                let fonts = self.state.fonts.clone();
+                taken = Some(crate::picture::take(ctx, (body, format.scale()), caption, &fonts, |ui| self.page(ui)));
+                std::mem::swap(&mut self.small_maps, small);
+                std::mem::swap(&mut self.map, map);
+            });
+            scenes.extend(of_map);
+        });
+        scenes.extend(of_small);
+        (self.small_maps, self.map) = (small, map);
+        self.state.rects = rects;
+        self.state.for_file = false;
+        let mut taken = taken.ok_or("it was not drawn")?;
+        taken.scenes = scenes;
+        Ok(taken)
+    }
+
+    fn hand_over(&self, ctx: &egui::Context, name: String, bytes: &[u8]) {
+        let (inbox, repaint) = (self.inbox.clone(), ctx.clone());
+        let told = name.clone();
+        self.transport.save(
+            &name,
+            bytes,
+            Box::new(move |saved| {
+                inbox.borrow_mut().push(Message::Saved(told, saved));
+                repaint.request_repaint();
+            }),
+        );
+    }
+
+    /// Fonts for letters that were drawn without one: asked for, and put to use once they are here.
+    fn fetch_fonts(&mut self, ctx: &egui::Context) {
+        for font in self.state.fonts.iter().skip(self.installed) {
+            theme::scripts::install(ctx, font);
+        }
+        self.installed = self.state.fonts.len();
+        for script in self.needed.take() {
+            if !self.asked_fonts.insert(script) {
+                continue;
+            }
+            let (inbox, repaint) = (self.inbox.clone(), ctx.clone());
+            self.transport.font(
+                script,
+                Box::new(move |bytes| {
+                    inbox.borrow_mut().push(Message::Font(script, bytes));
+                    repaint.request_repaint();
+                }),
+            );
+        }
     }
 
     fn receive(&mut self) {
@@ -278,7 +390,14 @@ impl App {
             self.transport.column(
                 &key,
                 Box::new(move |bytes| match bytes {
-                    Ok(bytes) => transport.download(&name, &bytes),
+                    Ok(bytes) => {
+                        let told = name.clone();
+                        let done = move |saved| {
+                            inbox.borrow_mut().push(Message::Saved(told, saved));
+                            repaint.request_repaint();
+                        };
+                        transport.save(&name, &bytes, Box::new(done));
+                    }
                     Err(report) => {
                         inbox.borrow_mut().push(Message::Reply(For::Export(name), Err(report)));
                         repaint.request_repaint();

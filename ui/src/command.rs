@@ -64,6 +64,9 @@ pub enum Command {
     SaveDifferences,
     ShowDamage,
     ShowCurves,
+    Settings,
+    Messages,
+    ResetLayout,
     Theme,
     Larger,
     Smaller,
@@ -98,7 +101,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 64] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -156,6 +159,9 @@ impl Command {
         Self::SaveDifferences,
         Self::ShowDamage,
         Self::ShowCurves,
+        Self::Settings,
+        Self::Messages,
+        Self::ResetLayout,
         Self::Theme,
         Self::Larger,
         Self::Smaller,
@@ -266,6 +272,9 @@ impl Command {
             Self::SaveDifferences => "Save differences as CSV",
             Self::ShowDamage => "Damage per cluster",
             Self::ShowCurves => "Number of clusters",
+            Self::Settings => "Settings...",
+            Self::Messages => "Messages so far...",
+            Self::ResetLayout => "Reset the layout",
             Self::Theme => "Dark, light or system theme",
             Self::Larger => "Larger",
             Self::Smaller => "Smaller",
@@ -324,6 +333,9 @@ impl Command {
             Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
             Self::ShowDamage => "bars with intervals, worst first",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
+            Self::Settings => "theme, scale, threads, memory, device, what lies on disk",
+            Self::Messages => "what was said since the window opened",
+            Self::ResetLayout => "panels, tabs, map and scale as at the first start",
             Self::Theme => "switches to the next of the three",
             Self::Larger | Self::Smaller | Self::ActualSize => "text and controls, 0.75 to 2",
         }
@@ -368,6 +380,7 @@ impl Command {
             Self::ToggleLedger => plain(Key::L),
             Self::ShowExplore => plain(Key::Num1),
             Self::ShowCompare => plain(Key::Num2),
+            Self::Settings => ctrl(Key::Comma),
             Self::Larger => ctrl(Key::Plus),
             Self::Smaller => ctrl(Key::Minus),
             Self::ActualSize => ctrl(Key::Num0),
@@ -393,6 +406,7 @@ impl Command {
             Key::Backslash => "\\",
             Key::Plus => "+",
             Key::Minus => "-",
+            Key::Comma => ",",
             key => key.symbol_or_name(),
         });
         keys

@@ -169,18 +169,31 @@ impl Compare {
 impl AppState {
     /// Asks for what the comparison on screen lacks.
     pub(crate) fn ask_for_comparison(&mut self) {
-        if self.screen != Screen::Compare {
-            return;
-        }
-        let Some(project) = self.project.clone() else { return };
+        let Some(project) = self.project.clone().filter(|_| self.screen.is_work_place()) else { return };
         let there: Vec<String> = project.selections.iter().filter_map(|selection| selection.name.clone()).collect();
         self.compare.settle(&there);
         let asked = (self.compare.names.clone(), self.comparison_inputs());
+        if self.screen == Screen::Compare {
+            self.ask_for_sides(&asked);
+        }
+        if let Some(row) = self.focus.inspected
+            && !asked.0.is_empty()
+            && self.compare.fates_asked.as_ref() != Some(&(row, asked.clone()))
+        {
+            self.compare.fates_asked = Some((row, asked.clone()));
+            self.compare.fates = None;
+            self.compare.newest_fates += 1;
+            self.ask(Request::Fates { row, names: asked.0 }, For::Fates(self.compare.newest_fates));
+        }
+    }
+
+    /// What the selections side by side hold, and where they are shown their curves.
+    fn ask_for_sides(&mut self, asked: &Asked) {
         if self.compare.names.len() < 2 {
             (self.compare.view, self.compare.problem, self.compare.asked) = (None, None, None);
             return;
         }
-        if self.compare.asked.as_ref() != Some(&asked) {
+        if self.compare.asked.as_ref() != Some(asked) {
             self.compare.newest += 1;
             self.compare.waiting = true;
             // Letters of now over numbers of before would lie.
@@ -199,15 +212,6 @@ impl AppState {
                     self.ask(Request::BudgetCurve { name: name.clone() }, For::BudgetCurve(name, asked.1));
                 }
             }
-        }
-        if let Some(row) = self.focus.inspected
-            && self.compare.fates_asked.as_ref() != Some(&(row, asked.clone()))
-        {
-            self.compare.fates_asked = Some((row, asked));
-            self.compare.fates = None;
-            self.compare.newest_fates += 1;
-            let names = self.compare.names.clone();
-            self.ask(Request::Fates { row, names }, For::Fates(self.compare.newest_fates));
         }
     }
 

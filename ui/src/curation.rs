@@ -65,6 +65,7 @@ impl AppState {
 
     pub fn curate(&mut self, edit: Edit) {
         self.history.samples_change();
+        self.quotas_will_move(&edit.what);
         self.ask_curation(Request::Curate { edit });
     }
 

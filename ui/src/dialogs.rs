@@ -55,6 +55,9 @@ pub enum Dialog {
     OpenProject {
         path: String,
     },
+    Settings(SettingsForm),
+    /// Every message so far.
+    Messages,
     /// The pool's rows that were not read.
     BadRows,
     /// The recipe as text.
@@ -68,6 +71,18 @@ pub struct ModelsForm {
     pub wanda: bool,
     /// Place in the list of patterns.
     pub pattern: usize,
+}
+
+/// Engine's settings as typed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SettingsForm {
+    pub threads: String,
+    /// GiB.
+    pub memory: String,
+    /// The fields wait for what the engine has kept.
+    pub fresh: bool,
+    /// The cache whose clearing is asked about.
+    pub asked: Option<String>,
 }
 
 /// What can be done with many samples at once.

@@ -1,8 +1,8 @@
 //! Replies, columns and events on their way into the state. The only place that reads them.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::{collections::BTreeSet, rc::Rc, sync::Arc};
 
-use paser_protocol::{CurationView, Event, Failure, ProjectView, Reply, Report, Request, SourceKind};
+use paser_protocol::{CurationView, DownloadView, Event, Failure, ProjectView, Reply, Report, Request, SourceKind};
 
 use crate::{
     command::Command,
@@ -12,7 +12,8 @@ use crate::{
     history::History,
     inspection::Continued,
     state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
-    transport::Incoming,
+    theme::scripts::{Fetched, Script},
+    transport::{Incoming, Saved},
     views::passes,
 };
 
@@ -21,6 +22,10 @@ pub enum Message {
     Reply(For, Result<Box<Reply>, Report>),
     Column(String, Shape, Result<Vec<u8>, Report>),
     Picked(PickFor, Result<Option<String>, Report>),
+    /// A font of the machine, for this script.
+    Font(Script, Result<Vec<u8>, Report>),
+    /// A file of this name was handed to the person.
+    Saved(String, Result<Saved, Report>),
     Incoming(Incoming),
 }
 
@@ -76,11 +81,34 @@ impl AppState {
             }
             Message::Picked(what, Ok(Some(path))) => self.picked(what, path),
             Message::Picked(_, Ok(None)) => {}
-            Message::Picked(_, Err(report)) => self.toasts.report(&report),
+            Message::Picked(_, Err(report)) | Message::Saved(_, Err(report)) => self.toasts.report(&report),
+            Message::Font(script, Ok(bytes)) => self.font_arrived(script, &bytes),
+            // Said once: a script is asked for once.
+            Message::Font(_, Err(report)) => {
+                let now = self.now;
+                self.toasts.say(now, report.what, report.advice);
+            }
+            Message::Saved(name, Ok(saved)) => {
+                let now = self.now;
+                match saved {
+                    Saved::At(path) => self.toasts.say(now, format!("Saved {name}"), path),
+                    Saved::Browser => {
+                        self.toasts.say(now, format!("Saved {name}"), "It is among the browser's downloads.")
+                    }
+                    Saved::Dismissed => {}
+                }
+            }
             Message::Incoming(Incoming::Connected(open)) => self.connected(open),
             Message::Incoming(Incoming::Event(event)) => self.event(event),
             Message::Incoming(Incoming::Dropped(paths)) => self.dropped(&paths),
         }
+    }
+
+    /// A font's face in its collection stands before its file.
+    fn font_arrived(&mut self, script: Script, bytes: &[u8]) {
+        let Some((index, file)) = bytes.split_first_chunk::<4>() else { return };
+        let (bytes, index) = (Arc::new(file.to_vec()), u32::from_le_bytes(*index));
+        self.fonts.push(Fetched { script, bytes, index });
     }
 
     fn connected(&mut self, open: bool) {
@@ -105,6 +133,7 @@ impl AppState {
 
     fn event(&mut self, event: Event) {
         match event {
+            Event::Wanted { path } => self.open_project(path),
             Event::Project { revision } => {
                 if self.project.as_ref().is_some_and(|project| revision > project.revision) {
                     self.ask_project();
@@ -174,6 +203,7 @@ impl AppState {
                 self.build.selection = Some(*selection);
                 self.build.provisional = None;
                 self.build.problem = None;
+                self.quotas_moved(number);
                 self.table.requery();
                 self.data.samples_stale();
                 self.saved = Some(self.wall);
@@ -242,6 +272,10 @@ impl AppState {
             (For::Fates(number), Reply::Fates(fates)) => self.compare.fates_arrived(number, Ok(fates)),
             (For::Differences, Reply::Exported(exported)) => self.differences_written(exported),
             (For::Models, Reply::Models(view)) => self.models.arrived(Ok(*view)),
+            (For::Settings, Reply::Settings(view)) => self.settings = Some(Rc::new(*view)),
+            (For::Table(name), Reply::Exported(exported)) => {
+                self.download = exported.download.map(|download| DownloadView { name, ..download });
+            }
             (For::Checks, Reply::Checks(view)) => self.checks.arrived(*view),
             (For::Stability, Reply::Stability(view)) => self.stability.arrived(*view),
             (For::Neighbours(number), Reply::Neighbours(found)) => {
@@ -277,7 +311,7 @@ impl AppState {
             (Some(path), _) => self.toasts.say(now, what, path),
             (None, download) => {
                 self.download = download;
-                self.toasts.say(now, what, "The browser saves the table.");
+                self.toasts.say(now, what, "");
             }
         }
     }

@@ -6,14 +6,14 @@ use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strate
 
 use crate::{
     command::Command,
-    dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, ModelsForm, safe},
+    dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, ModelsForm, SettingsForm, safe},
     history::Step,
-    state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, PickFor, Screen, Tool},
+    state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, Panels, PickFor, Screen, Tool},
     transport::PickKind,
     views::passes,
 };
 
-const SCALES: [f32; 7] = [0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
+pub(crate) const SCALES: [f32; 7] = [0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
 
 impl AppState {
     /// Carries out a command that is enabled; others do nothing.
@@ -178,6 +178,21 @@ impl AppState {
             Command::ShowDamage | Command::ShowCurves => {
                 self.panels.left = if command == Command::ShowDamage { LeftTab::Damage } else { LeftTab::Curves };
                 self.show_damage();
+            }
+            Command::Settings => {
+                self.dialog = match self.dialog {
+                    Some(Dialog::Settings(_)) => None,
+                    _ => Some(Dialog::Settings(SettingsForm { fresh: true, ..SettingsForm::default() })),
+                };
+                self.settings = None;
+                self.ask(Request::Settings, For::Settings);
+            }
+            Command::Messages => self.dialog = Some(Dialog::Messages),
+            Command::ResetLayout => {
+                self.panels = Panels::default();
+                (self.compare.lower, self.compare.measure) = Default::default();
+                self.map_order = Some(MapOrder::Fit);
+                ctx.set_zoom_factor(1.0);
             }
             Command::Theme => self.mode = self.mode.next(),
             Command::Larger => scale(ctx, 1),

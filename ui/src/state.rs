@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use egui::Rect;
 use paser_protocol::{
     ClusterView, ColumnInfo, ColumnKind, DownloadView, Hello, ProjectView, ReasonCode, Report, Request, SelectionPlan,
-    SelectionView,
+    SelectionView, SettingsView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ use crate::{
     focus::Focus,
     history::{History, Step, difference},
     inspection::Inspection,
+    moved::Moving,
+    picture::{Format, View},
+    theme::scripts::Fetched,
     transport::PickKind,
     views::{checks::Checks, form::Form, journal::Journal, models::Models, stability::Stability, table::TableState},
     widgets::toast::Toasts,
@@ -156,6 +159,8 @@ pub struct Building {
     pub typed: Option<String>,
     /// Why the engine refused the plan.
     pub problem: Option<Report>,
+    /// An edit of quotas, until the selection knows of it.
+    pub moving: Option<Moving>,
 }
 
 /// What a view wants done.
@@ -195,6 +200,9 @@ pub enum For {
     /// By the number of the request.
     Fates(u64),
     Differences,
+    Settings,
+    /// A table that is written for the window to save; its file's name.
+    Table(String),
     Journal,
     Checks,
     Models,
@@ -306,6 +314,14 @@ pub struct AppState {
     /// A file to be fetched and handed to the person, beside one that a dialog waits for.
     pub download: Option<DownloadView>,
     pub toasts: Toasts,
+    /// Fonts of the machine that have arrived.
+    pub fonts: Vec<Fetched>,
+    /// The engine's, once they were asked for.
+    pub settings: Option<Rc<SettingsView>>,
+    /// The page is drawn for a file: without controls that lie over a view.
+    pub for_file: bool,
+    /// A view to be saved at the end of this frame, and as what.
+    pub save_view: Option<(View, Format)>,
     /// How the last run ended, with its words.
     pub last_run: Option<(RunEnd, String)>,
     /// When the project last changed on disk, in seconds since 1970.

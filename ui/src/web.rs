@@ -166,6 +166,13 @@ impl eframe::App for Page {
         } else if self.app.saved(&ctx) != self.saved {
             ctx.request_repaint_after_secs(0.5);
         }
+        // A test asks for the end that a mistake in the window would bring.
+        if self.watched
+            && window()
+                .is_some_and(|window| Reflect::get(&window, &"__paser_panic".into()).is_ok_and(|ask| ask.is_truthy()))
+        {
+            panic!("a test asked for a panic");
+        }
         if self.watched {
             let took = milliseconds() - began;
             let mut summary = self.app.summary(&ctx);

@@ -101,6 +101,34 @@ fn typed(bench: Bench) -> Bench {
     bench
 }
 
+pictures!(settings, "settings-window", settings_open, Start::default());
+
+fn settings_open(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.harness.state_mut().state.run(ui::command::Command::Settings);
+    bench.harness.run();
+    bench.click("clear:hub:meta-llama/Llama-2-7b-hf");
+    bench
+}
+
+pictures!(messages, "messages", messages_open, Start::default());
+
+fn messages_open(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    let report = paser_protocol::Report::new(
+        paser_protocol::Failure::Unusable,
+        "pool.jsonl has no field for the response.",
+        "Name it: --roles output=FIELD.",
+    );
+    bench.harness.state_mut().state.toasts.report(&report);
+    bench.harness.state_mut().state.toasts.say(0.0, "Saved demo-map.svg", "It is among the browser's downloads.");
+    bench.harness.run();
+    bench.harness.state_mut().state.toasts.clear_failures();
+    bench.harness.state_mut().state.run(ui::command::Command::Messages);
+    bench.harness.run();
+    bench
+}
+
 pictures!(scoring_and_a_failure, "scoring", scoring, Start { engine: running(), ..Start::default() });
 
 /// Half of the clusters have a first mean; a job runs.

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select, sensitivity,
-    serve, status, worker,
+    caches, check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select,
+    sensitivity, serve, status, table, worker,
 };
 use output::Output;
 use paser_protocol::Report;
@@ -91,6 +91,10 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Writes a selection as files for trainers.
     Export(export::ExportArgs),
+    /// Writes samples with their ids, numbers and status as CSV.
+    Table(table::TableArgs),
+    /// Lists what lies on disk and can be had again, and clears it.
+    Caches(caches::CachesArgs),
     /// Serves the window to a browser on this machine.
     Serve(serve::ServeArgs),
     #[command(hide = true)]
@@ -125,9 +129,10 @@ fn main() -> ExitCode {
 fn start(line: &CommandLine) -> Result<(), Report> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("PASER_LOG").unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
+        .with_writer(|| paser_engine::crash::Log)
         .with_ansi(output::wants_colour(&std::io::stderr()))
         .init();
+    paser_engine::crash::install("command", paser_engine::state_folder());
     if let Some(threads) = line.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().map_err(|error| {
             Report::new(paser_protocol::Failure::Machine, format!("{threads} threads: {error}"), "")
@@ -154,6 +159,8 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Sensitivity(args) => sensitivity::run(args, threads, output),
         Command::Compare(args) => compare::run(args, output),
         Command::Export(args) => export::run(args, output),
+        Command::Table(args) => table::run(args, output),
+        Command::Caches(args) => caches::run(args, output),
         Command::Serve(args) => serve::run(args, threads, output),
         Command::Recover(_) => Err(later::refuse("recover")),
         Command::Eval(_) => Err(later::refuse("eval")),

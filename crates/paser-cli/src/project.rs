@@ -35,7 +35,7 @@ impl Follower {
                 progress.clear();
                 eprintln!("{text}");
             }
-            Event::Project { .. } | Event::Continuing { .. } | Event::Inspecting { .. } => {}
+            Event::Project { .. } | Event::Wanted { .. } | Event::Continuing { .. } | Event::Inspecting { .. } => {}
             // The run's own last line says more.
             Event::Finished { .. } => {
                 progress.clear();

@@ -245,6 +245,28 @@ pub(crate) fn numbers(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
     }
 }
 
+/// A column's values of some rows as they stand in a file, under its heads: two for places on the map. None: there is no
+/// such column.
+pub(crate) fn as_texts(loaded: &Loaded, name: &str, rows: &[u32]) -> Option<Vec<(String, Vec<String>)>> {
+    let found = one(loaded, &|info| info.name == name)?;
+    let number = |value: Option<&f32>| value.filter(|value| value.is_finite()).map(f32::to_string).unwrap_or_default();
+    let head = name.strip_prefix("extra:").unwrap_or(name).to_owned();
+    let each = |cell: &dyn Fn(usize) -> String| rows.iter().map(|row| cell(*row as usize)).collect::<Vec<_>>();
+    Some(match (&found.cells, &found.info.kind) {
+        (Cells::Numbers(values), ColumnKind::Positions) => vec![
+            (format!("{head}_x"), each(&|row| number(values.get(2 * row)))),
+            (format!("{head}_y"), each(&|row| number(values.get(2 * row + 1)))),
+        ],
+        (Cells::Numbers(values), _) => vec![(head, each(&|row| number(values.get(row))))],
+        (Cells::Counts(codes), ColumnKind::Category { labels }) => {
+            let label = |row: usize| codes.get(row).and_then(|code| labels.get(*code as usize)).cloned();
+            vec![(head, each(&|row| label(row).unwrap_or_default()))]
+        }
+        (Cells::Counts(codes), _) => vec![(head, each(&|row| codes.get(row).map(u32::to_string).unwrap_or_default()))],
+        (Cells::Bytes(codes), _) => vec![(head, each(&|row| codes.get(row).map(u8::to_string).unwrap_or_default()))],
+    })
+}
+
 /// Numbers to sort by, missing ones as NaN; text columns by their text's place among the labels.
 pub(crate) fn sort_values(loaded: &Loaded, name: &str) -> Option<Vec<f32>> {
     one(loaded, &|info| info.name == name).map(|column| match (column.cells, column.info.kind) {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt::Write as _, path::Path};
 
 use paser_project::write_durably;
-use paser_protocol::{ExportedView, ReasonCode};
+use paser_protocol::{ExportedView, ReasonCode, csv::cell};
 
 use crate::{
     export::Archived,
@@ -84,24 +84,5 @@ impl Session {
             text.push('\n');
         }
         Ok((text, count))
-    }
-}
-
-/// A text as a cell of a CSV file (RFC 4180). One that a spreadsheet would compute is kept from it by an apostrophe.
-fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_never_becomes_two_or_a_formula() {
-        assert_eq!(cell("plain"), "plain");
-        assert_eq!(cell("a,b"), "\"a,b\"");
-        assert_eq!(cell("say \"x\""), "\"say \"\"x\"\"\"");
-        assert_eq!(cell("=1+1"), "'=1+1");
     }
 }

@@ -210,7 +210,7 @@ pub(crate) fn check_memory(session: &Session, recipe: &Recipe, stage: Stage, lim
     Err(Report::new(
         Failure::Machine,
         format!(
-            "{} needs about {:.1} GiB of memory and --memory allows {:.1} GiB",
+            "{} needs about {:.1} GiB of memory, and the limit (--memory, or the settings) allows {:.1} GiB",
             stage.name(),
             needed as f64 / f64::from(1 << 30),
             limit as f64 / f64::from(1 << 30)

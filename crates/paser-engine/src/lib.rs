@@ -2,12 +2,14 @@
 //! cancel, estimates, and the protocol's requests. Every face holds a [`Studio`] or a [`Session`] and nothing else.
 
 mod archive;
+pub mod caches;
 mod checks;
 mod cluster_edits;
 mod clusters;
 mod columns;
 mod compare;
 mod continuation;
+pub mod crash;
 mod curate;
 mod curated;
 mod delegate;
@@ -37,11 +39,13 @@ pub mod report;
 mod run;
 mod selection;
 mod session;
+mod settings;
 mod sources;
 mod stability;
 mod stages;
 mod studio;
 pub mod synthetic;
+mod table;
 mod trouble;
 mod views;
 mod worker;
@@ -62,5 +66,6 @@ pub use session::Session;
 pub use sources::{Kind as ModelKind, model_folder};
 pub use stages::prune::calibration_sequences;
 pub use studio::{Studio, StudioOptions};
+pub use table::TableOrder;
 pub use trouble::{Outcome, Told, tokenizers_differ, unusable, usage};
 pub use worker::work;

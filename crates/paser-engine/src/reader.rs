@@ -11,6 +11,7 @@ use paser_protocol::{
 use crate::{
     checks::{Excluded, Excluding},
     session::{Session, lock},
+    table::TableOrder,
     trouble::{Outcome, Told},
 };
 
@@ -132,6 +133,18 @@ impl Reader {
     /// As [`Session::write_differences`].
     pub fn write_differences(&self, names: &[String], path: &Path) -> Outcome<ExportedView> {
         self.session.write_differences(names, path)
+    }
+
+    /// # Errors
+    /// As [`Session::write_table`].
+    pub fn write_table(&self, order: &TableOrder, path: &Path) -> Outcome<ExportedView> {
+        self.session.write_table(order, path)
+    }
+
+    /// # Errors
+    /// As [`Session::table_as_csv`].
+    pub fn table_as_csv(&self, order: &TableOrder) -> Outcome<(String, u64)> {
+        self.session.table_as_csv(order)
     }
 
     /// Writes a frozen selection, or a part of it, to `path`.

@@ -15,21 +15,23 @@ use std::{
 
 use paser_project::{Address, recipe::ClusterRule};
 use paser_protocol::{
-    ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, RunState, Stage,
+    ClusterChoice, DownloadView, Event, ExportedView, Hello, Reply, Report, Request, RunState, SettingsView, Stage,
 };
 use running::Run;
 
 use crate::{
-    archive,
+    archive, caches,
     checks::CheckOptions,
-    demo, estimate,
+    crash, demo, estimate,
     export::Archived,
     handover, machine, probe,
     program::Program,
     progress::Sink,
     recents,
     session::{Session, Stopping, lock},
-    trouble::{Outcome, usage},
+    settings,
+    table::TableOrder,
+    trouble::{Outcome, Told, usage},
 };
 
 /// Events that a slow subscriber may lag behind before it loses some.
@@ -129,6 +131,11 @@ impl Studio {
         let (sender, receiver) = sync_channel(LAG);
         lock(&self.shared.subscribers).push(sender);
         receiver
+    }
+
+    /// Tells everybody who listens.
+    pub fn tell(&self, event: &Event) {
+        self.shared.send(event);
     }
 
     /// The open project, for faces that live in this process.
@@ -237,6 +244,15 @@ impl Studio {
             Request::Differences { names, path } => {
                 self.session()?.write_differences(&names, Path::new(&path)).map(Reply::Exported)
             }
+            Request::Table { query, columns, selections, shown, path } => {
+                let order = TableOrder { query, columns, selections, shown };
+                if path.is_empty() {
+                    let archive = self.session()?.table(&order)?;
+                    Ok(Reply::Exported(self.offer(archive)))
+                } else {
+                    self.session()?.write_table(&order, Path::new(&path)).map(Reply::Exported)
+                }
+            }
             Request::Discard { name } => self.changing(|session| session.discard(&name).map(|()| Reply::Done)),
             Request::Curate { edit } => {
                 self.changing(|session| session.curate(&edit).map(|_| Reply::Curation(session.curation_view())))
@@ -265,6 +281,26 @@ impl Studio {
                 self.changing(|session| session.revert(entry).map(|_| Reply::Curation(session.curation_view())))
             }
             Request::Journal => self.session().map(|session| Reply::Journal(session.journal())),
+            Request::WindowCrashed { what } => {
+                let path = crash::write(&self.shared.state, "page", &what).map_err(Told::told)?;
+                Ok(Reply::Reported { path: path.display().to_string() })
+            }
+            Request::Settings => Ok(self.settings()),
+            Request::SetSettings { settings } => {
+                settings::write(&self.shared.state, settings)?;
+                Ok(self.settings())
+            }
+            Request::ClearCache { id } => {
+                let session = self.session().ok();
+                // A run that begins now would read what is being removed.
+                let running = lock(&self.shared.run);
+                if running.as_ref().is_some_and(|run| !run.is_over()) {
+                    return Err(usage("A run is at work.", "Wait for it, or cancel it."));
+                }
+                caches::clear(&self.shared.state, session.as_deref(), &id)?;
+                drop(running);
+                Ok(self.settings())
+            }
             Request::Export { selection, part, format, path } if path.is_empty() => {
                 let archive = self.session()?.export_archive(selection.as_deref(), &part, format, &closed)?;
                 Ok(Reply::Exported(self.offer(archive)))
@@ -406,6 +442,21 @@ impl Studio {
             self.start(|_| Ok(()), false, work)?;
         }
         Ok(reply)
+    }
+
+    fn settings(&self) -> Reply {
+        let (settings, trouble) = settings::read(&self.shared.state);
+        let session = self.session().ok();
+        Reply::Settings(Box::new(SettingsView {
+            settings,
+            threads: machine::threads() as u32,
+            threads_fixed: (self.shared.threads > 0).then_some(self.shared.threads as u32),
+            memory: machine::total_memory(),
+            devices: settings::devices(),
+            caches: caches::list(&self.shared.state, session.as_deref()),
+            state_folder: self.shared.state.display().to_string(),
+            trouble,
+        }))
     }
 }
 

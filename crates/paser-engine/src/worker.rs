@@ -55,7 +55,11 @@ pub fn work(folder: &Path, cancel: &AtomicBool) -> Outcome<()> {
         let tell = |event: Event| match event {
             Event::Job { job: view } => written(job.tell(state(&first, &view))),
             Event::Notice { text } => written(job.say(&text)),
-            Event::Project { .. } | Event::Finished { .. } | Event::Continuing { .. } | Event::Inspecting { .. } => {}
+            Event::Project { .. }
+            | Event::Finished { .. }
+            | Event::Continuing { .. }
+            | Event::Inspecting { .. }
+            | Event::Wanted { .. } => {}
         };
         compute(&folder, &job, &Reporter::new(&tell, stop))
     });

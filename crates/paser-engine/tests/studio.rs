@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use common::World;
 use paser_engine::{Studio, StudioOptions};
 use paser_protocol::{
-    ClusterChoice, Edit, EditKind, Event, Failure, Reply, Request, SelectionPlan, SourceKind, Stage, StageState,
+    ClusterChoice, Edit, EditKind, EngineSettings, Event, Failure, Reply, Request, SelectionPlan, SourceKind, Stage,
+    StageState,
 };
 
 fn studio(world: &World) -> Studio {
@@ -135,4 +136,34 @@ fn the_demo_opens_in_seconds() {
     let stale = |stage: &paser_protocol::StageView| !matches!(stage.state, StageState::Done { cached: true, .. });
     let stale: Vec<_> = view.stages.iter().filter(|stage| stale(stage)).collect();
     assert!(stale.is_empty(), "the recorded run is of an older program: run `record_demo`. {stale:?}");
+}
+
+#[test]
+fn a_memory_that_was_set_stops_a_run_that_needs_more() {
+    let world = World::new(60);
+    let studio = studio(&world);
+    let events = studio.subscribe();
+    studio.handle(Request::CreateProject { draft: world.draft("p"), run: false }).unwrap();
+    let set = |memory| studio.handle(Request::SetSettings { settings: EngineSettings { threads: 1, memory } });
+    assert_eq!(set(Some(1)).unwrap_err().failure, Failure::Usage);
+    let Reply::Settings(view) = set(Some(64 << 20)).unwrap() else { panic!() };
+    assert_eq!((view.settings.memory, view.threads_fixed), (Some(64 << 20), Some(2)), "the start's threads win");
+    assert!(view.devices.iter().any(|device| device.missing.is_some()), "{:?}", view.devices);
+    assert!(view.caches.iter().any(|cache| cache.id == "spare" && cache.held.is_some()), "{:?}", view.caches);
+    studio.handle(Request::Run { until: Stage::Score, memory: None }).unwrap();
+    let (_, report) = finish(&events);
+    assert!(report.is_some_and(|report| report.what.contains("allows 0.1 GiB")), "the limit was not heeded");
+    set(None).unwrap();
+    studio.handle(Request::Run { until: Stage::Import, memory: None }).unwrap();
+    assert_eq!(finish(&events).1, None);
+}
+
+#[test]
+fn what_a_page_tells_of_its_end_is_in_the_state_folder() {
+    let world = World::new(10);
+    let studio = studio(&world);
+    let told = Request::WindowCrashed { what: "panicked at the map".to_owned() };
+    let Reply::Reported { path } = studio.handle(told).unwrap() else { panic!() };
+    assert!(path.starts_with(&*world.path("state").to_string_lossy()), "{path}");
+    assert!(fs_err::read_to_string(path).unwrap().contains("panicked at the map"));
 }

@@ -54,6 +54,10 @@ pub enum Event {
         report: Option<Report>,
         seconds: f64,
     },
+    /// A later start of the program names this project: the window is to open it.
+    Wanted {
+        path: String,
+    },
     Notice {
         text: String,
     },

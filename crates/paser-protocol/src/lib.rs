@@ -4,6 +4,7 @@
 mod checks;
 mod columns;
 mod compare;
+pub mod csv;
 mod edit;
 mod event;
 pub mod filter;
@@ -15,7 +16,9 @@ mod project;
 mod report;
 mod request;
 mod rows;
+mod script;
 mod selection;
+mod settings;
 mod stability;
 
 pub use checks::*;
@@ -30,5 +33,7 @@ pub use passes::*;
 pub use project::*;
 pub use report::{Failure, Report};
 pub use request::*;
+pub use script::Script;
 pub use selection::*;
+pub use settings::*;
 pub use stability::*;

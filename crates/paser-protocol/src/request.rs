@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, Factor, FateView, JournalEntryView, ModelsView, Part,
-    ProjectView, Report, RunState, SelectionPlan, SelectionView, StabilityView, Stage, Strategy, StrategySettings,
+    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, EngineSettings, Factor, FateView, JournalEntryView,
+    ModelsView, Part, ProjectView, Report, RunState, SelectionPlan, SelectionView, SettingsView, StabilityView, Stage,
+    Strategy, StrategySettings,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -227,6 +228,18 @@ pub enum Request {
         names: Vec<String>,
         path: String,
     },
+    /// Writes the rows of a query with their ids as a table.
+    Table {
+        query: RowQuery,
+        /// Names of columns; empty for all.
+        columns: Vec<String>,
+        /// Frozen selections, each a column of status words.
+        selections: Vec<String>,
+        /// What a person was looking at, in words.
+        shown: String,
+        /// Empty: to be fetched.
+        path: String,
+    },
     Curate {
         edit: Edit,
     },
@@ -254,6 +267,19 @@ pub enum Request {
     /// Other benchmark files to check the pool against; the checks are made anew.
     SetBenchmarks {
         files: Vec<String>,
+    },
+    /// The window stopped by a mistake of its own: what it says of it.
+    WindowCrashed {
+        what: String,
+    },
+    /// How the engine works on its machine, and what it keeps there.
+    Settings,
+    SetSettings {
+        settings: EngineSettings,
+    },
+    /// Clears one of the settings' caches, by its id.
+    ClearCache {
+        id: String,
     },
     Export {
         selection: Option<String>,
@@ -444,4 +470,9 @@ pub enum Reply {
     Stability(Box<StabilityView>),
     Exported(ExportedView),
     RunState(Box<RunState>),
+    Settings(Box<SettingsView>),
+    /// A report was written.
+    Reported {
+        path: String,
+    },
 }

@@ -5,6 +5,7 @@
 
 mod background;
 mod bundle;
+mod fonts;
 mod guard;
 mod remote;
 mod routes;

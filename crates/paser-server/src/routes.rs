@@ -1,4 +1,5 @@
-//! The four addresses: `POST /api/request`, `GET /api/column/{key}`, `GET /api/events`, and the bundle.
+//! The addresses: `POST /api/request`, `GET /api/column/{key}`, `GET /api/font/{script}`, `GET /api/events`, and the
+//! bundle.
 
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use axum::{
     routing::{get, post},
 };
 use paser_engine::Studio;
-use paser_protocol::{Event, Failure, Report};
+use paser_protocol::{Event, Failure, Report, Script};
 use tokio::sync::broadcast;
 
-use crate::{bundle, guard::Guard};
+use crate::{bundle, fonts, guard::Guard};
 
 /// The largest request: a list of every row of a pool of two million samples.
 const LARGEST_REQUEST: usize = 32 << 20;
@@ -35,6 +36,7 @@ pub fn router(studio: Arc<Studio>, guard: Guard, events: broadcast::Sender<Arc<s
     let api = Router::new()
         .route("/api/request", post(request))
         .route("/api/column/{key}", get(column))
+        .route("/api/font/{script}", get(font))
         .route("/api/events", get(listen))
         .layer(middleware::from_fn_with_state(Arc::clone(&guard), admit))
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
@@ -88,6 +90,29 @@ async fn column(State(shared): State<Shared>, Path(key): Path<String>) -> Respon
             Body::from(bytes.to_vec()),
         )
             .into_response(),
+        Err(report) => refuse(&report),
+    }
+}
+
+/// A font file of this machine behind four bytes: which face of a collection it is, little-endian.
+async fn font(Path(script): Path<String>) -> Response {
+    let found = on_worker(move || {
+        let script = Script::by_name(&script)
+            .ok_or_else(|| Report::new(Failure::Usage, format!("There is no script called {script:?}."), ""))?;
+        fonts::find(script).ok_or_else(|| {
+            Report::new(
+                Failure::Machine,
+                format!("No font of this machine has {} letters.", script.name()),
+                "Install one, such as Noto Sans, and open the window again; until then they may be boxes.",
+            )
+        })
+    });
+    match found.await {
+        Ok(fonts::Font { bytes, index }) => {
+            let body = [index.to_le_bytes().as_slice(), &bytes].concat();
+            let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
+            (headers, Body::from(body)).into_response()
+        }
         Err(report) => refuse(&report),
     }
 }

@@ -23,6 +23,7 @@ pub struct Raster {
     wanted: Option<Camera>,
     moved: f64,
     shown: Option<Shown>,
+    scene: Option<Scene>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -81,6 +82,11 @@ impl Raster {
         ui.painter_at(scene.rect).image(picture.id(), place, uv, Color32::WHITE);
     }
 
+    /// The picture's texture, and what was drawn into it last.
+    pub fn into_drawn(self) -> Option<(egui::TextureId, Scene)> {
+        Some((self.picture?.id(), self.scene?))
+    }
+
     fn draw(&mut self, ctx: &Context, scene: &Scene, pixels_per_point: f32) {
         let side = ctx.input(|input| input.max_texture_side) as f32;
         let view = scene.rect.size();
@@ -100,6 +106,7 @@ impl Raster {
             Some(picture) => picture.set(image, TextureOptions::LINEAR),
             None => self.picture = Some(ctx.load_texture("map", image, TextureOptions::LINEAR)),
         }
+        self.scene = Some(scene.clone());
         self.drawn = Some(Drawn {
             camera: scene.camera,
             view,

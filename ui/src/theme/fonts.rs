@@ -7,7 +7,12 @@ use egui::{FontData, FontDefinitions, FontFamily, FontId};
 const STRONG: &str = "strong";
 const ICONS: &str = "icons";
 
-fn strong() -> FontFamily {
+const INTER: &[u8] = include_bytes!("../../assets/fonts/Inter-400.ttf");
+const INTER_600: &[u8] = include_bytes!("../../assets/fonts/Inter-600.ttf");
+const MONO: &[u8] = include_bytes!("../../assets/fonts/JetBrainsMonoNL-400.ttf");
+const PHOSPHOR: &[u8] = include_bytes!("../../assets/fonts/Phosphor-subset.ttf");
+
+pub(super) fn strong() -> FontFamily {
     FontFamily::Name(STRONG.into())
 }
 
@@ -58,16 +63,36 @@ pub fn icon(size: f32) -> FontId {
     FontId::new(size, FontFamily::Name(ICONS.into()))
 }
 
+/// The faces as other programs know them: family, weight, file.
+pub fn faces() -> [(&'static str, u16, &'static [u8]); 4] {
+    [
+        ("Inter", 400, INTER),
+        ("Inter SemiBold", 600, INTER_600),
+        ("JetBrains Mono NL", 400, MONO),
+        ("Phosphor", 400, PHOSPHOR),
+    ]
+}
+
+/// The face that a family of ours begins with: name and weight of [`faces`].
+pub fn face_of(family: &FontFamily) -> (&'static str, u16) {
+    match family {
+        FontFamily::Monospace => ("JetBrains Mono NL", 400),
+        FontFamily::Name(name) if **name == *STRONG => ("Inter SemiBold", 600),
+        FontFamily::Name(name) if **name == *ICONS => ("Phosphor", 400),
+        _ => ("Inter", 400),
+    }
+}
+
 /// All faces, each with the others behind it for glyphs it lacks.
 pub(super) fn definitions() -> FontDefinitions {
     let mut fonts = FontDefinitions::empty();
     let mut add = |name: &str, bytes: &'static [u8]| {
         fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
     };
-    add("inter", include_bytes!("../../assets/fonts/Inter-400.ttf"));
-    add("inter-600", include_bytes!("../../assets/fonts/Inter-600.ttf"));
-    add("mono", include_bytes!("../../assets/fonts/JetBrainsMonoNL-400.ttf"));
-    add("phosphor", include_bytes!("../../assets/fonts/Phosphor-subset.ttf"));
+    add("inter", INTER);
+    add("inter-600", INTER_600);
+    add("mono", MONO);
+    add("phosphor", PHOSPHOR);
     let order = |first: &[&str]| first.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     fonts.families.insert(FontFamily::Proportional, order(&["inter", "mono", "phosphor"]));
     fonts.families.insert(FontFamily::Monospace, order(&["mono", "inter", "phosphor"]));

@@ -1,8 +1,10 @@
 //! Colours, sizes and faces of the window. Owns the tokens of `tokens.toml` and turns them into an egui style;
 //! nothing else in this crate names a colour.
 
+pub mod bidi;
 mod fonts;
 pub mod icons;
+pub mod scripts;
 mod style;
 
 use std::sync::OnceLock;
@@ -10,7 +12,7 @@ use std::sync::OnceLock;
 use egui::Color32;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-pub use fonts::{big_mono, body, body_strong, icon, mono, mono_small, read, read_strong, small, title};
+pub use fonts::{big_mono, body, body_strong, face_of, faces, icon, mono, mono_small, read, read_strong, small, title};
 pub use style::apply;
 
 /// A colour written as `#rrggbb`.

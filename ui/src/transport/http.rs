@@ -4,11 +4,11 @@
 use std::{cell::Cell, rc::Rc};
 
 use js_sys::Uint8Array;
-use paser_protocol::{Event, Failure, Reply, Report, Request};
+use paser_protocol::{Event, Failure, Reply, Report, Request, Script};
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::{Done, Incoming, PickKind, Transport, ipc};
+use super::{Done, Incoming, PickKind, Saved, Transport, ipc};
 
 const AGAIN: &str = "Check that the engine is running, then reload this page.";
 
@@ -89,6 +89,11 @@ impl Transport for Http {
         spawn_local(async move { done(call("GET", &url, &token, None).await) });
     }
 
+    fn font(&self, script: Script, done: Done<Vec<u8>>) {
+        let (url, token) = (format!("{}/api/font/{}", self.base, script.name()), self.token.clone());
+        spawn_local(async move { done(call("GET", &url, &token, None).await) });
+    }
+
     fn events(&self, on: Rc<dyn Fn(Incoming)>) {
         let base = if self.base.is_empty() {
             web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
@@ -121,8 +126,12 @@ impl Transport for Http {
         ipc::pick(kind, done);
     }
 
-    fn download(&self, name: &str, bytes: &[u8]) {
-        ipc::download(name, bytes);
+    fn save(&self, name: &str, bytes: &[u8], done: Done<Saved>) {
+        if ipc::available() {
+            ipc::save(name, bytes, done);
+        } else {
+            done(ipc::download(name, bytes));
+        }
     }
 }
 

@@ -8,12 +8,15 @@ use paser_protocol::{Failure, Report};
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{Done, Incoming, PickKind};
+use super::{Done, Incoming, PickKind, Saved};
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "core"], js_name = invoke)]
     async fn tauri_invoke(command: &str, arguments: JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "core"], js_name = invoke)]
+    async fn tauri_send(command: &str, bytes: JsValue, options: JsValue) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(catch, js_namespace = ["window", "__TAURI__", "event"], js_name = listen)]
     async fn tauri_listen(event: &str, handler: &Closure<dyn Fn(JsValue)>) -> Result<JsValue, JsValue>;
@@ -62,8 +65,32 @@ pub fn listen_for_drops(on: Rc<dyn Fn(Incoming)>) {
     });
 }
 
+/// Saves `bytes` where the person says in the native dialog, which begins with `name`.
+pub fn save(name: &str, bytes: &[u8], done: Done<Saved>) {
+    let (name, bytes) = (name.to_owned(), js_sys::Uint8Array::from(bytes));
+    spawn_local(async move {
+        let (options, headers) = (Object::new(), Object::new());
+        // A header carries plain letters only.
+        let filled = Reflect::set(&headers, &"file-name".into(), &js_sys::encode_uri_component(&name).into())
+            .and_then(|_| Reflect::set(&options, &"headers".into(), &headers));
+        let answer = match filled {
+            Ok(_) => tauri_send("save", bytes.into(), options.into()).await,
+            Err(error) => Err(error),
+        };
+        done(match answer {
+            Ok(path) => Ok(path.as_string().map_or(Saved::Dismissed, Saved::At)),
+            Err(error) => Err(not_saved(&name, &error)),
+        });
+    });
+}
+
+fn not_saved(name: &str, error: &JsValue) -> Report {
+    let why = error.as_string().unwrap_or_else(|| format!("{error:?}"));
+    Report::new(Failure::Machine, format!("{name} was not saved: {why}"), "Save it again, to another place.")
+}
+
 /// Saves `bytes` through the browser's download folder.
-pub fn download(name: &str, bytes: &[u8]) {
+pub fn download(name: &str, bytes: &[u8]) -> Result<Saved, Report> {
     let save = || {
         let parts = Array::of1(&js_sys::Uint8Array::from(bytes));
         let blob = web_sys::Blob::new_with_u8_array_sequence(&parts)?;
@@ -76,9 +103,7 @@ pub fn download(name: &str, bytes: &[u8]) {
         anchor.click();
         web_sys::Url::revoke_object_url(&url)
     };
-    if let Err(error) = save() {
-        log::error!("the download of {name} failed: {error:?}");
-    }
+    save().map(|()| Saved::Browser).map_err(|error| not_saved(name, &error))
 }
 
 /// Starts the page anew with another engine, under the names that `boot.js` keeps.

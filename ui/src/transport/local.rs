@@ -3,9 +3,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use paser_protocol::{Failure, Reply, Report, Request};
+use paser_protocol::{Failure, Reply, Report, Request, Script};
 
-use super::{Done, Incoming, PickKind, Transport};
+use super::{Done, Incoming, PickKind, Saved, Transport};
 
 /// Answers one request.
 pub type Answer = Box<dyn FnMut(&Request) -> Result<Reply, Report>>;
@@ -22,6 +22,9 @@ pub struct Shared {
     pub attached: bool,
     /// It turned to its own engine.
     pub turned: bool,
+    /// Scripts that fonts were asked for, and the answer to each; none: there is no font.
+    pub scripts: Vec<Script>,
+    pub font: Option<Vec<u8>>,
     /// Files handed to the person: name and contents.
     pub downloads: Vec<(String, Vec<u8>)>,
     /// Requests whose answers wait until they are let go.
@@ -81,6 +84,12 @@ impl Transport for Local {
         done(found.ok_or_else(|| Report::new(Failure::Failed, format!("There is no column `{key}`."), "")));
     }
 
+    fn font(&self, script: Script, done: Done<Vec<u8>>) {
+        self.shared.borrow_mut().scripts.push(script);
+        let found = self.shared.borrow().font.clone();
+        done(found.ok_or_else(|| Report::new(Failure::Machine, format!("No font has {} letters.", script.name()), "")));
+    }
+
     fn events(&self, on: Rc<dyn Fn(Incoming)>) {
         self.shared.borrow_mut().listener = Some(on.clone());
         on(Incoming::Connected(true));
@@ -103,7 +112,13 @@ impl Transport for Local {
         self.shared.borrow_mut().turned = true;
     }
 
-    fn download(&self, name: &str, bytes: &[u8]) {
+    fn save(&self, name: &str, bytes: &[u8], done: Done<Saved>) {
         self.shared.borrow_mut().downloads.push((name.to_owned(), bytes.to_owned()));
+        let picked = self.shared.borrow().picked.clone();
+        done(Ok(match (self.dialogs, picked) {
+            (false, _) => Saved::Browser,
+            (true, Some(path)) => Saved::At(path),
+            (true, None) => Saved::Dismissed,
+        }));
     }
 }

@@ -9,7 +9,7 @@ pub mod local;
 
 use std::rc::Rc;
 
-use paser_protocol::{Event, Reply, Report, Request, SourceKind};
+use paser_protocol::{Event, Reply, Report, Request, Script, SourceKind};
 use serde::Serialize;
 
 /// Called once with the answer.
@@ -23,6 +23,16 @@ pub enum Incoming {
     Connected(bool),
     /// Files or folders were dropped on the desktop program's window.
     Dropped(Vec<String>),
+}
+
+/// What became of a file that was handed to the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    At(String),
+    /// The browser keeps it where it keeps downloads.
+    Browser,
+    /// The dialog was dismissed.
+    Dismissed,
 }
 
 /// What a native dialog is to choose. Its kebab-case name goes over the shell's IPC.
@@ -72,6 +82,9 @@ pub trait Transport {
     /// Raw little-endian bytes of a column.
     fn column(&self, key: &str, done: Done<Vec<u8>>);
 
+    /// A font of the engine's machine: four bytes of its place in a collection, then the file.
+    fn font(&self, script: Script, done: Done<Vec<u8>>);
+
     /// Calls `on` for every event until the program ends. Called once.
     fn events(&self, on: Rc<dyn Fn(Incoming)>);
 
@@ -87,6 +100,6 @@ pub trait Transport {
     /// Turns from the other program's engine to the own one: the page starts anew.
     fn turn_to_own_engine(&self);
 
-    /// Hands a file to the person where the engine's disk is not theirs.
-    fn download(&self, name: &str, bytes: &[u8]);
+    /// Hands a file to the person: by the native dialog in the desktop program, by the browser's downloads elsewhere.
+    fn save(&self, name: &str, bytes: &[u8], done: Done<Saved>);
 }

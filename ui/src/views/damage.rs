@@ -2,12 +2,13 @@
 //! the curves behind the number of clusters.
 
 use egui::{Popup, Rect, Ui, pos2};
-use paser_protocol::{Stage, StageState};
+use paser_protocol::{ClusterView, Stage, StageState};
 
 use super::{cluster, cluster_menu, curves};
 use crate::{
     command::Command,
     format,
+    picture::View,
     state::{AppState, Brush, LeftTab},
     theme::icons,
     widgets::{
@@ -29,7 +30,13 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     };
     let (body, free) = pane(ui, rect, icon, title, look.panel);
     state.note("pane:damage", rect);
-    row_right(ui, free, 8.0, |ui| {
+    let view = match state.panels.left {
+        LeftTab::Damage => View::Damage,
+        LeftTab::Curves => View::Curves,
+    };
+    state.note(view.place(), body);
+    row_right(ui, free, 4.0, |ui| {
+        super::save_menu::button(ui, state, view);
         let tabs = [
             (Face::Icon(icons::CHART_BAR), Command::ShowDamage.name()),
             (Face::Icon(icons::CHART_LINE), Command::ShowCurves.name()),
@@ -57,6 +64,14 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 
 fn rest_is_known(state: &AppState) -> bool {
     state.clusters().iter().any(|cluster| cluster.cds_rest.is_some())
+}
+
+/// Worst damage first, of the whole response or, with `rest`, after its first token.
+pub(crate) fn sorted(clusters: &[ClusterView], rest: bool) -> Vec<&ClusterView> {
+    let value = |c: &ClusterView| if rest { c.cds_rest } else { c.cds }.unwrap_or(-1.0);
+    let mut sorted: Vec<&ClusterView> = clusters.iter().collect();
+    sorted.sort_by(|a, b| value(b).total_cmp(&value(a)).then(a.cluster.cmp(&b.cluster)));
+    sorted
 }
 
 fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
@@ -106,12 +121,8 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
     bars_head(ui, head, columns, "cluster, worst first", "nats");
     top = head.bottom();
 
-    let mut clusters: Vec<&paser_protocol::ClusterView> = project.clusters.iter().collect();
-    let value = |c: &paser_protocol::ClusterView| if rest { c.cds_rest } else { c.cds };
-    clusters.sort_by(|a, b| {
-        let (a_value, b_value) = (value(a).unwrap_or(-1.0), value(b).unwrap_or(-1.0));
-        b_value.total_cmp(&a_value).then(a.cluster.cmp(&b.cluster))
-    });
+    let clusters = sorted(&project.clusters, rest);
+    let value = |c: &ClusterView| if rest { c.cds_rest } else { c.cds };
     let detail = cluster::wanted_height(state);
     let needed = ROW * clusters.len() as f32;
     let room = body.bottom() - top;
@@ -150,14 +161,7 @@ struct Shown {
     pointed: bool,
 }
 
-fn one(
-    ui: &mut Ui,
-    place: Rect,
-    state: &mut AppState,
-    cluster: &paser_protocol::ClusterView,
-    shown: Shown,
-    columns: Columns,
-) {
+fn one(ui: &mut Ui, place: Rect, state: &mut AppState, cluster: &ClusterView, shown: Shown, columns: Columns) {
     let look = look(ui);
     let Shown { value, rest, scoring, pointed } = shown;
     let selected = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));

@@ -5,7 +5,7 @@ use egui::{Rect, Ui, pos2};
 use super::{budget, contents, damage, inspector, jobs, ledger, map::MapView, table, top_bar};
 use crate::{app::split_bottom, state::AppState};
 
-const DAMAGE: f32 = 308.0;
+const DAMAGE: f32 = 328.0;
 /// Head, column heads and seven rows.
 const TABLE: f32 = 30.0 + 22.0 + 7.0 * 24.0;
 const CONTENTS: f32 = 232.0;

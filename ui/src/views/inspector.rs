@@ -60,10 +60,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             if let Some(seconds) = continuations::possible(state, row) {
                 section(ui, |ui| continuations::show(ui, state, row, seconds));
             }
-            if state.screen == Screen::Compare {
-                section(ui, |ui| compare::fates::show(ui, state, row));
-            } else {
+            if state.screen != Screen::Compare {
                 section(ui, |ui| why(ui, state, &sample));
+            }
+            if !state.compare.names.is_empty() {
+                section(ui, |ui| compare::fates::show(ui, state, row));
             }
             section(ui, |ui| values(ui, &sample));
             section(ui, |ui| neighbours::show(ui, state, &sample));

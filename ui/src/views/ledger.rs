@@ -7,8 +7,9 @@ use super::cluster_menu;
 use crate::{
     format,
     glossary::Place,
+    picture::View,
     state::{AppState, Brush},
-    widgets::{Words, column, explain, look},
+    widgets::{Words, column, explain, look, row_right},
 };
 
 const ROW: f32 = 20.0;
@@ -54,6 +55,7 @@ pub const HEADS: [&str; COLUMNS.len()] = {
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, look.line));
+    state.note(View::Ledger.place(), rect);
     let Some(selection) = state.build.selection.clone() else {
         Words::new(ui).t3("There is no selection yet.").at(ui, rect.center(), Align2::CENTER_CENTER, 300.0);
         return;
@@ -68,12 +70,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let pointed = state.pointed_cluster();
     column(ui, body, |ui| {
         egui::ScrollArea::vertical().id_salt("ledger").auto_shrink(false).show(ui, |ui| {
-            // In the order of the damage panel: worst first.
-            let mut rows: Vec<&LedgerRow> = selection.ledger.iter().collect();
-            rows.sort_by(|a, b| {
-                b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster))
-            });
-            for row in rows {
+            for row in sorted(&selection) {
                 let (place, response) = ui.allocate_exact_size(Vec2::new(rect.width(), ROW), Sense::click());
                 let on = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&row.cluster));
                 let cells = COLUMNS.map(|(_, _, cell)| cell(row));
@@ -102,7 +99,16 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         });
     });
     let foot = Rect::from_min_max(pos2(rect.left(), rect.bottom() - foot), rect.max);
-    reasons(ui, foot, &selection);
+    let button = Rect::from_min_max(pos2(foot.right() - 34.0, foot.top()), pos2(foot.right() - 8.0, foot.bottom()));
+    row_right(ui, button, 0.0, |ui| super::save_menu::button(ui, state, View::Ledger));
+    reasons(ui, foot.with_max_x(button.left()), &selection);
+}
+
+/// In the order of the damage panel: worst first.
+pub(crate) fn sorted(selection: &SelectionView) -> Vec<&LedgerRow> {
+    let mut rows: Vec<&LedgerRow> = selection.ledger.iter().collect();
+    rows.sort_by(|a, b| b.cds.unwrap_or(-1.0).total_cmp(&a.cds.unwrap_or(-1.0)).then(a.cluster.cmp(&b.cluster)));
+    rows
 }
 
 /// The cluster's name, and what the ledger has to say about it.

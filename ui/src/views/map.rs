@@ -16,6 +16,7 @@ use crate::{
     focus::Combine,
     format,
     map::{Camera, Dots, Paint, Points, Scene, gl::Gl, labels, raster::Raster, region, thinning::Shown},
+    picture::View,
     state::{AppState, MapOrder, Tool},
     theme::icons,
     widgets::{
@@ -115,6 +116,14 @@ impl MapView {
         self.raster.shown().filter(|_| self.painter() != "webgl")
     }
 
+    /// Draws with a picture of its own, by the painter that needs no graphics card; what that drew.
+    pub(crate) fn drawn_apart(&mut self, draw: impl FnOnce(&mut Self)) -> Option<(egui::TextureId, Scene)> {
+        let (gl, raster) = (self.gl.take(), std::mem::take(&mut self.raster));
+        draw(self);
+        self.gl = gl;
+        std::mem::replace(&mut self.raster, raster).into_drawn()
+    }
+
     /// Points that have arrived.
     pub fn count(&self) -> usize {
         self.points.as_ref().map_or(0, |(_, points)| points.places.len())
@@ -148,6 +157,7 @@ impl MapView {
         let (body, free) = pane(ui, rect, icons::CHART_SCATTER, "Map", egui::Color32::TRANSPARENT);
         self.head(ui, free, state);
         state.note("map", body);
+        state.note(View::Map.place(), body);
         let key = state.column_info("map").map(|column| column.key.clone());
         let points = key.as_ref().and_then(|key| self.load(state, key));
         let Some(points) = points else {
@@ -184,6 +194,9 @@ impl MapView {
         });
         let right = Rect::from_min_max(pos2(left + 8.0, free.top()), free.max);
         row_right(ui, right, 4.0, |ui| {
+            if self.points.is_some() {
+                super::save_menu::button(ui, state, View::Map);
+            }
             let fit = icon_button(ui, icons::CORNERS_OUT, &Command::Fit.hint(), false, None);
             state.note("Fit", fit.rect);
             if fit.clicked() {
@@ -388,7 +401,6 @@ impl MapView {
             match found {
                 Some(row) => {
                     state.inspect(row);
-                    state.panels.table = true;
                     state.table.show_inspected = true;
                 }
                 None if state.tool == Tool::Point => state.focus.inspected = None,

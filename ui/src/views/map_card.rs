@@ -89,6 +89,9 @@ pub fn tokens_of(state: &mut AppState, row: u32) -> Option<u64> {
 
 /// How many are brushed and taken, and what can be done with all of them.
 pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
+    if state.for_file {
+        return;
+    }
     let Some((count, taken)) = state.brush_counts() else {
         state.brush_bar = None;
         return;
@@ -96,7 +99,9 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let look = look(ui);
     if let Some(last) = state.brush_bar {
         // Clicks between its words must not reach the map.
-        ui.interact(last, Id::unique("brush bar"), egui::Sense::click_and_drag());
+        let sense = egui::Sense::click_and_drag() - egui::Sense::FOCUSABLE;
+        let bar = ui.interact(last, Id::unique("brush bar"), sense);
+        bar.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Group, true, "Brushed samples"));
     }
     let narrow = body.width() < 460.0;
     let at = body.min + vec2(8.0, 8.0);

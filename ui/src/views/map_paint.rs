@@ -239,7 +239,7 @@ fn is_colour(kind: &ColumnKind) -> bool {
 }
 
 /// The words on the face of the choice.
-fn shown(state: &AppState) -> String {
+pub(crate) fn shown(state: &AppState) -> String {
     let what = match &state.colour {
         ColourBy::Cluster => "cluster".to_owned(),
         ColourBy::Damage => "damage".to_owned(),

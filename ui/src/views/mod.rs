@@ -30,6 +30,8 @@ pub mod new_project;
 pub mod palette;
 pub mod passes;
 pub mod reading;
+pub mod save_menu;
+pub mod settings;
 pub mod shortcuts;
 pub mod stability;
 pub mod table;
@@ -62,6 +64,8 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Discard { name } => export::discard(ctx, state, name),
         Dialog::Export(form) => export::export(ctx, state, form),
         Dialog::OpenProject { path } => export::open_project(ctx, state, path),
+        Dialog::Settings(form) => settings::show(ctx, state, form),
+        Dialog::Messages => settings::messages(ctx, state),
         Dialog::BadRows => export::bad_rows(ctx, state),
         Dialog::Recipe => export::recipe(ctx, state),
     };
@@ -83,9 +87,13 @@ pub(crate) fn modal<R>(
     let veil = Area::new(Id::unique(("veil", name)))
         .order(Order::Foreground)
         .fixed_pos(screen.min)
+        .accessible_name("Outside of the dialog")
+        .role(egui::accesskit::Role::Pane)
         .show(ctx, |ui| {
             let look = widgets::look(ui);
             let (rect, response) = ui.allocate_exact_size(screen.size(), egui::Sense::click());
+            let name = || egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Leave the dialog");
+            response.widget_info(name);
             ui.painter().rect_filled(rect, 0.0, look.canvas.gamma_multiply(0.6));
             response.clicked()
         })
@@ -111,6 +119,13 @@ pub(crate) fn modal<R>(
             })
             .inner
     });
+    // A card of another size stands where its middle was only in the next frame.
+    let id = Id::unique(("card size", name));
+    let size = shown.response.rect.size();
+    if ctx.data(|data| data.get_temp::<Vec2>(id)) != Some(size) {
+        ctx.data_mut(|data| data.insert_temp(id, size));
+        ctx.request_repaint();
+    }
     // An open list of the card lies above it.
     if !egui::Popup::is_any_open(ctx) {
         ctx.move_to_top(shown.response.layer_id);

@@ -7,6 +7,7 @@ use crate::{
     command::Command,
     dialogs::Dialog,
     format,
+    picture::{Format, View},
     state::{AppState, Brush},
     theme::{self, icons},
     widgets::{Words, field::Field, key_cap, look, row_right},
@@ -22,6 +23,7 @@ enum Act {
     Compare(String),
     Discard(String),
     Find(String),
+    Save(View, Format),
 }
 
 struct Entry {
@@ -74,6 +76,15 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
             };
             // What cannot be had now stands below.
             found.push((score * 2 + usize::from(why.is_some()) * 100, entry));
+        }
+    }
+    for view in View::ALL.into_iter().filter(|view| !typed.is_empty() && view.is_shown(state)) {
+        for format in Format::ALL {
+            let name = format!("Save {} as {}", view.name(), format.name());
+            if let Some(score) = score(typed, &name) {
+                let more = "what is on screen now".to_owned();
+                found.push((score * 2 + 1, Entry { act: Act::Save(view, format), name, more, why: None }));
+            }
         }
     }
     for cluster in state.clusters() {
@@ -149,6 +160,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: 
                 state.run(Command::ShowCompare);
             }
             Act::Discard(name) => state.dialog = Some(Dialog::Discard { name }),
+            Act::Save(view, format) => state.save_view = Some((view, format)),
             Act::Find(text) => {
                 state.table.search = text;
                 state.panels.table = true;

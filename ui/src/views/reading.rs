@@ -9,13 +9,24 @@ use egui::{
 
 use crate::{
     code::{Part, parts},
-    theme::{self, Look},
+    theme::{self, Look, bidi},
     widgets::look,
 };
 
 /// A whole text, `line` points from line to line.
 pub fn text(ui: &mut Ui, text: &str, line: f32) -> Response {
     let job = job(look(ui), text, line, [(text.len(), None)], ui.available_width());
+    if bidi::has_rtl(text) {
+        // In the order of reading a selection would copy words in another order than they were written in.
+        let broken = ui.painter().layout_job(job.clone());
+        let lines: Vec<usize> =
+            broken.rows.iter().map(|row| row.glyphs.len() + usize::from(row.ends_with_newline)).collect();
+        let galley = ui.painter().layout_job(bidi::reorder(&job, &lines));
+        let (rect, response) = ui.allocate_exact_size(galley.size(), Sense::hover());
+        ui.painter().galley(rect.min, galley, look(ui).text);
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text.trim()));
+        return response;
+    }
     selectable(ui, job, text.trim().to_owned()).1
 }
 

@@ -12,6 +12,7 @@ use crate::{
     command::Command,
     data::Data,
     format,
+    picture::View,
     state::{AppState, Brush, For},
     theme::icons,
     widgets::{
@@ -46,6 +47,8 @@ pub struct TableState {
     pub show_inspected: bool,
     /// Width of the ids seen so far.
     pub id_width: f32,
+    /// Names of the columns that are shown.
+    pub columns: Vec<String>,
     answer: Option<Answer>,
     asked: Option<Asked>,
     /// The rows on screen; those of the last answer until the next ones have arrived.
@@ -89,6 +92,7 @@ impl Default for TableState {
             focus_search: false,
             show_inspected: false,
             id_width: IDS,
+            columns: Vec::new(),
             answer: None,
             asked: None,
             shown: None,
@@ -209,16 +213,29 @@ fn query(ui: &Ui, state: &mut AppState) {
     let number = table.number;
     let (text, sort, descending) = (table.search.trim().to_owned(), table.sort.clone(), table.descending);
     let is_filter = table.reads_as_filter();
-    table.asked = Some(Asked { text: text.clone(), is_filter, brush, sort: sort.clone(), descending });
-    let (mut clusters, mut rows) = (Vec::new(), None);
-    match state.focus.brush() {
-        Brush::Nothing => {}
-        Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
-        Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
-    }
-    let (text, filter) = if is_filter { (String::new(), text) } else { (text, String::new()) };
-    let query = RowQuery { text, filter, clusters, rows, sort, descending };
+    table.asked = Some(Asked { text, is_filter, brush, sort, descending });
+    let query = state.row_query(false);
     state.ask(Request::Query { query }, For::Query(number));
+}
+
+impl AppState {
+    /// The rows that the table is to show; `answered`: by the words that its rows were found by, not by what is typed.
+    pub(crate) fn row_query(&self, answered: bool) -> RowQuery {
+        let (mut clusters, mut rows) = (Vec::new(), None);
+        match self.focus.brush() {
+            Brush::Nothing => {}
+            Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
+            Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
+        }
+        let (text, is_filter) = match self.table.found_by() {
+            Some((text, is_filter, _)) if answered => (text, is_filter),
+            None if answered => (String::new(), false),
+            _ => (self.table.search.trim().to_owned(), self.table.reads_as_filter()),
+        };
+        let (text, filter) = if is_filter { (String::new(), text) } else { (text, String::new()) };
+        let (sort, descending) = (self.table.sort.clone(), self.table.descending);
+        RowQuery { text, filter, clusters, rows, sort, descending }
+    }
 }
 
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
@@ -226,8 +243,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
     let (body, free) = pane(ui, rect, icons::TABLE, "Samples", look.panel);
     state.note("pane:table", rect);
+    state.note(View::Table.place(), body);
     head(ui, free, state);
     let columns = shown_columns(state, body.width());
+    state.table.columns = columns.iter().map(|column| column.name.clone()).collect();
     let (titles, list) = body.split_top_bottom_at_y(body.top() + HEAD);
     column_heads(ui, titles, state, &columns);
     if let Some(problem) = &state.table.problem {
@@ -278,6 +297,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             ui.spacing_mut().item_spacing = Vec2::ZERO;
             for place in range {
                 let (rect, response) = ui.allocate_exact_size(Vec2::new(list.width(), ROW), Sense::click());
+                if response.clicked() && ui.input(|input| input.modifiers.shift) {
+                    brush_range(state, &rows, place);
+                }
                 one(ui, rect, &response, state, rows[place], &columns);
                 if place < 64 {
                     state.note(format!("row:{place}"), rect);
@@ -288,10 +310,19 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     });
 }
 
+/// From the inspected row to the one in `place`, as they stand in the table.
+fn brush_range(state: &mut AppState, rows: &[u32], place: usize) {
+    let from = state.focus.inspected.and_then(|row| rows.iter().position(|other| *other == row)).unwrap_or(place);
+    let mut range = rows[from.min(place)..=from.max(place)].to_vec();
+    range.sort_unstable();
+    state.focus.set_rows(range, None);
+}
+
 fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
     let count = state.table.count();
     let narrow = free.width() < NARROW;
     let right = row_right(ui, free, 6.0, |ui| {
+        super::save_menu::button(ui, state, View::Table);
         let enabled = Command::Export.enabled(state);
         let words = if narrow { "" } else { "Export..." };
         let button = Button::new(words).icon(icons::DOWNLOAD_SIMPLE).height(24.0).name(Command::Export.name());

@@ -19,7 +19,7 @@ const IDS_MOST: f32 = 124.0;
 pub struct Shown {
     info: Option<ColumnInfo>,
     /// Name to sort by.
-    name: String,
+    pub(super) name: String,
     head: String,
     width: f32,
     right: bool,

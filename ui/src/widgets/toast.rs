@@ -31,9 +31,25 @@ impl Toast {
     }
 }
 
+/// A message that was shown once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    pub what: String,
+    pub advice: String,
+    pub failed: bool,
+    /// Seconds since 1970.
+    pub at: u64,
+}
+
+/// Messages that are kept after they went.
+const MOST_PAST: usize = 200;
+
 #[derive(Default)]
 pub struct Toasts {
     shown: VecDeque<Toast>,
+    past: VecDeque<Past>,
+    /// Seconds since 1970.
+    pub wall: u64,
 }
 
 impl Toasts {
@@ -44,6 +60,7 @@ impl Toasts {
         }
         let toast = Toast::new(&report.what, &report.advice, true, None);
         if !self.shown.iter().any(|shown| shown.what == toast.what && shown.advice == toast.advice) {
+            self.keep(&toast);
             self.shown.push_back(toast);
         }
         while self.shown.len() > 4 {
@@ -52,7 +69,9 @@ impl Toasts {
     }
 
     pub fn say(&mut self, now: f64, what: impl Into<String>, advice: impl Into<String>) {
-        self.shown.push_back(Toast::new(what, advice, false, Some(now + 6.0)));
+        let toast = Toast::new(what, advice, false, Some(now + 6.0));
+        self.keep(&toast);
+        self.shown.push_back(toast);
         while self.shown.len() > 4 {
             self.shown.pop_front();
         }
@@ -64,6 +83,19 @@ impl Toasts {
         if let Some(toast) = self.shown.back_mut() {
             toast.remark = true;
         }
+    }
+
+    fn keep(&mut self, toast: &Toast) {
+        let Toast { what, advice, failed, .. } = toast.clone();
+        self.past.push_back(Past { what, advice, failed, at: self.wall });
+        while self.past.len() > MOST_PAST {
+            self.past.pop_front();
+        }
+    }
+
+    /// Every message so far, the oldest first.
+    pub fn past(&self) -> &VecDeque<Past> {
+        &self.past
     }
 
     pub fn texts(&self) -> Vec<String> {

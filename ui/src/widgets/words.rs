@@ -9,7 +9,7 @@ use egui::{
 use super::look;
 use crate::{
     glossary::{Place, meaning},
-    theme::{self, Look},
+    theme::{self, Look, bidi},
 };
 
 /// Builds one text out of parts.
@@ -99,7 +99,17 @@ impl Words {
         self.job.wrap.max_rows = rows;
         self.job.wrap.break_anywhere = rows == 1;
         self.job.halign = egui::Align::LEFT;
-        ui.painter().layout_job(self.job)
+        if !bidi::has_rtl(&self.job.text) {
+            return ui.painter().layout_job(self.job);
+        }
+        // Lines are broken in the order of writing, then each is put into the order of reading.
+        if rows == 1 {
+            return ui.painter().layout_job(bidi::reorder(&self.job, &[]));
+        }
+        let broken = ui.painter().layout_job(self.job.clone());
+        let lines: Vec<usize> =
+            broken.rows.iter().map(|row| row.glyphs.len() + usize::from(row.ends_with_newline)).collect();
+        ui.painter().layout_job(bidi::reorder(&self.job, &lines))
     }
 
     /// With a fixed distance from line to line.

@@ -4,10 +4,11 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use paser_protocol::{
-    BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, ChecksView, DemoCard, DownloadView, EstimateView,
-    ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow, ModelView, ModelsView, NearDuplicatesView,
-    NearGroupView, NeighbourView, ProjectView, ProjectionView, ReasonCode, Recent, Remark, Reply, Report, Request,
-    RowQuery, SampleView, SelectionPlan, SelectionView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
+    BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, CacheView, ChecksView, DemoCard, DeviceView,
+    DownloadView, EngineSettings, EstimateView, ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow,
+    ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, ProjectView, ProjectionView, ReasonCode,
+    Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, SettingsView, TextRow,
+    TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -40,6 +41,8 @@ struct Inner {
     code: bool,
     /// What a continuation would take.
     continue_seconds: f64,
+    settings: EngineSettings,
+    cleared: Vec<String>,
     /// Stands before every id and instruction; another file has another one.
     prefix: &'static str,
 }
@@ -81,6 +84,8 @@ impl Engine {
             swept: false,
             code: false,
             continue_seconds: 3.6,
+            settings: EngineSettings::default(),
+            cleared: Vec::new(),
             prefix: "",
         };
         Self { inner: Rc::new(RefCell::new(inner)) }
@@ -278,6 +283,20 @@ impl Inner {
                 paths: vec![],
                 samples: 328,
                 download: Some(DownloadView { name: "differences.csv".into(), key: "download-0".into() }),
+            }),
+            Request::Settings => self.settings_reply(),
+            Request::SetSettings { settings } => {
+                self.settings = *settings;
+                self.settings_reply()
+            }
+            Request::ClearCache { id } => {
+                self.cleared.push(id.clone());
+                self.settings_reply()
+            }
+            Request::Table { query, .. } => Reply::Exported(ExportedView {
+                paths: vec![],
+                samples: query.rows.as_ref().map_or(3_000, Vec::len) as u64,
+                download: Some(DownloadView { name: "samples.csv".into(), key: "download-0".into() }),
             }),
             Request::Discard { name } => {
                 self.project.selections.retain(|selection| selection.name.as_ref() != Some(name));
@@ -521,6 +540,33 @@ impl Inner {
             })
             .collect();
         TokensView { row, tokens, continue_seconds: self.continue_seconds }
+    }
+
+    fn settings_reply(&self) -> Reply {
+        let cache = |id: &str, name: &str, bytes| CacheView {
+            id: id.into(),
+            name: name.into(),
+            path: format!("/home/ada/.cache/{name}"),
+            bytes: if self.cleared.iter().any(|cleared| cleared == id) { 0 } else { bytes },
+            cost: "other programs of this machine share it; the next use downloads it again".into(),
+            held: (id == "demo").then(|| "it is open".into()),
+        };
+        Reply::Settings(Box::new(SettingsView {
+            settings: self.settings,
+            threads: 8,
+            threads_fixed: None,
+            memory: 24 << 30,
+            devices: vec![
+                DeviceView { name: "processor: cpu, 8 threads, 25.8 GB".into(), missing: None },
+                DeviceView { name: "CUDA".into(), missing: Some("this build computes on the processor only".into()) },
+            ],
+            caches: vec![
+                cache("demo", "the demo project", 12_400_000),
+                cache("hub:meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-7b-hf", 13_476_000_000),
+            ],
+            state_folder: "/home/ada/.local/state/paser-studio".into(),
+            trouble: None,
+        }))
     }
 
     /// The rows of the same cluster, the next ones first, by turns behind it and before it.

@@ -1,5 +1,6 @@
 //! One file a command: its arguments and what it does.
 
+pub mod caches;
 pub mod check;
 pub mod cluster;
 pub mod compare;
@@ -18,4 +19,5 @@ pub mod select;
 pub mod sensitivity;
 pub mod serve;
 pub mod status;
+pub mod table;
 pub mod worker;

@@ -2,9 +2,9 @@
 
 use crate::support::paser;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "demo", "new", "run", "status", "check", "inspect", "prune", "encode", "cluster", "score", "curate", "select",
-    "compare", "export", "serve",
+    "compare", "export", "table", "caches", "serve",
 ];
 
 #[test]

@@ -21,6 +21,7 @@ use crate::{
     recents,
     run::RunOptions,
     session::{Session, Stopping, lock},
+    settings,
     trouble::{Outcome, Told, failed, usage},
 };
 
@@ -35,14 +36,20 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
 }
 
 impl Studio {
+    /// Threads given at the start win over the ones that were set.
     pub(super) fn run_options(&self) -> RunOptions {
-        RunOptions { threads: self.shared.threads, memory: None, worker: self.shared.worker.clone() }
+        let (settings, trouble) = settings::read(&self.shared.state);
+        if let Some(trouble) = trouble {
+            tracing::warn!(%trouble, "the settings cannot be read");
+        }
+        let threads = if self.shared.threads > 0 { self.shared.threads } else { settings.threads as usize };
+        RunOptions { threads, memory: settings.memory, worker: self.shared.worker.clone() }
     }
 
     /// Starts a run, after a change of the project that only a run may follow.
@@ -64,12 +71,13 @@ impl Studio {
         Ok(Reply::Done)
     }
 
-    /// Starts a run through `until` within so many bytes.
+    /// Starts a run through `until` within so many bytes; none: as many as were set.
     ///
     /// # Errors
     /// No project is open; a run is at work.
     pub fn run(&self, until: Stage, memory: Option<u64>) -> Outcome<()> {
-        self.run_with(|_| Ok(()), until, RunOptions { memory, ..self.run_options() }).map(drop)
+        let options = self.run_options();
+        self.run_with(|_| Ok(()), until, RunOptions { memory: memory.or(options.memory), ..options }).map(drop)
     }
 
     /// Takes up a run that was interrupted; one that a person paused waits.

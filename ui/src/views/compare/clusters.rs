@@ -8,6 +8,7 @@ use super::{fill, ink};
 use crate::{
     compare::{Measure, letter},
     format,
+    picture::View,
     state::{AppState, Brush},
     theme::icons,
     widgets::{
@@ -27,6 +28,11 @@ const MEASURES: [(Measure, &str, &str); 5] = [
 ];
 
 const NUMBER: f32 = 62.0;
+
+/// A measure in words, with its unit.
+pub(crate) fn measure_name(measure: Measure) -> &'static str {
+    MEASURES.iter().find(|(known, ..)| *known == measure).map_or("", |(_, _, words)| words)
+}
 
 fn value(measure: Measure, share: &ClusterShare) -> Option<f64> {
     match measure {
@@ -50,7 +56,9 @@ fn shown(measure: Measure, value: f64) -> String {
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
     let (body, free) = pane(ui, rect, icons::CHART_BAR, "Clusters", look.panel);
+    state.note(View::Shares.place(), body);
     let left = row_right(ui, free, 6.0, |ui| {
+        crate::views::save_menu::button(ui, state, View::Shares);
         let faces = MEASURES.map(|(_, word, _)| (Face::Text(word), word));
         let chosen = MEASURES.iter().position(|(measure, ..)| *measure == state.compare.measure).unwrap_or(0);
         let mut cells = Vec::new();
@@ -196,7 +204,13 @@ fn rows(ui: &mut Ui, state: &mut AppState, view: &ComparisonView, measure: Measu
             let Some(value) = value else { continue };
             let y = top + 8.0 * place as f32;
             let bar = Rect::from_min_max(pos2(bar_left, y + 1.0), pos2(at_value(*value).max(bar_left + 1.0), y + 7.0));
-            ui.painter().rect_filled(bar, 0.0, fill(look, place));
+            // C and D are grey alike: D is hollow.
+            if place < 3 {
+                ui.painter().rect_filled(bar, 0.0, fill(look, place));
+            } else {
+                let edge = Stroke::new(1.0, fill(look, place));
+                ui.painter().rect_stroke(bar, 0.0, edge, egui::StrokeKind::Inside);
+            }
         }
         if response.has_focus() {
             let ring = Stroke::new(2.0, look.accent);

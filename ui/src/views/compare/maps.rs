@@ -9,9 +9,10 @@ use crate::{
     compare::{MOST, letter},
     format,
     map::{Dots, Paint, Points, Scene, Thinning, raster::Raster, thinning::HELD},
+    picture::View,
     state::AppState,
     theme::Look,
-    views::{map::MapView, map_card, map_marks, map_paint::signs},
+    views::{self, map::MapView, map_card, map_marks, map_paint::signs},
     widgets::{Words, look, row_right},
 };
 
@@ -39,8 +40,16 @@ pub struct SmallMaps {
 }
 
 impl SmallMaps {
+    /// Draws with pictures of its own; what was drawn into them.
+    pub(crate) fn drawn_apart(&mut self, draw: impl FnOnce(&mut Self)) -> Vec<(egui::TextureId, Scene)> {
+        let rasters = std::mem::take(&mut self.rasters);
+        draw(self);
+        std::mem::replace(&mut self.rasters, rasters).into_iter().filter_map(Raster::into_drawn).collect()
+    }
+
     pub fn show(&mut self, ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
         let look = look(ui);
+        state.note(View::Maps.place(), rect);
         // The tools are Explore's: here the pointer points, and Shift draws a box.
         let tool = std::mem::take(&mut state.tool);
         let sides = state.compare.names.len();
@@ -101,7 +110,7 @@ impl SmallMaps {
     }
 
     /// Letter, name and number of samples; over the last one what its colours mean.
-    fn head(&self, ui: &mut Ui, place: Rect, state: &AppState, side: Option<usize>) {
+    fn head(&self, ui: &mut Ui, place: Rect, state: &mut AppState, side: Option<usize>) {
         let look = look(ui);
         let head = Rect::from_min_size(place.min, Vec2::new(place.width(), HEAD));
         ui.painter().rect_filled(head, 0.0, look.panel);
@@ -127,6 +136,7 @@ impl SmallMaps {
                 let title = Words::of(look).strong("A and B").at(ui, left, Align2::LEFT_CENTER, 80.0);
                 let free = Rect::from_min_max(pos2(title.rect.right() + 8.0, head.top()), head.max);
                 row_right(ui, free.shrink2(Vec2::new(8.0, 0.0)), 4.0, |ui| {
+                    views::save_menu::button(ui, state, View::Maps);
                     let narrow = free.width() < 220.0;
                     for (colour, word, short) in classes(look).into_iter().rev() {
                         let word = if narrow { short } else { word };

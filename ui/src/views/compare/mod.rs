@@ -17,6 +17,7 @@ use crate::{
     command::Command,
     compare::{Lower, letter},
     format,
+    picture::View,
     state::AppState,
     theme::{Look, icons},
     widgets::{
@@ -28,6 +29,7 @@ use crate::{
 };
 pub use cards::add_strategy;
 pub(super) use cards::menu;
+pub(crate) use clusters::measure_name;
 use maps::SmallMaps;
 
 const CARDS: f32 = 232.0;
@@ -128,7 +130,14 @@ fn lower_panes(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     };
     let (body, free) = pane(ui, left, icon, title, look.panel);
     let faces = Lower::ALL.map(|lower| (Face::Text(lower.name()), lower.name()));
+    let view = match state.compare.lower {
+        Lower::Overlap => View::Overlap,
+        Lower::Budgets => View::Budgets,
+        Lower::Reasons => View::Reasons,
+    };
+    state.note(view.place(), body);
     row_right(ui, free, 6.0, |ui| {
+        super::save_menu::button(ui, state, view);
         let chosen = Lower::ALL.iter().position(|lower| *lower == state.compare.lower).unwrap_or(0);
         let mut cells = Vec::new();
         let picked = segmented(ui, "Lower pane", &faces, chosen, 22.0, |place, cell| cells.push((place, cell)));

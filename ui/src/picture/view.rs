@@ -1,0 +1,124 @@
+//! The views that can be saved, and as what.
+
+use crate::{
+    compare::Lower,
+    state::{AppState, LeftTab, Screen},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    Map,
+    Damage,
+    /// The curves behind the number of clusters.
+    Curves,
+    Table,
+    Ledger,
+    /// The maps of Compare, side by side.
+    Maps,
+    Overlap,
+    Budgets,
+    Reasons,
+    /// Cluster by cluster, in Compare.
+    Shares,
+}
+
+impl View {
+    pub const ALL: [Self; 10] = [
+        Self::Map,
+        Self::Damage,
+        Self::Curves,
+        Self::Table,
+        Self::Ledger,
+        Self::Maps,
+        Self::Overlap,
+        Self::Budgets,
+        Self::Reasons,
+        Self::Shares,
+    ];
+
+    /// What a person reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::Damage => "damage per cluster",
+            Self::Curves => "number of clusters",
+            Self::Table => "samples",
+            Self::Ledger => "ledger",
+            Self::Maps => "maps side by side",
+            Self::Overlap => "overlap",
+            Self::Budgets => "budgets",
+            Self::Reasons => "reasons",
+            Self::Shares => "clusters compared",
+        }
+    }
+
+    /// The name under which its rectangle is noted.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Map => "view:map",
+            Self::Damage => "view:damage",
+            Self::Curves => "view:curves",
+            Self::Table => "view:table",
+            Self::Ledger => "view:ledger",
+            Self::Maps => "view:maps",
+            Self::Overlap => "view:overlap",
+            Self::Budgets => "view:budgets",
+            Self::Reasons => "view:reasons",
+            Self::Shares => "view:shares",
+        }
+    }
+
+    /// Is it on screen, as far as panels and tabs decide?
+    pub fn is_shown(self, state: &AppState) -> bool {
+        let explore = state.screen == Screen::Explore && state.project.is_some();
+        let compare = state.screen == Screen::Compare && state.project.is_some() && state.compare.names.len() >= 2;
+        let lower = state.compare.lower;
+        match self {
+            Self::Map => explore && state.column_info("map").is_some(),
+            Self::Damage => explore && state.damage_shown() && state.panels.left == LeftTab::Damage,
+            Self::Curves => explore && state.damage_shown() && state.panels.left == LeftTab::Curves,
+            Self::Table => explore && state.panels.table,
+            Self::Ledger => explore && state.panels.ledger && state.build.selection.is_some(),
+            Self::Maps => compare,
+            Self::Overlap => compare && lower == Lower::Overlap,
+            Self::Budgets => compare && lower == Lower::Budgets,
+            Self::Reasons => compare && lower == Lower::Reasons,
+            Self::Shares => compare,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Png,
+    /// Two pixels where [`Format::Png`] has one.
+    Fine,
+    Svg,
+    Csv,
+}
+
+impl Format {
+    pub const ALL: [Self; 4] = [Self::Png, Self::Fine, Self::Svg, Self::Csv];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Png => "picture (PNG)",
+            Self::Fine => "picture of twice the pixels (PNG)",
+            Self::Svg => "vectors (SVG)",
+            Self::Csv => "table (CSV)",
+        }
+    }
+
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Png | Self::Fine => "png",
+            Self::Svg => "svg",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// Pixels to a point of the screen.
+    pub fn scale(self) -> f32 {
+        if self == Self::Fine { 2.0 } else { 1.0 }
+    }
+}
