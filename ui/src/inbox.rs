@@ -191,7 +191,10 @@ impl AppState {
                 if !self.screen.is_work_place() {
                     self.screen = Screen::Explore;
                 }
-                self.dialog = None;
+                // Who types into the palette meanwhile goes on typing.
+                if !matches!(self.dialog, Some(Dialog::Palette { .. })) {
+                    self.dialog = None;
+                }
             }
             (For::Open, Reply::Done) => self.ask(Request::Project, For::Open),
             (_, Reply::Project(project)) => {

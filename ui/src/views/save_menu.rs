@@ -14,7 +14,7 @@ pub fn button(ui: &mut Ui, state: &mut AppState, view: View) -> Response {
     let response = icon_button(ui, icons::DOWNLOAD_SIMPLE, &hint, false, None);
     state.note(format!("save:{}", view.name()), response.rect);
     Popup::menu(&response).accessible_name(format!("Save {}", view.name())).show(|ui| {
-        ui.set_min_width(230.0);
+        ui.set_width(230.0);
         for format in Format::ALL {
             let entry = menu_entry(ui, format.name(), "", false, None, true);
             state.note(format!("save:{format:?}"), entry.rect);
