@@ -178,7 +178,9 @@ fn list(ui: &mut Ui, entries: &[Entry], chosen: usize, moved: bool) -> Option<us
     let look = look(ui);
     let mut clicked = None;
     let height = (ROW * entries.len().clamp(1, 11) as f32).min(ui.ctx().content_rect().height() - 160.0);
-    egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+    // The card offers the room that it had in the last frame: a list that was short must not grow by its margin a frame.
+    let area = egui::ScrollArea::vertical().min_scrolled_height(height).max_height(height);
+    area.auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing = Vec2::ZERO;
         if entries.is_empty() {
             let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::hover());
