@@ -102,7 +102,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 65] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,

@@ -183,12 +183,6 @@ impl Session {
         }
         let mut provenance = Map::new();
         provenance.insert("stages".to_owned(), Value::Object(stages));
-        // One that was made with another of the project's pruned models tells its pair.
-        let with = |other: &String| {
-            let mut made = recipe.recipe.clone();
-            (made.models.pruned, made.prune.method) = (other.clone(), "none".to_owned());
-            self.recipe_makes(&made, inputs)
-        };
         if self.recipe_makes(&recipe.recipe, inputs) {
             let models = &recipe.recipe.models;
             let pruned = match recipe.recipe.prune.method.as_str() {
@@ -198,9 +192,6 @@ impl Session {
             provenance.insert("dense_model".to_owned(), json!(models.dense));
             provenance.insert("pruned_model".to_owned(), json!(pruned));
             provenance.insert("recipe".to_owned(), json!(recipe.text));
-        } else if let Some(other) = recipe.recipe.models.others.iter().find(|other| with(other)) {
-            provenance.insert("dense_model".to_owned(), json!(recipe.recipe.models.dense));
-            provenance.insert("pruned_model".to_owned(), json!(other));
         }
         Ok(provenance)
     }
