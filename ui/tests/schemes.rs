@@ -46,7 +46,7 @@ fn bars_are_grouped_by_cluster_and_follow_the_one_selection() {
     let worst = clusters.iter().max_by(|a, b| a.cds.unwrap().total_cmp(&b.cds.unwrap())).unwrap().cluster;
     let top = |id: u32| bench.rect(&format!("group:{id}")).top();
     assert!((0..12).filter(|id| *id != worst).all(|id| top(id) > top(worst)), "{worst} is not the first");
-    bench.harness.get_by_label_contains("demo-llama-1.6m-2of4: 0.");
+    bench.harness.get_by_label_contains("arithmetic with money: demo-llama-1.6m-wanda60: 0.337 nats");
     bench.hover("group:6");
     assert_eq!(bench.state().focus.hovered_cluster, Some(6));
     bench.click("group:6");

@@ -29,13 +29,25 @@ pub(crate) fn described(scheme: &SchemeView) -> String {
     format!("{}{pruning}, n = {}", scheme.name, format::count(scheme.scored))
 }
 
+/// What tells the models apart: their names without the words that all begin with.
+fn short_names(schemes: &[SchemeView]) -> Vec<&str> {
+    let is_end = |letter: char| matches!(letter, '-' | '_' | ' ' | '/');
+    let first = schemes.first().map_or("", |scheme| scheme.name.as_str());
+    let ends = first.char_indices().filter(|(_, letter)| is_end(*letter)).map(|(at, letter)| at + letter.len_utf8());
+    let common = |end: &usize| schemes.iter().all(|s| s.name.starts_with(&first[..*end]) && s.name.len() > *end);
+    let cut = ends.filter(common).last().unwrap_or(0);
+    schemes.iter().map(|scheme| &scheme.name[cut..]).collect()
+}
+
 pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let Some(project) = state.project.clone() else { return };
     let columns = damage::columns(body, state);
-    let (rest, mut top) = damage::which_damage(ui, body, state);
-    for scheme in &project.schemes {
+    let (rest, top) = damage::which_damage(ui, body, state);
+    let mut top = top + 4.0;
+    let names = short_names(&project.schemes);
+    for (scheme, name) in project.schemes.iter().zip(&names) {
         let place = Rect::from_min_size(pos2(body.left(), top), Vec2::new(body.width(), MODEL));
-        model(ui, place, state, &project, scheme);
+        model(ui, place, state, &project, (scheme, name));
         top = place.bottom();
     }
     let head = Rect::from_min_max(pos2(body.left(), top + 4.0), pos2(body.right(), top + 26.0));
@@ -47,14 +59,14 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
         egui::ScrollArea::vertical().id_salt("schemes").auto_shrink(false).show(ui, |ui| {
             for cluster in damage::sorted(&project.clusters, rest) {
                 let (_, place) = ui.allocate_space(Vec2::new(list.width(), height));
-                group(ui, place, state, &project, cluster, (rest, columns));
+                group(ui, place, state, (&project.schemes, &names), cluster, (rest, columns));
             }
         });
     });
 }
 
 /// A pruned model: its name, what was pruned, samples scored, and the button that makes it the project's own.
-fn model(ui: &mut Ui, place: Rect, state: &mut AppState, project: &ProjectView, scheme: &SchemeView) {
+fn model(ui: &mut Ui, place: Rect, state: &mut AppState, project: &ProjectView, (scheme, name): (&SchemeView, &str)) {
     let inside = place.shrink2(Vec2::new(EDGE, 0.0));
     let busy = project.job.is_some();
     let size = Vec2::splat(20.0);
@@ -64,9 +76,9 @@ fn model(ui: &mut Ui, place: Rect, state: &mut AppState, project: &ProjectView, 
         let own = words.at(ui, button.center(), Align2::CENTER_CENTER, size.x);
         own.on_hover_text("The project works with this one: columns, selections and the inspector.");
     } else {
-        let name = format!("Work with {}", scheme.name);
+        let what = format!("Work with {}", scheme.name);
         let why = if busy { Some("a job is running") } else { None };
-        let response = row_right(ui, button, 0.0, |ui| icon_button_sized(ui, icons::ARROW_UP, &name, false, why, size));
+        let response = row_right(ui, button, 0.0, |ui| icon_button_sized(ui, icons::ARROW_UP, &what, false, why, size));
         state.note(format!("use:{}", scheme.name), response.rect);
         let response = response.on_hover_text(
             "Work with this one: columns, selections and the inspector follow it. What is scored is not scored again.",
@@ -83,10 +95,12 @@ fn model(ui: &mut Ui, place: Rect, state: &mut AppState, project: &ProjectView, 
     let right = pos2(button.left() - 6.0, inside.center().y);
     let n = Words::new(ui).small("n ").num3(n).paint(ui, right, Align2::RIGHT_CENTER, 130.0);
     let words = Words::new(ui);
-    let words = if scheme.own { words.strong(&scheme.name) } else { words.t(&scheme.name) };
+    let words = if scheme.own { words.strong(name) } else { words.t(name) };
     let words = words.t3(format!("  {}", scheme.pruning));
     let width = n.left() - inside.left() - 8.0;
-    words.at(ui, inside.left_center(), Align2::LEFT_CENTER, width).on_hover_text(&scheme.reference);
+    words
+        .at(ui, inside.left_center(), Align2::LEFT_CENTER, width)
+        .on_hover_text(format!("{}\n{}", scheme.name, scheme.reference));
 }
 
 /// A cluster's name, and a bar by each model below it.
@@ -94,12 +108,12 @@ fn group(
     ui: &mut Ui,
     place: Rect,
     state: &mut AppState,
-    project: &ProjectView,
+    (schemes, names): (&[SchemeView], &[&str]),
     cluster: &ClusterView,
     (rest, columns): (bool, Columns),
 ) {
     let look = look(ui);
-    let found: Vec<(&SchemeView, Option<&ClusterDamage>)> = (project.schemes.iter())
+    let found: Vec<(&SchemeView, Option<&ClusterDamage>)> = (schemes.iter())
         .map(|scheme| (scheme, scheme.damage.iter().find(|damage| damage.cluster == cluster.cluster)))
         .collect();
     let response = ui.interact(place, ui.scope_id().with(("group", cluster.cluster)), Sense::click());
@@ -119,18 +133,18 @@ fn group(
     let name = Rect::from_min_size(place.min, Vec2::new(place.width(), NAME));
     let square = Rect::from_center_size(pos2(name.left() + EDGE + 4.5, name.center().y + 1.0), Vec2::splat(9.0));
     ui.painter().rect_filled(square, 2.0, look.cluster(cluster.colour));
-    let n = found.iter().filter_map(|(_, damage)| damage.map(|damage| damage.scored)).max().unwrap_or(0);
-    let right = pos2(name.right() - EDGE, square.center().y);
-    let n = Words::of(look).small("n ").num3(format::short(n)).paint(ui, right, Align2::RIGHT_CENTER, 70.0);
     let left = square.right() + 6.0;
     let words = Words::of(look).t(&cluster.name);
-    words.paint(ui, pos2(left, square.center().y), Align2::LEFT_CENTER, n.left() - left - 6.0);
-    for (at, (scheme, damage)) in found.iter().enumerate() {
+    words.paint(ui, pos2(left, square.center().y), Align2::LEFT_CENTER, name.right() - left - EDGE);
+    for (at, ((scheme, damage), short)) in found.iter().zip(names).enumerate() {
         let top = name.bottom() + at as f32 * BAR;
         let line = Rect::from_min_max(pos2(place.left(), top), pos2(place.right(), top + BAR));
         let words = Words::of(look);
-        let words = if scheme.own { words.t2(&scheme.name) } else { words.t3(&scheme.name) };
-        let width = columns.bar_left(line) - left - 8.0;
+        let words = if scheme.own { words.t2(short) } else { words.t3(short) };
+        let scored = damage.map_or(0, |damage| damage.scored);
+        let n = Words::of(look).part(format::short(scored), crate::theme::mono_small(), look.text_3);
+        let n = n.paint(ui, pos2(columns.bar_left(line) - 8.0, line.center().y), Align2::RIGHT_CENTER, 40.0);
+        let width = n.left() - left - 6.0;
         words.paint(ui, pos2(left, line.center().y), Align2::LEFT_CENTER, width);
         let value = damage.and_then(|damage| if rest { damage.cds_rest } else { damage.cds });
         match value {
@@ -167,4 +181,30 @@ fn spoken(scheme: &SchemeView, damage: Option<&ClusterDamage>, cluster: &Cluster
         false => format!("{} of {} scored", format::count(damage.scored), format::count(cluster.samples)),
     };
     format!("{}: {} nats{interval}, {n}", scheme.name, format::nats(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_by_what_tells_them_apart() {
+        let of = |names: &[&str]| -> Vec<String> {
+            let scheme = |name: &&str| SchemeView {
+                reference: String::new(),
+                name: (*name).to_owned(),
+                pruning: String::new(),
+                own: false,
+                scored: 0,
+                whole: true,
+                damage: Vec::new(),
+            };
+            let schemes: Vec<SchemeView> = names.iter().map(scheme).collect();
+            short_names(&schemes).into_iter().map(str::to_owned).collect()
+        };
+        assert_eq!(of(&["llama-7b-wanda", "llama-7b-2of4"]), ["wanda", "2of4"]);
+        assert_eq!(of(&["llama-7b", "llama-7b-2of4"]), ["7b", "7b-2of4"], "no name is cut away whole");
+        assert_eq!(of(&["wanda50", "wanda60"]), ["wanda50", "wanda60"], "words are not cut");
+        assert_eq!(of(&["../é-a", "../é-b"]), ["a", "b"]);
+    }
 }
