@@ -63,6 +63,7 @@ pub enum Command {
     ExportDifference,
     SaveDifferences,
     ShowDamage,
+    ShowSchemes,
     ShowCurves,
     Settings,
     Messages,
@@ -101,7 +102,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 65] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -158,6 +159,7 @@ impl Command {
         Self::ExportDifference,
         Self::SaveDifferences,
         Self::ShowDamage,
+        Self::ShowSchemes,
         Self::ShowCurves,
         Self::Settings,
         Self::Messages,
@@ -271,6 +273,7 @@ impl Command {
             Self::ExportDifference => "Export the difference...",
             Self::SaveDifferences => "Save differences as CSV",
             Self::ShowDamage => "Damage per cluster",
+            Self::ShowSchemes => "Damage by pruned model",
             Self::ShowCurves => "Number of clusters",
             Self::Settings => "Settings...",
             Self::Messages => "Messages so far...",
@@ -332,6 +335,7 @@ impl Command {
             Self::ExportDifference => "what A alone holds, as training files",
             Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
             Self::ShowDamage => "bars with intervals, worst first",
+            Self::ShowSchemes => "grouped bars, where the project has several pruned models",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
             Self::Settings => "theme, scale, threads, memory, device, what lies on disk",
             Self::Messages => "what was said since the window opened",
@@ -480,6 +484,10 @@ impl Command {
             Self::Models => {
                 need(project.is_some_and(|project| !project.dense.is_empty()), "the project names no models")
             }
+            Self::ShowSchemes => need(
+                project.is_some_and(|project| !project.schemes.is_empty()),
+                "the project has one pruned model: add another under Models",
+            ),
             Self::AddStrategy => need(state.is_scored(), "nothing scored yet"),
             Self::Prepare => {
                 need(state.build.plan.strategy.needs_pass(), "the strategy needs no pass of its own")?;

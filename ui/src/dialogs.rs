@@ -65,12 +65,14 @@ pub enum Dialog {
 }
 
 /// How the layers are shown, and the pruning being thought of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelsForm {
     pub shown: Shown,
     pub wanda: bool,
     /// Place in the list of patterns.
     pub pattern: usize,
+    /// Another pruned model as typed.
+    pub other: String,
 }
 
 /// Engine's settings as typed.

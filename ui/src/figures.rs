@@ -88,11 +88,17 @@ impl AppState {
                 words.push(views::map_paint::shown(self));
                 words.extend(self.selection_words().filter(|_| self.colour == ColourBy::Taken));
             }
-            View::Damage => words.push(if self.after_first_token() {
-                "mean JSD after the first token, nats".to_owned()
-            } else {
-                "mean JSD, nats, with 95 % intervals".to_owned()
-            }),
+            View::Damage | View::Schemes => {
+                words.push(if self.after_first_token() {
+                    "mean JSD after the first token, nats".to_owned()
+                } else {
+                    "mean JSD, nats, with 95 % intervals".to_owned()
+                });
+                if view == View::Schemes {
+                    let schemes = self.project.iter().flat_map(|project| &project.schemes);
+                    words.extend(schemes.map(|scheme| views::schemes::described(scheme)));
+                }
+            }
             View::Curves => words.extend(self.project.as_ref().and_then(|project| {
                 let manifold = project.manifold.as_ref()?;
                 Some(format!("{} clusters, K = {}: {}", manifold.clusters, manifold.k, manifold.rule))
@@ -152,6 +158,7 @@ impl AppState {
         Some(match view {
             View::Map | View::Table | View::Maps => Source::Engine(self.samples_of(view)),
             View::Damage => Source::Here(self.damage_table()),
+            View::Schemes => Source::Here(self.schemes_table()?),
             View::Curves => Source::Here(self.curves_table()?),
             View::Ledger => Source::Here(ledger_table(self.build.selection.as_ref()?)),
             View::Overlap => Source::Here(self.overlap_table()?),
@@ -209,6 +216,35 @@ impl AppState {
             ]);
         }
         table
+    }
+
+    /// Long form: a row per cluster and pruned model.
+    fn schemes_table(&self) -> Option<Table> {
+        let project = self.project.as_ref()?;
+        let rest = self.after_first_token();
+        let damage = if rest { "damage_after_first_token_nats" } else { "damage_nats" };
+        let mut table =
+            Table::new(&["cluster", "name", "pruned_model", "pruning", "scored", damage, "low_95", "high_95"]);
+        for cluster in views::damage::sorted(self.clusters(), rest) {
+            for scheme in &project.schemes {
+                let Some(found) = scheme.damage.iter().find(|damage| damage.cluster == cluster.cluster) else {
+                    continue;
+                };
+                let (value, low, high) =
+                    if rest { (found.cds_rest, None, None) } else { (found.cds, found.cds_low, found.cds_high) };
+                table.rows.push(vec![
+                    cluster.cluster.to_string(),
+                    cluster.name.clone(),
+                    scheme.name.clone(),
+                    scheme.pruning.clone(),
+                    found.scored.to_string(),
+                    plain(value),
+                    plain(low),
+                    plain(high),
+                ]);
+            }
+        }
+        Some(table)
     }
 
     /// Long form: which curve, its x, its value and, where there is one, its range.

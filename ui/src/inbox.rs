@@ -606,7 +606,7 @@ impl Field {
     pub fn source(self) -> SourceKind {
         match self {
             Self::Pool => SourceKind::Pool,
-            Self::Dense | Self::Pruned => SourceKind::Model,
+            Self::Dense | Self::Pruned | Self::Other(_) => SourceKind::Model,
             Self::Encoder => SourceKind::Encoder,
             Self::Folder => SourceKind::Folder,
         }

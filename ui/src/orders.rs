@@ -175,8 +175,12 @@ impl AppState {
             Command::ToggleTable => self.panels.table = !self.panels.table,
             Command::ToggleInspector => self.panels.inspector = !self.panels.inspector,
             Command::ToggleLedger => self.panels.ledger = !self.panels.ledger,
-            Command::ShowDamage | Command::ShowCurves => {
-                self.panels.left = if command == Command::ShowDamage { LeftTab::Damage } else { LeftTab::Curves };
+            Command::ShowDamage | Command::ShowSchemes | Command::ShowCurves => {
+                self.panels.left = match command {
+                    Command::ShowDamage => LeftTab::Damage,
+                    Command::ShowSchemes => LeftTab::Schemes,
+                    _ => LeftTab::Curves,
+                };
                 self.show_damage();
             }
             Command::Settings => {

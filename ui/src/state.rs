@@ -106,6 +106,8 @@ pub enum Tool {
 pub enum LeftTab {
     #[default]
     Damage,
+    /// Damage by each of several pruned models.
+    Schemes,
     Curves,
 }
 
@@ -224,9 +226,15 @@ pub enum Field {
     Pool,
     Dense,
     Pruned,
+    /// A further pruned model, by its place.
+    Other(usize),
     Encoder,
     Folder,
 }
+
+/// What further pruned models are called where they are typed.
+pub const OTHERS: [&str; 4] =
+    ["Second pruned model", "Third pruned model", "Fourth pruned model", "Fifth pruned model"];
 
 impl Field {
     /// What a person reads.
@@ -235,6 +243,7 @@ impl Field {
             Self::Pool => "Pool",
             Self::Dense => "Dense model",
             Self::Pruned => "Pruned model",
+            Self::Other(place) => OTHERS[place.min(OTHERS.len() - 1)],
             Self::Encoder => "Encoder",
             Self::Folder => "Project folder",
         }
@@ -412,6 +421,12 @@ impl AppState {
     /// Top of the damage ramp, nats.
     pub fn damage_scale(&self) -> f64 {
         self.project.as_ref().map_or(1.0, |project| if project.damage_scale > 0.0 { project.damage_scale } else { 1.0 })
+    }
+
+    /// What stands in the left panel now: a comparison of pruned models needs several.
+    pub fn left_tab(&self) -> LeftTab {
+        let several = self.project.as_ref().is_some_and(|project| !project.schemes.is_empty());
+        if self.panels.left == LeftTab::Schemes && !several { LeftTab::Damage } else { self.panels.left }
     }
 
     /// The cluster that the pointer is on, in whichever view: itself, or by one of its samples.

@@ -91,6 +91,43 @@ fn curves(bench: Bench) -> Bench {
     bench
 }
 
+/// A project with three pruned models.
+fn several() -> Start {
+    Start { engine: Engine::new().edit(support::fixture::with_schemes), ..Start::default() }
+}
+
+pictures!(pruned_models_compared, "schemes", compared_models, several());
+
+fn compared_models(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.click("tab:schemes");
+    bench.click("group:6");
+    bench
+}
+
+pictures!(
+    pruned_models_chosen,
+    "models-several",
+    |bench: Bench| {
+        let mut bench = bench.demo();
+        bench.harness.state_mut().state.run(ui::command::Command::Models);
+        bench.harness.run();
+        bench
+    },
+    several()
+);
+
+pictures!(new_project_with_several, "new-project-several", filled_twice, Start { dialogs: true, ..Start::default() });
+
+fn filled_twice(bench: Bench) -> Bench {
+    let mut bench = filled(bench);
+    bench.click("add pruned");
+    bench.click("field:Second pruned model");
+    bench.harness.event(egui::Event::Text("./llama2-7b-wanda-2-4".to_owned()));
+    bench.harness.run_steps(8);
+    bench
+}
+
 pictures!(palette, "palette", typed, Start::default());
 
 fn typed(bench: Bench) -> Bench {

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    caches, check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, run, score, select,
-    sensitivity, serve, status, table, worker,
+    caches, check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, pruned, run, score,
+    select, sensitivity, serve, status, table, worker,
 };
 use output::Output;
 use paser_protocol::Report;
@@ -83,6 +83,8 @@ enum Command {
     Score(score::ScoreArgs),
     /// Edits the samples and clusters of a project, and shows its journal.
     Curate(curate::CurateArgs),
+    /// Shows the pruned models of a project, and says which one it works with.
+    Pruned(pruned::PrunedArgs),
     /// Makes a named, frozen selection.
     Select(select::SelectArgs),
     /// Tells how far clusters and selection hang on single settings.
@@ -155,6 +157,7 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Cluster(args) => cluster::run(args, output),
         Command::Score(args) => score::run(args, output),
         Command::Curate(args) => curate::run(args, output),
+        Command::Pruned(args) => pruned::run(args, threads, output),
         Command::Select(args) => select::run(args, threads, output),
         Command::Sensitivity(args) => sensitivity::run(args, threads, output),
         Command::Compare(args) => compare::run(args, output),

@@ -8,7 +8,7 @@ use paser_project::{Folder, Lock};
 use paser_protocol::CacheView;
 
 use crate::{
-    session::{Session, lock},
+    session::Session,
     trouble::{Outcome, Told, usage},
 };
 
@@ -129,8 +129,7 @@ impl Session {
     fn spare_artefacts(&self) -> Outcome<Vec<(String, String, u64)>> {
         let mut spare = Vec::new();
         for manifest in self.store.list().map_err(Told::told)? {
-            let record = lock(&self.catalogue).stage(&manifest.stage).map_err(Told::told)?;
-            if record.is_none_or(|record| record.key != manifest.key) {
+            if !self.is_in_use(&manifest.stage, &manifest.key)? {
                 spare.push((manifest.stage, manifest.key, manifest.bytes));
             }
         }

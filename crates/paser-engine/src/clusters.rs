@@ -1,14 +1,14 @@
 //! What a view tells that follows from the artefacts alone (clusters with damage, histogram and name, columns), kept
 //! until one of them changes; a person's marks are counted in anew for every view.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use paser_protocol::{ClusterView, ColumnInfo};
-use paser_select::{cluster_damage, cluster_names};
+use paser_select::{Cds, cluster_damage, cluster_names};
 
 use crate::{
     cluster_edits::Clusters,
-    columns,
+    columns, schemes,
     session::{Loaded, Session, lock},
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Parts {
     pub columns: Vec<ColumnInfo>,
     /// As no pin, exclusion, quota or emphasis changes them: [`marked`] adds those.
     pub clusters: Vec<ClusterView>,
+    /// Damage by the other pruned models, by cluster.
+    pub others: BTreeMap<String, Vec<Option<Cds>>>,
     pub damage_scale: f64,
 }
 
@@ -31,9 +33,11 @@ impl Session {
             return parts.clone();
         }
         let mut clusters = cluster_views(loaded);
-        let damage_scale = damage_scale(&clusters);
+        let others = schemes::damages(loaded);
+        let of_others = others.values().flatten().flatten().map(|cds| cds.mean);
+        let damage_scale = damage_scale(clusters.iter().filter_map(|cluster| cluster.cds).chain(of_others));
         fill_histograms(&mut clusters, loaded, damage_scale);
-        let parts = Arc::new(Parts { key, columns: columns::infos(loaded), clusters, damage_scale });
+        let parts = Arc::new(Parts { key, columns: columns::infos(loaded), clusters, others, damage_scale });
         *lock(&self.parts) = Some(parts.clone());
         parts
     }
@@ -51,9 +55,9 @@ pub(crate) fn name_clusters(loaded: &mut Loaded) {
     };
 }
 
-/// The largest cluster damage rounded up to 1, 2 or 5 x 10^n.
-fn damage_scale(clusters: &[ClusterView]) -> f64 {
-    let largest = clusters.iter().filter_map(|cluster| cluster.cds).fold(0.0, f64::max);
+/// The largest cluster damage, by any pruned model, rounded up to 1, 2 or 5 x 10^n.
+fn damage_scale(damages: impl Iterator<Item = f64>) -> f64 {
+    let largest = damages.fold(0.0, f64::max);
     if largest <= 0.0 {
         return 1.0;
     }
@@ -66,7 +70,7 @@ fn damage_scale(clusters: &[ClusterView]) -> f64 {
 }
 
 /// Damage of every cluster, from the columns that a selection would see.
-fn damages(loaded: &Loaded) -> Vec<Option<paser_select::Cds>> {
+fn damages(loaded: &Loaded) -> Vec<Option<Cds>> {
     let (Some(samples), Some(clusters), Some(scores)) = (&loaded.samples, loaded.clusters(), loaded.scored_rows())
     else {
         return vec![None; loaded.clusters().map_or(0, Clusters::count)];
@@ -190,40 +194,12 @@ mod tests {
 
     #[test]
     fn the_scale_is_a_round_number_above_the_largest_damage() {
-        let of = |cds: f64| {
-            let mut cluster = ClusterView { cds: Some(cds), ..blank() };
-            cluster.cluster = 0;
-            damage_scale(&[cluster])
-        };
+        let of = |cds: f64| damage_scale([0.0, cds].into_iter());
         assert!((of(0.13) - 0.2).abs() < 1e-12);
         assert!((of(0.051) - 0.1).abs() < 1e-12);
         assert!((of(0.05) - 0.05).abs() < 1e-12);
         assert!((of(0.0021) - 0.005).abs() < 1e-12);
-        assert!((damage_scale(&[]) - 1.0).abs() < 1e-12);
-    }
-
-    fn blank() -> ClusterView {
-        ClusterView {
-            cluster: 0,
-            name: String::new(),
-            colour: 0,
-            samples: 0,
-            tokens: 0,
-            cds: None,
-            cds_low: None,
-            cds_high: None,
-            cds_rest: None,
-            scored: 0,
-            eligible: 0,
-            eligible_tokens: 0,
-            pinned: 0,
-            pinned_tokens: 0,
-            concepts: Vec::new(),
-            quota: None,
-            emphasis: 1.0,
-            centre: [0.0; 2],
-            histogram: Vec::new(),
-        }
+        assert!((damage_scale(std::iter::empty()) - 1.0).abs() < 1e-12);
     }
 
     #[test]

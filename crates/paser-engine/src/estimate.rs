@@ -127,6 +127,22 @@ fn project_size(session: &Session, loaded: &Loaded, recipe: &Recipe) -> Option<S
     }
 }
 
+/// Seconds, low and high, of the scoring that is left: `shares` of the project's own pair, and of each of the others.
+pub(crate) fn scoring(session: &Session, loaded: &Loaded, recipe: &Recipe, shares: &[f64]) -> Option<(f64, f64)> {
+    let size = project_size(session, loaded, recipe)?;
+    let own = parameters(session, recipe).filter(|own| *own > 0.0);
+    let pairs = std::iter::once(own).chain(
+        recipe
+            .models
+            .others
+            .iter()
+            .map(|other| Some(parameters_of(session, &recipe.models.dense)? + parameters_of(session, other)?)),
+    );
+    let all = pairs.zip(shares).filter(|(_, share)| **share > 0.0).map(|(pair, share)| Some(pair? * share));
+    let all = all.sum::<Option<f64>>()?;
+    seconds(Some(session), recipe, size, Some(all), Stage::Score, machine::threads() as f64).map(range)
+}
+
 /// Parameters of both models together: 0 where the recipe names none, none where one was not read or downloaded yet.
 fn parameters(session: &Session, recipe: &Recipe) -> Option<f64> {
     let count = |reference: &str| parameters_of(session, reference);
@@ -205,7 +221,11 @@ pub(crate) fn pass(session: &Session, loaded: &Loaded, recipe: &Recipe, strategy
 pub(crate) fn check_memory(session: &Session, recipe: &Recipe, stage: Stage, limit: Option<u64>) -> Outcome<()> {
     let Some(limit) = limit else { return Ok(()) };
     let Some(size) = project_size(session, &session.loaded(), recipe) else { return Ok(()) };
-    let needed = memory(recipe, size, parameters(session, recipe), stage);
+    // One pair is in memory at a time: the largest decides.
+    let dense = parameters_of(session, &recipe.models.dense);
+    let pairs = recipe.models.others.iter().map(|other| Some(dense? + parameters_of(session, other)?));
+    let largest = pairs.chain([parameters(session, recipe)]).flatten().reduce(f64::max);
+    let needed = memory(recipe, size, largest, stage);
     let Some(needed) = needed.filter(|needed| *needed > limit) else { return Ok(()) };
     Err(Report::new(
         Failure::Machine,
@@ -324,7 +344,15 @@ fn draft_with(draft: &ProjectDraft, env: Option<&HubEnv>) -> Outcome<EstimateVie
     if recipe.vectors.encoder.is_empty() {
         remarks.push(remark("warn", WORDS_ONLY.to_owned()));
     }
-    let both = dense.parameters.zip(pruned.parameters).map(|(dense, pruned)| dense + pruned);
+    let others: Vec<Weighed> =
+        models.others.iter().map(|other| weigh(&folder, other, Kind::Model, env, &mut remarks)).collect();
+    // The scoring is of every pair; one of them is in memory at a time.
+    let pairs = std::iter::once(&pruned).chain(&others).map(|other| Some(dense.parameters? + other.parameters?));
+    let pairs: Option<Vec<f64>> = pairs.collect();
+    let (all, both) = (
+        pairs.as_ref().map(|pairs| pairs.iter().sum()),
+        pairs.as_ref().and_then(|pairs| pairs.iter().copied().reduce(f64::max)),
+    );
     let threads = machine::threads() as f64;
     let scored = !recipe.models.dense.is_empty();
     let stages: Vec<Stage> =
@@ -343,13 +371,13 @@ fn draft_with(draft: &ProjectDraft, env: Option<&HubEnv>) -> Outcome<EstimateVie
         );
     }
     let made = if recipe.prune.method == "none" { Some(0.0) } else { dense.parameters.map(|count| count * 2.0) };
-    let network = [dense, pruned, encoder].into_iter().map(|model| model.bytes).sum::<Option<u64>>();
+    let network = [dense, pruned, encoder].iter().chain(&others).map(|model| model.bytes).sum::<Option<u64>>();
     let kept = size.bytes * 3.0 + size.samples * 2500.0;
     Ok(EstimateView {
         stages: stages
             .iter()
             .map(|stage| {
-                let seconds = seconds(None, &recipe, size, both, *stage, threads);
+                let seconds = seconds(None, &recipe, size, all, *stage, threads);
                 (stage.name().to_owned(), seconds.map(range))
             })
             .collect(),

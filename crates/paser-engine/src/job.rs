@@ -41,8 +41,8 @@ pub(crate) type Hear<'a> = &'a mut dyn FnMut(&[(&[u32], &Arrays)]);
 
 /// A piece of work: what it is called, and what it counts.
 #[derive(Clone, Copy)]
-pub(crate) struct Named {
-    pub what: &'static str,
+pub(crate) struct Named<'a> {
+    pub what: &'a str,
     pub unit: &'static str,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Named {
 /// is computed.
 pub(crate) fn run(
     bench: &Bench<'_>,
-    named: Named,
+    named: Named<'_>,
     plan: ShardPlan,
     units: impl Fn(&[u32]) -> u64,
     compute: impl FnMut(&[u32], &Part<'_>) -> Outcome<Arrays>,

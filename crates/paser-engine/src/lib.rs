@@ -37,6 +37,7 @@ mod reader;
 mod recents;
 pub mod report;
 mod run;
+mod schemes;
 mod selection;
 mod session;
 mod settings;

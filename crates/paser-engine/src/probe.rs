@@ -42,9 +42,8 @@ pub(crate) fn probe(kind: SourceKind, path: &str) -> Vec<Remark> {
 /// What is wrong with the first of them.
 pub fn check_draft(draft: &ProjectDraft) -> Outcome<()> {
     pool(Path::new(draft.pool.trim()))?;
-    for (reference, kind) in
-        [(&draft.dense, Kind::Model), (&draft.pruned, Kind::Model), (&draft.encoder, Kind::Encoder)]
-    {
+    let named = [(&draft.dense, Kind::Model), (&draft.pruned, Kind::Model), (&draft.encoder, Kind::Encoder)];
+    for (reference, kind) in named.into_iter().chain(draft.others.iter().map(|other| (other, Kind::Model))) {
         if !reference.trim().is_empty() {
             model(reference.trim(), kind)?;
         }

@@ -62,6 +62,11 @@ impl Lookup<'_> {
         self.0.is_pruned_model(typed)
     }
 
+    /// As [`Session::other_pruned_model`].
+    pub fn other_pruned_model(self, typed: &str) -> Option<String> {
+        self.0.other_pruned_model(typed)
+    }
+
     /// A line of the journal by its number.
     pub fn entry(self, number: u64) -> Option<Entry> {
         lock(&self.0.journal).entries().iter().find(|entry| entry.entry == number).cloned()

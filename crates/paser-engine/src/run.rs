@@ -208,8 +208,7 @@ impl Session {
         manifests.sort_by_key(|manifest| std::cmp::Reverse(manifest.created));
         let mut kept: BTreeMap<String, usize> = BTreeMap::new();
         for manifest in manifests {
-            let record = lock(&self.catalogue).stage(&manifest.stage).map_err(Told::told)?;
-            if record.is_some_and(|record| record.key == manifest.key) {
+            if self.is_in_use(&manifest.stage, &manifest.key)? {
                 continue;
             }
             let count = kept.entry(manifest.stage.clone()).or_default();
@@ -232,6 +231,7 @@ impl Session {
         let pruned = pruned_name(&recipe.recipe);
         Ok(RunSummary {
             stages,
+            schemes: self.view().schemes,
             clusters: self
                 .parts(&self.loaded())
                 .clusters
@@ -283,10 +283,15 @@ fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
         }
         Stage::Embed => stages::embed::EmbedPlan::check(bench)?.bring_up(bench).map(Some),
         Stage::Manifold => stages::manifold::ManifoldPlan::check(bench)?.bring_up(bench).map(Some),
-        Stage::Score => match stages::score::ScorePlan::check(bench)? {
-            Some(plan) => plan.bring_up(bench).map(Some),
-            None => Ok(None),
-        },
+        Stage::Score => {
+            // All of them are looked at before the first is scored, which may take hours.
+            let plans = stages::score::ScorePlan::all(bench)?;
+            let mut cached = None;
+            for plan in plans {
+                cached = Some(plan.bring_up(bench)? && cached != Some(false));
+            }
+            Ok(cached)
+        }
         Stage::Select => {
             if session.loaded().scores.is_none() {
                 return Ok(None);

@@ -27,6 +27,7 @@ use crate::{
     models::Inspected,
     neighbours::LoadedVectors,
     partial::Partial,
+    schemes::OtherScores,
     selection::SelectionCache,
     stages::passes::PassData,
     trouble::{Outcome, Told, usage},
@@ -48,6 +49,8 @@ pub(crate) struct Loaded {
     pub samples: Option<Arc<Samples>>,
     pub manifold: Option<Arc<ManifoldData>>,
     pub scores: Option<Arc<Scores>>,
+    /// Of the other pruned models, by the recipe's names.
+    pub others: BTreeMap<String, Arc<OtherScores>>,
     /// Of a scoring that is not whole; none where whole scores are there.
     pub partial: Option<Arc<Partial>>,
     pub concepts: Option<Arc<Concepts>>,
@@ -83,7 +86,13 @@ impl Loaded {
         let partial = self.partial.as_ref().map(|partial| format!(" and {} of {}", partial.scored, partial.key));
         let shown = self.clusters().map_or("", |clusters| clusters.shown.as_str());
         let passes: String = self.passes.values().map(|pass| format!(" {}", pass.key)).collect();
-        keys.map(|key| key.map_or("", String::as_str)).join(" ") + &partial.unwrap_or_default() + shown + &passes
+        let others: String =
+            self.others.iter().map(|(name, other)| format!(" {name}: {} of {}", other.scored, other.key)).collect();
+        keys.map(|key| key.map_or("", String::as_str)).join(" ")
+            + &partial.unwrap_or_default()
+            + shown
+            + &passes
+            + &others
     }
 
     /// The scores that are known, whole or not.
@@ -371,6 +380,8 @@ impl Session {
 
     pub(crate) fn loaded(&self) -> Loaded {
         let mut loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let recipe = self.recipe();
+        loaded.others.retain(|reference, _| recipe.recipe.models.others.contains(reference));
         loaded.curated = self.curated(&loaded);
         loaded
     }
@@ -427,6 +438,7 @@ impl Session {
                 }
             }
         }
+        self.read_others(&mut loaded)?;
         clusters::name_clusters(&mut loaded);
         self.with_loaded(|held| *held = loaded);
         self.read_noise();
@@ -490,6 +502,7 @@ pub(crate) fn draft_recipe(draft: &ProjectDraft, folder: &Folder) -> Outcome<Rec
     recipe.pool.path = place(&draft.pool);
     recipe.models.dense = place(&draft.dense);
     recipe.models.pruned = place(&draft.pruned);
+    recipe.models.others = draft.others.iter().map(|other| place(other)).filter(|other| !other.is_empty()).collect();
     recipe.vectors.encoder = place(&draft.encoder);
     if !draft.template.trim().is_empty() {
         recipe.template.name = draft.template.trim().to_owned();

@@ -266,6 +266,9 @@ impl Studio {
                 let view = self.session()?.models(&|event| self.shared.send(&event), &closed)?;
                 Ok(Reply::Models(Box::new(view)))
             }
+            Request::ChangePruned { change } => {
+                self.run_after(move |session| session.change_pruned(&change), Stage::Select)
+            }
             Request::PruneHere { draft } => self.run_after(move |session| session.prune_here(&draft), Stage::Select),
             Request::Check { threshold, benchmarks } => {
                 let benchmarks = benchmarks.into_iter().map(PathBuf::from).collect();

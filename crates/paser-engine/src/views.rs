@@ -29,6 +29,8 @@ impl Session {
         let recipe = self.recipe();
         let (dense, pruned) = score::known_pair(self, &recipe.recipe);
         let facts = (dense.clone().and_then(Known::value), pruned.clone().and_then(Known::value));
+        let others = self.known_others(&recipe.recipe);
+        let wanted_others = self.wanted_others(&loaded, &recipe.recipe, facts.0.as_ref(), &others);
         let wanted = self.wanted(&loaded, &recipe.recipe, dense, pruned);
         // What another pair of models or another template began says nothing of this one.
         let [.., scores, _] = &wanted;
@@ -53,9 +55,10 @@ impl Session {
             pool: self.pool_view(&loaded, &recipe.recipe),
             // One that cannot be read is told of by the stage that makes them.
             selections: views.flatten().collect(),
-            stages: self.stage_views(&loaded, &recipe.recipe, &heads, wanted),
+            stages: self.stage_views(&loaded, &recipe.recipe, &heads, wanted, &wanted_others),
             manifold: manifold_view(&loaded),
             clusters: clusters::marked(&parts.clusters, &loaded),
+            schemes: self.scheme_views(&loaded, &recipe.recipe, &parts, (facts.0.as_ref(), facts.1.as_ref()), &others),
             scored_so_far: loaded.partial.as_ref().map(|partial| partial.scored as u64),
             damage_scale: parts.damage_scale,
             columns: parts.columns.clone(),
@@ -128,6 +131,7 @@ impl Session {
         recipe: &Recipe,
         heads: &Outcome<Vec<SelectionHead>>,
         wanted: [Wanted; 5],
+        others: &[(String, Wanted)],
     ) -> Vec<StageView> {
         let running = lock(&self.job).as_ref().map(|job| job.stage);
         let failures = lock(&self.failures).clone();
@@ -136,12 +140,33 @@ impl Session {
             .into_iter()
             .zip(wanted)
             .map(|(stage, wanted)| {
-                let kept = wanted.key().and_then(|key| kept_shards(&self.folder.jobs(), stage.name(), &key));
-                let kept = kept.map(|(finished, shards)| (finished as u64, shards as u64));
+                let kept_of = |wanted: &Wanted| {
+                    let kept = kept_shards(&self.folder.jobs(), stage.name(), &wanted.key()?)?;
+                    Some((kept.0 as u64, kept.1 as u64))
+                };
+                // A run scores one pair after the other.
+                let pairs: Vec<&Wanted> = match stage {
+                    Stage::Score => std::iter::once(&wanted).chain(others.iter().map(|(_, wanted)| wanted)).collect(),
+                    _ => vec![&wanted],
+                };
+                let kept = pairs.iter().find_map(|wanted| kept_of(wanted));
+                let share = |wanted: &Wanted| match wanted.key() {
+                    Some(key) if self.store.manifest(stage.name(), &key).is_some() => 0.0,
+                    _ => kept_of(wanted).map_or(1.0, |(finished, all)| 1.0 - finished as f64 / all.max(1) as f64),
+                };
+                let shares: Vec<f64> =
+                    if stage == Stage::Score { pairs.iter().map(|wanted| share(wanted)).collect() } else { Vec::new() };
                 let mut state = match stage {
                     Stage::Select => self.select_state(loaded, recipe, heads),
                     _ => self.stage_state(stage, loaded, wanted),
                 };
+                let mut hinders = true;
+                let lacking = unscored(loaded, others);
+                if let (Stage::Score, StageState::Done { .. }, false) = (stage, &state, lacking.is_empty()) {
+                    state = StageState::Stale { why: format!("to be scored: {}", lacking.join(", ")) };
+                    // Selections read the scores of the project's own pruned model only.
+                    hinders = false;
+                }
                 let first = unfinished.iter().find(|above| leans_on(stage, **above));
                 if let (StageState::Done { .. }, Some(above)) = (&state, first) {
                     state = StageState::Stale { why: format!("{} comes first", above.name()) };
@@ -149,17 +174,23 @@ impl Session {
                 // Also where what it made before still fits: the next run stops here all the same.
                 if let Some(report) = failures.get(&stage) {
                     state = StageState::Failed { report: report.clone() };
+                    hinders = true;
                 }
-                if !matches!(state, StageState::Done { .. }) {
+                if hinders && !matches!(state, StageState::Done { .. }) {
                     unfinished.push(stage);
                 }
                 if running == Some(stage) {
                     state = StageState::Running;
                 }
                 let done = matches!(state, StageState::Done { .. });
-                let estimate = if done { None } else { estimate::stage(self, loaded, recipe, stage) };
-                let left = kept.map_or(1.0, |(finished, shards)| 1.0 - finished as f64 / shards.max(1) as f64);
-                let estimate = estimate.map(|(low, high)| (low * left, high * left));
+                let estimate = match stage {
+                    _ if done => None,
+                    Stage::Score => estimate::scoring(self, loaded, recipe, &shares),
+                    _ => {
+                        let left = kept.map_or(1.0, |(finished, all)| 1.0 - finished as f64 / all.max(1) as f64);
+                        estimate::stage(self, loaded, recipe, stage).map(|(low, high)| (low * left, high * left))
+                    }
+                };
                 let idle = !done && running != Some(stage);
                 StageView { stage, state, estimate, kept: kept.filter(|_| idle) }
             })
@@ -296,6 +327,31 @@ impl Session {
         };
         [pool, vectors, clusters, scores, Wanted::Nothing]
     }
+
+    /// The same of the scores of the other pruned models, by what a person calls them.
+    fn wanted_others(
+        &self,
+        loaded: &Loaded,
+        recipe: &Recipe,
+        dense: Option<&sources::ModelFacts>,
+        others: &[(String, Known<sources::ModelFacts>)],
+    ) -> Vec<(String, Wanted)> {
+        let wanted = |known: &Known<sources::ModelFacts>| match (&loaded.samples, dense, known.clone().value()) {
+            (Some(samples), Some(dense), Some(other)) => Wanted::Inputs(score::inputs(recipe, samples, dense, &other)),
+            _ => Wanted::Changed("pruned model".to_owned()),
+        };
+        others.iter().map(|(reference, known)| (reference.clone(), wanted(known))).collect()
+    }
+}
+
+/// Other pruned models whose scores are not there, or not those of now.
+fn unscored(loaded: &Loaded, others: &[(String, Wanted)]) -> Vec<String> {
+    let is_scored = |reference: &String, wanted: &Wanted| {
+        let scores = loaded.others.get(reference).filter(|scores| scores.whole);
+        scores.is_some_and(|scores| wanted.key().is_some_and(|key| key == scores.key))
+    };
+    let lacking = others.iter().filter(|(reference, wanted)| !is_scored(reference, wanted));
+    lacking.map(|(reference, _)| model_name(reference)).collect()
 }
 
 /// Whether a stage reads what another one makes.
@@ -328,7 +384,7 @@ impl Wanted {
     }
 }
 
-fn model_name(reference: &str) -> String {
+pub(crate) fn model_name(reference: &str) -> String {
     let name = reference.rsplit(['/', '\\']).next().unwrap_or(reference);
     if name.is_empty() { reference.to_owned() } else { name.to_owned() }
 }

@@ -181,7 +181,11 @@ fn compute(folder: &Path, job: &Arc<Job>, reporter: &Reporter<'_>) -> Outcome<()
         }
         match stage {
             Stage::Embed => embed::EmbedPlan::check(&bench)?.compute(&bench),
-            Stage::Score => score::ScorePlan::check(&bench)?.ok_or_else(|| changed(folder))?.compute(&bench),
+            Stage::Score => {
+                let mut plans = score::ScorePlan::all(&bench)?.into_iter();
+                let plan = plans.find(|plan| plan.inputs.key() == job.plan().key);
+                plan.ok_or_else(|| changed(folder))?.compute(&bench)
+            }
             Stage::Import | Stage::Manifold | Stage::Select => Ok(()),
         }
     })

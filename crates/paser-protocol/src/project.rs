@@ -129,6 +129,37 @@ pub struct ClusterView {
     pub histogram: Vec<u32>,
 }
 
+/// Damage of a cluster by one of several pruned models.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterDamage {
+    pub cluster: u32,
+    /// Mean JSD, nats, with its 95 % interval; none where nothing is scored.
+    pub cds: Option<f64>,
+    pub cds_low: Option<f64>,
+    pub cds_high: Option<f64>,
+    /// After the first response token.
+    pub cds_rest: Option<f64>,
+    /// Scored samples behind the mean.
+    pub scored: u64,
+}
+
+/// One of several pruned models of a project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchemeView {
+    /// As the recipe names it.
+    pub reference: String,
+    pub name: String,
+    /// What its pruning did, in words: `Wanda 60 %`, `2:4`; empty while the model is not read.
+    pub pruning: String,
+    /// The one that columns, selections and the inspector work with.
+    pub own: bool,
+    /// Samples scored so far, and whether those are all.
+    pub scored: u64,
+    pub whole: bool,
+    /// By cluster, in the order of [`ProjectView::clusters`].
+    pub damage: Vec<ClusterDamage>,
+}
+
 fn no_emphasis() -> f64 {
     1.0
 }
@@ -264,6 +295,9 @@ pub struct SelectionSummary {
 pub struct RunSummary {
     pub stages: Vec<StageSummary>,
     pub clusters: Vec<ClusterSummary>,
+    /// Every pruned model where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schemes: Vec<SchemeView>,
     pub selections: Vec<SelectionSummary>,
 }
 
@@ -300,6 +334,9 @@ pub struct ProjectView {
     pub stages: Vec<StageView>,
     pub manifold: Option<ManifoldView>,
     pub clusters: Vec<ClusterView>,
+    /// Every pruned model, the project's own first; empty where there is only that one.
+    #[serde(default)]
+    pub schemes: Vec<SchemeView>,
     /// Samples behind the clusters' damage where the scoring is not whole; no selection can be made of it.
     pub scored_so_far: Option<u64>,
     /// Top of the damage ramp: the largest cluster damage rounded up to 1, 2 or 5 x 10^n.

@@ -31,6 +31,9 @@ pub struct ProjectDraft {
     pub pool: String,
     pub dense: String,
     pub pruned: String,
+    /// Further pruned copies of the dense model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// Empty: TF-IDF + SVD.
     pub encoder: String,
     /// `alpaca`, `plain` or `chat`.
@@ -48,6 +51,18 @@ pub struct PruneDraft {
     pub method: String,
     /// `0.5`, `2:4` or `4:8`.
     pub pattern: String,
+}
+
+/// Another choice of the pruned models of a project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "change")]
+pub enum PrunedChange {
+    /// Columns, selections and the inspector work with this one of the others from now on.
+    Use { model: String },
+    /// One more, to be scored beside the project's own.
+    Add { model: String },
+    /// One of the others less. Its scores stay for a while.
+    Remove { model: String },
 }
 
 /// What a trainer's file looks like.
@@ -258,6 +273,10 @@ pub enum Request {
     /// Makes the pruned model here, in the place of the one that the recipe names, and brings the project up to date.
     PruneHere {
         draft: PruneDraft,
+    },
+    /// Changes the choice of pruned models, and brings the project up to date.
+    ChangePruned {
+        change: PrunedChange,
     },
     /// Makes the checks now. A threshold or files that are not the recipe's are for this once.
     Check {

@@ -9,6 +9,8 @@ use crate::{
 pub enum View {
     Map,
     Damage,
+    /// Damage by each of several pruned models.
+    Schemes,
     /// The curves behind the number of clusters.
     Curves,
     Table,
@@ -23,9 +25,10 @@ pub enum View {
 }
 
 impl View {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Map,
         Self::Damage,
+        Self::Schemes,
         Self::Curves,
         Self::Table,
         Self::Ledger,
@@ -41,6 +44,7 @@ impl View {
         match self {
             Self::Map => "map",
             Self::Damage => "damage per cluster",
+            Self::Schemes => "damage by pruned model",
             Self::Curves => "number of clusters",
             Self::Table => "samples",
             Self::Ledger => "ledger",
@@ -57,6 +61,7 @@ impl View {
         match self {
             Self::Map => "view:map",
             Self::Damage => "view:damage",
+            Self::Schemes => "view:schemes",
             Self::Curves => "view:curves",
             Self::Table => "view:table",
             Self::Ledger => "view:ledger",
@@ -75,8 +80,9 @@ impl View {
         let lower = state.compare.lower;
         match self {
             Self::Map => explore && state.column_info("map").is_some(),
-            Self::Damage => explore && state.damage_shown() && state.panels.left == LeftTab::Damage,
-            Self::Curves => explore && state.damage_shown() && state.panels.left == LeftTab::Curves,
+            Self::Damage => explore && state.damage_shown() && state.left_tab() == LeftTab::Damage,
+            Self::Schemes => explore && state.damage_shown() && state.left_tab() == LeftTab::Schemes,
+            Self::Curves => explore && state.damage_shown() && state.left_tab() == LeftTab::Curves,
             Self::Table => explore && state.panels.table,
             Self::Ledger => explore && state.panels.ledger && state.build.selection.is_some(),
             Self::Maps => compare,

@@ -4,7 +4,7 @@
 use egui::{Popup, Rect, Ui, pos2};
 use paser_protocol::{ClusterView, Stage, StageState};
 
-use super::{cluster, cluster_menu, curves};
+use super::{cluster, cluster_menu, curves, schemes};
 use crate::{
     command::Command,
     format,
@@ -24,40 +24,42 @@ use crate::{
 
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
-    let (title, icon) = match state.panels.left {
-        LeftTab::Damage => ("Damage", icons::CHART_BAR),
-        LeftTab::Curves => ("Clusters", icons::CHART_LINE),
+    let left = state.left_tab();
+    let (title, icon, view) = match left {
+        LeftTab::Damage => ("Damage", icons::CHART_BAR, View::Damage),
+        LeftTab::Schemes => ("Damage", icons::SCISSORS, View::Schemes),
+        LeftTab::Curves => ("Clusters", icons::CHART_LINE, View::Curves),
     };
     let (body, free) = pane(ui, rect, icon, title, look.panel);
     state.note("pane:damage", rect);
-    let view = match state.panels.left {
-        LeftTab::Damage => View::Damage,
-        LeftTab::Curves => View::Curves,
-    };
     state.note(view.place(), body);
     row_right(ui, free, 4.0, |ui| {
         super::save_menu::button(ui, state, view);
-        let tabs = [
-            (Face::Icon(icons::CHART_BAR), Command::ShowDamage.name()),
-            (Face::Icon(icons::CHART_LINE), Command::ShowCurves.name()),
+        let mut tabs = vec![
+            (LeftTab::Damage, icons::CHART_BAR, Command::ShowDamage, "tab:damage"),
+            (LeftTab::Schemes, icons::SCISSORS, Command::ShowSchemes, "tab:schemes"),
+            (LeftTab::Curves, icons::CHART_LINE, Command::ShowCurves, "tab:curves"),
         ];
-        let chosen = usize::from(state.panels.left == LeftTab::Curves);
+        tabs.retain(|(.., command, _)| *command != Command::ShowSchemes || command.enabled(state).is_ok());
+        let faces: Vec<_> = tabs.iter().map(|(_, icon, command, _)| (Face::Icon(*icon), command.name())).collect();
+        let chosen = tabs.iter().position(|(tab, ..)| *tab == left).unwrap_or(0);
         let mut cells = Vec::new();
-        if let Some(place) = segmented(ui, "", &tabs, chosen, 22.0, |place, cell| cells.push((place, cell))) {
-            state.run(if place == 0 { Command::ShowDamage } else { Command::ShowCurves });
+        if let Some(place) = segmented(ui, "", &faces, chosen, 22.0, |place, cell| cells.push((place, cell))) {
+            state.run(tabs[place].2);
         }
         for (place, cell) in cells {
-            state.note(if place == 0 { "tab:damage" } else { "tab:curves" }, cell);
+            state.note(tabs[place].3, cell);
         }
-        if state.panels.left == LeftTab::Damage && !state.clusters().is_empty() && ui.available_width() > 120.0 {
+        if left != LeftTab::Curves && !state.clusters().is_empty() && ui.available_width() > 120.0 {
             let rest = state.panels.after_first_token && rest_is_known(state);
             // After the first token the engine works out no interval.
             let words = if rest { "mean JSD, no interval" } else { "mean JSD, 95 % interval" };
             Words::new(ui).small(words).show(ui);
         }
     });
-    match state.panels.left {
+    match left {
         LeftTab::Damage => bars(ui, body, state),
+        LeftTab::Schemes => schemes::show(ui, body, state),
         LeftTab::Curves => curves::show(ui, body, state),
     }
 }
@@ -74,6 +76,47 @@ pub(crate) fn sorted(clusters: &[ClusterView], rest: bool) -> Vec<&ClusterView> 
     sorted
 }
 
+/// How rows of bars divide the panel.
+pub(super) fn columns(body: Rect, state: &AppState) -> Columns {
+    let bar_width = if body.width() > 310.0 { 96.0 } else { 66.0 };
+    Columns { scale: state.damage_scale(), bar_width, number_width: 50.0 }
+}
+
+/// The choice between the damage of the whole response and after its first token, where both are known: whether it is the
+/// latter, and where the rest of the panel begins.
+pub(super) fn which_damage(ui: &mut Ui, body: Rect, state: &mut AppState) -> (bool, f32) {
+    let top = body.top();
+    if !rest_is_known(state) {
+        return (false, top);
+    }
+    let rest = state.panels.after_first_token;
+
+    let line = Rect::from_min_max(pos2(body.left() + 10.0, top + 4.0), pos2(body.right() - 10.0, top + 28.0));
+    crate::widgets::row(ui, line, 8.0, |ui| {
+        let faces =
+            [(Face::Text("whole response"), "whole response"), (Face::Text("after first token"), "after first token")];
+        let mut cells = Vec::new();
+        if let Some(place) =
+            segmented(ui, "Damage", &faces, usize::from(rest), 22.0, |place, cell| cells.push((place, cell)))
+        {
+            state.panels.after_first_token = place == 1;
+        }
+        for (place, cell) in cells {
+            state.note(if place == 0 { "damage:whole" } else { "damage:rest" }, cell);
+        }
+        if ui.available_width() > 30.0 {
+            let hint = Command::Stability.long_hint();
+            let size = egui::vec2(22.0, 22.0);
+            let other = icon_button_sized(ui, icons::SCALES, Command::Stability.name(), false, None, size);
+            state.note("stability", other.rect);
+            if other.on_hover_text(hint).clicked() {
+                state.run(Command::Stability);
+            }
+        }
+    });
+    (rest, top + 28.0)
+}
+
 fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let Some(project) = state.project.clone().filter(|project| !project.clusters.is_empty()) else {
         let inside = Rect::from_min_max(body.min + egui::vec2(10.0, 14.0), body.max);
@@ -84,39 +127,8 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
         return;
     };
     let look = look(ui);
-    let scale = state.damage_scale();
-    let columns = Columns { scale, bar_width: if body.width() > 310.0 { 96.0 } else { 66.0 }, number_width: 50.0 };
-    let rest_known = rest_is_known(state);
-    let rest = state.panels.after_first_token && rest_known;
-    let mut top = body.top();
-    if rest_known {
-        let line = Rect::from_min_max(pos2(body.left() + 10.0, top + 4.0), pos2(body.right() - 10.0, top + 28.0));
-        crate::widgets::row(ui, line, 8.0, |ui| {
-            let faces = [
-                (Face::Text("whole response"), "whole response"),
-                (Face::Text("after first token"), "after first token"),
-            ];
-            let mut cells = Vec::new();
-            if let Some(place) =
-                segmented(ui, "Damage", &faces, usize::from(rest), 22.0, |place, cell| cells.push((place, cell)))
-            {
-                state.panels.after_first_token = place == 1;
-            }
-            for (place, cell) in cells {
-                state.note(if place == 0 { "damage:whole" } else { "damage:rest" }, cell);
-            }
-            if ui.available_width() > 30.0 {
-                let hint = Command::Stability.long_hint();
-                let size = egui::vec2(22.0, 22.0);
-                let other = icon_button_sized(ui, icons::SCALES, Command::Stability.name(), false, None, size);
-                state.note("stability", other.rect);
-                if other.on_hover_text(hint).clicked() {
-                    state.run(Command::Stability);
-                }
-            }
-        });
-        top += 28.0;
-    }
+    let columns = columns(body, state);
+    let (rest, mut top) = which_damage(ui, body, state);
     let head = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), top + 22.0));
     bars_head(ui, head, columns, "cluster, worst first", "nats");
     top = head.bottom();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use paser_protocol::{EstimateView, ProjectDraft, PruneDraft, Remark, Report};
 
-use crate::state::Field;
+use crate::state::{Field, OTHERS};
 
 /// Seconds after the last letter.
 const REST: f64 = 0.5;
@@ -15,6 +15,8 @@ pub struct Form {
     pub pool: String,
     pub dense: String,
     pub pruned: String,
+    /// Further pruned models.
+    pub others: Vec<String>,
     pub encoder: String,
     pub folder: String,
     pub template: Template,
@@ -70,12 +72,40 @@ impl Form {
 
     pub fn text(&mut self, field: Field) -> &mut String {
         match field {
+            Field::Other(place) => {
+                self.others.resize(self.others.len().max(place + 1), String::new());
+                &mut self.others[place]
+            }
             Field::Pool => &mut self.pool,
             Field::Dense => &mut self.dense,
             Field::Pruned => &mut self.pruned,
             Field::Encoder => &mut self.encoder,
             Field::Folder => &mut self.folder,
         }
+    }
+
+    /// One more pruned model's field; none where there are as many as the form shows.
+    pub fn add_other(&mut self) -> Option<Field> {
+        let place = self.others.len();
+        (place < OTHERS.len()).then(|| {
+            self.others.push(String::new());
+            Field::Other(place)
+        })
+    }
+
+    /// The fields behind it move up, and are looked at again.
+    pub fn remove_other(&mut self, place: usize) {
+        if place >= self.others.len() {
+            return;
+        }
+        for field in (0..self.others.len()).map(Field::Other) {
+            self.remarks.remove(&field);
+            self.asked.remove(&field);
+            self.waiting.remove(&field);
+            self.typed.remove(&field);
+        }
+        self.others.remove(place);
+        self.typed.extend((0..self.others.len()).map(|place| (Field::Other(place), f64::NEG_INFINITY)));
     }
 
     pub fn set(&mut self, field: Field, path: String) {
@@ -134,7 +164,8 @@ impl Form {
         need(!self.prune_here && self.pruned.trim().is_empty(), "name the pruned model, or prune here")?;
         need(self.pool.trim().is_empty(), "name the pool file")?;
         need(self.folder.trim().is_empty(), "name the project folder")?;
-        let wrong = Self::FIELDS.into_iter().any(|field| self.counts(field) && self.has_error(field));
+        let others = (0..self.others.len()).map(Field::Other);
+        let wrong = Self::FIELDS.into_iter().chain(others).any(|field| self.counts(field) && self.has_error(field));
         need(wrong, "one of the fields has an error")
     }
 
@@ -156,6 +187,7 @@ impl Form {
             pool: self.pool.trim().to_owned(),
             dense: self.dense.trim().to_owned(),
             pruned: if self.prune_here { String::new() } else { self.pruned.trim().to_owned() },
+            others: self.others.iter().map(|other| other.trim().to_owned()).filter(|other| !other.is_empty()).collect(),
             encoder: self.encoder.trim().to_owned(),
             template: self.template.name().to_owned(),
             prune: self.prune_here.then(|| PruneDraft {
@@ -207,7 +239,9 @@ impl Form {
         draft.folder.clear();
         let complete =
             !draft.dense.is_empty() && !draft.pool.is_empty() && (self.prune_here || !draft.pruned.is_empty());
-        let wrong = [Field::Dense, Field::Pruned, Field::Pool].into_iter().any(|f| self.counts(f) && self.has_error(f));
+        let fields = [Field::Dense, Field::Pruned, Field::Pool].into_iter();
+        let mut fields = fields.chain((0..self.others.len()).map(Field::Other));
+        let wrong = fields.any(|field| self.counts(field) && self.has_error(field));
         if !complete
             || wrong
             || !self.waiting.is_empty()
@@ -236,6 +270,27 @@ mod tests {
         assert!(form.to_probe(3.0).is_empty(), "the same text is not looked at twice");
         form.look_again(Field::Dense);
         assert_eq!(form.to_probe(3.0), vec![(Field::Dense, "a".to_owned())], "unless a person says so");
+    }
+
+    #[test]
+    fn further_pruned_models_come_and_go() {
+        let mut form = Form { dense: "d".into(), pruned: "a".into(), pool: "p".into(), ..Form::default() };
+        assert_eq!(form.add_other(), Some(Field::Other(0)));
+        assert_eq!(form.add_other(), Some(Field::Other(1)));
+        assert!(form.draft().others.is_empty(), "an empty field is no model");
+        form.set(Field::Other(0), " b ".into());
+        form.set(Field::Other(1), "c".into());
+        assert_eq!(form.to_probe(9.0).len(), 2);
+        assert_eq!(form.draft().others, ["b", "c"]);
+        form.probed(Field::Other(0), vec![Remark { level: "error".into(), text: String::new() }]);
+        form.probed(Field::Other(1), Vec::new());
+        assert!(form.to_estimate().is_none(), "one of them has an error");
+        form.remove_other(0);
+        assert_eq!(form.to_probe(9.1), vec![(Field::Other(0), "c".to_owned())], "the next one moved up");
+        form.probed(Field::Other(0), Vec::new());
+        assert_eq!(form.to_estimate().map(|(_, draft)| draft.others), Some(vec!["c".to_owned()]));
+        while form.add_other().is_some() {}
+        assert_eq!(form.others.len(), OTHERS.len());
     }
 
     #[test]

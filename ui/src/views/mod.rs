@@ -31,6 +31,7 @@ pub mod palette;
 pub mod passes;
 pub mod reading;
 pub mod save_menu;
+pub mod schemes;
 pub mod settings;
 pub mod shortcuts;
 pub mod stability;

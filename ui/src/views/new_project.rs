@@ -11,7 +11,7 @@ use crate::{
     app::split_bottom,
     command::Command,
     format,
-    state::{AppState, Ask, Field, For, Screen},
+    state::{AppState, Ask, Field, For, OTHERS, Screen},
     theme::{self, icons},
     widgets::{
         Button, Words, column,
@@ -69,7 +69,10 @@ fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                     let hint = "meta-llama/Llama-2-7b-hf";
                     path(ui, state, Field::Dense, icons::CUBE, hint, "the model before pruning: a folder, or a hub id");
                 });
-                part(ui, "Pruned model", true, |ui| pruned(ui, state));
+                part(ui, "Pruned model", true, |ui| {
+                    pruned(ui, state);
+                    others(ui, state);
+                });
                 part(ui, "Pool", true, |ui| {
                     let hint = "recovery_mix.jsonl";
                     path(
@@ -216,6 +219,42 @@ fn pruned(ui: &mut Ui, state: &mut AppState) {
         "the smallest weights go; seconds, written into the project folder"
     };
     Words::new(ui).small(words).wrapped(ui);
+}
+
+/// Further pruned copies of the dense model, to be compared with the first.
+fn others(ui: &mut Ui, state: &mut AppState) {
+    let mut removed = None;
+    for place in 0..state.form.others.len() {
+        let field = Field::Other(place);
+        ui.add_space(6.0);
+        path(
+            ui,
+            state,
+            field,
+            icons::SCISSORS,
+            "llama2-7b-wanda-2-4",
+            "another pruned copy, scored and shown beside it",
+        );
+        ui.add_space(2.0);
+        let name = format!("Remove the {}", field.name().to_lowercase());
+        let remove = ui.add(Button::new("Remove").height(20.0).name(&name));
+        state.note(format!("remove:{}", field.name()), remove.rect);
+        if remove.clicked() {
+            removed = Some(place);
+        }
+    }
+    if let Some(place) = removed {
+        state.form.remove_other(place);
+    }
+    if state.form.others.len() < OTHERS.len() {
+        ui.add_space(6.0);
+        let add = ui.add(Button::new("Add another pruned model").height(22.0).icon(icons::PLUS));
+        state.note("add pruned", add.rect);
+        let hint = "Damage per cluster of each stands side by side; each is one more pass over the pool.";
+        if add.on_hover_text(hint).clicked() {
+            state.form.add_other();
+        }
+    }
 }
 
 fn template(ui: &mut Ui, state: &mut AppState) {

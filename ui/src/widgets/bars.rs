@@ -82,6 +82,32 @@ fn trimmed(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// A bar with its interval and its number in the middle of a row; `half`: half its height.
+pub fn measured(ui: &Ui, rect: Rect, columns: Columns, value: (f64, Option<(f64, f64)>), fill: Color32, half: f32) {
+    let look = look(ui);
+    let ((value, interval), middle) = (value, rect.center().y);
+    let (left, end) = (columns.bar_left(rect), columns.at(rect, value));
+    let body = Rect::from_min_max(pos2(left, middle - half), pos2(end.max(left + 1.0), middle + half));
+    ui.painter().rect_filled(body, 0.0, fill);
+    if let Some((low, high)) = interval {
+        let (low, high) = (columns.at(rect, low), columns.at(rect, high));
+        let stroke = Stroke::new(1.2, look.text);
+        ui.painter().hline(low..=high, middle, stroke);
+        for x in [low, high] {
+            ui.painter().vline(x, middle - 3.0..=middle + 3.0, stroke);
+        }
+    }
+    let end = pos2(rect.right() - EDGE, middle);
+    Words::of(look).num(format::nats(value)).paint(ui, end, Align2::RIGHT_CENTER, columns.number_width);
+}
+
+/// What stands in a row's bar where nothing is measured yet.
+pub fn waiting(ui: &Ui, rect: Rect, columns: Columns, words: &str) {
+    let place = pos2(columns.bar_left(rect), rect.center().y);
+    let width = columns.bar_width + columns.number_width - EDGE;
+    Words::of(look(ui)).small(words).paint(ui, place, Align2::LEFT_CENTER, width);
+}
+
 pub fn bar(ui: &mut Ui, id: egui::Id, rect: Rect, columns: Columns, bar: &Bar<'_>) -> Response {
     let look = look(ui);
     let response = ui.interact(rect, id, Sense::click());
@@ -113,32 +139,9 @@ pub fn bar(ui: &mut Ui, id: egui::Id, rect: Rect, columns: Columns, bar: &Bar<'_
     let name = Words::of(look).t(bar.name);
     let cut = name.clone().galley(ui, f32::INFINITY, 1).size().x > name_width;
     name.paint(ui, pos2(name_left, middle), Align2::LEFT_CENTER, name_width);
-    if let Some(value) = bar.value {
-        let left = columns.bar_left(rect);
-        let end = columns.at(rect, value);
-        let body = Rect::from_min_max(pos2(left, middle - 5.0), pos2(end.max(left + 1.0), middle + 5.0));
-        ui.painter().rect_filled(body, 0.0, bar.fill);
-        if let (Some(low), Some(high)) = (bar.low, bar.high) {
-            let (low, high) = (columns.at(rect, low), columns.at(rect, high));
-            let stroke = Stroke::new(1.2, look.text);
-            ui.painter().hline(low..=high, middle, stroke);
-            for x in [low, high] {
-                ui.painter().vline(x, middle - 3.0..=middle + 3.0, stroke);
-            }
-        }
-        Words::of(look).num(format::nats(value)).paint(
-            ui,
-            pos2(rect.right() - EDGE, middle),
-            Align2::RIGHT_CENTER,
-            columns.number_width,
-        );
-    } else {
-        Words::of(look).small(bar.waiting).paint(
-            ui,
-            pos2(columns.bar_left(rect), middle),
-            Align2::LEFT_CENTER,
-            columns.bar_width + columns.number_width - EDGE,
-        );
+    match bar.value {
+        Some(value) => measured(ui, rect, columns, (value, bar.low.zip(bar.high)), bar.fill, 5.0),
+        None => waiting(ui, rect, columns, bar.waiting),
     }
     if response.has_focus() {
         ui.painter().rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(2.0, look.accent), egui::StrokeKind::Inside);

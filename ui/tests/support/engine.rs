@@ -6,9 +6,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use paser_protocol::{
     BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, CacheView, ChecksView, DemoCard, DeviceView,
     DownloadView, EngineSettings, EstimateView, ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow,
-    ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, ProjectView, ProjectionView, ReasonCode,
-    Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView, SettingsView, TextRow,
-    TokenView, TokensView, encode_f32, encode_u32,
+    ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, ProjectView, ProjectionView, PrunedChange,
+    ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView,
+    SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -319,6 +319,14 @@ impl Inner {
                 self.curated()
             }
             Request::Journal => Reply::Journal(self.edits.journal()),
+            Request::ChangePruned { change: PrunedChange::Use { model } } => {
+                for scheme in &mut self.project.schemes {
+                    scheme.own = scheme.reference == *model;
+                }
+                self.project.schemes.sort_by_key(|scheme| !scheme.own);
+                self.project.revision += 1;
+                Reply::Done
+            }
             Request::Models => Reply::Models(Box::new(models())),
             Request::Stability => Reply::Stability(Box::new(super::stability::view(self.swept))),
             Request::Sweep { .. } => {

@@ -2,8 +2,8 @@
 //! time, and plausible enough to look at.
 
 use paser_protocol::{
-    ClusterView, ColumnInfo, ColumnKind, CurationView, CurveView, Failure, ManifoldView, PassView, PoolView,
-    ProjectView, Report, SelectionPlan, Stage, StageState, StageView, Strategy,
+    ClusterDamage, ClusterView, ColumnInfo, ColumnKind, CurationView, CurveView, Failure, ManifoldView, PassView,
+    PoolView, ProjectView, Report, SchemeView, SelectionPlan, Stage, StageState, StageView, Strategy,
 };
 
 /// Seconds since 1970 in the tests.
@@ -443,6 +443,7 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
             curve: Some(curve),
         }),
         clusters: clusters(pool, &[], &[], scored),
+        schemes: vec![],
         scored_so_far: None,
         damage_scale: 0.4,
         columns: columns(),
@@ -455,4 +456,42 @@ pub fn project(pool: &Pool, scored: bool) -> ProjectView {
         run: None,
         comparison: None,
     }
+}
+
+/// Two more pruned models beside the project's own: a lighter one, and one by blocks that hurts other clusters and is
+/// scored half-way.
+pub fn with_schemes(project: &mut ProjectView) {
+    let scheme = |name: &str, pruning: &str, own: bool, part: f64, factor: &dyn Fn(u32) -> f64| {
+        let of = |cluster: &ClusterView| {
+            let scored = (cluster.scored as f64 * part) as u64;
+            let mean = cluster.cds.map(|cds| cds * factor(cluster.cluster));
+            let half = |cluster: &ClusterView| Some((cluster.cds_high? - cluster.cds_low?) / 2.0 / part.sqrt());
+            ClusterDamage {
+                cluster: cluster.cluster,
+                cds: mean,
+                cds_low: mean.zip(half(cluster)).map(|(mean, half)| (mean - half).max(0.0)),
+                cds_high: mean.zip(half(cluster)).map(|(mean, half)| mean + half),
+                cds_rest: cluster.cds_rest.map(|rest| rest * factor(cluster.cluster)),
+                scored,
+            }
+        };
+        let damage: Vec<ClusterDamage> = project.clusters.iter().map(of).collect();
+        SchemeView {
+            reference: format!("../models/{name}"),
+            name: name.to_owned(),
+            pruning: pruning.to_owned(),
+            own,
+            scored: damage.iter().map(|damage| damage.scored).sum(),
+            whole: part == 1.0,
+            damage,
+        }
+    };
+    project.schemes = vec![
+        scheme(&project.pruned, &project.pruning, true, 1.0, &|_| 1.0),
+        scheme("demo-llama-1.6m-magnitude20", "magnitude 20 %", false, 1.0, &|cluster| {
+            0.2 + f64::from(cluster % 4) * 0.05
+        }),
+        scheme("demo-llama-1.6m-2of4", "2:4", false, 0.5, &|cluster| if cluster % 3 == 1 { 1.35 } else { 0.7 }),
+    ];
+    project.damage_scale = 0.5;
 }

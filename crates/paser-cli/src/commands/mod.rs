@@ -13,6 +13,7 @@ pub mod later;
 pub mod new;
 pub mod pool;
 pub mod prune;
+pub mod pruned;
 pub mod run;
 pub mod score;
 pub mod select;

@@ -8,7 +8,6 @@ use paser_engine::{Session, WORDS_ONLY, check_draft};
 use paser_protocol::{ProjectDraft, PruneDraft, Report};
 use serde_json::json;
 
-use crate::exit::usage;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
@@ -23,7 +22,7 @@ pub struct NewArgs {
     /// The model before pruning: a folder or a hub id.
     #[arg(long, value_name = "MODEL")]
     dense: Option<String>,
-    /// The model after pruning.
+    /// The model after pruning. Given again: further pruned copies, whose damage is shown beside the first one's.
     #[arg(long, value_name = "MODEL", group = "damaged", requires = "dense")]
     pruned: Vec<String>,
     /// Make the pruned model here: wanda or magnitude.
@@ -51,17 +50,12 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
-    if args.pruned.len() > 1 {
-        return Err(usage(
-            "a project holds one pruned model in this version",
-            "Give --pruned once, and make a project for each of the others.",
-        ));
-    }
     let draft = ProjectDraft {
         folder: args.dir.to_string_lossy().into_owned(),
         pool: args.pool.to_string_lossy().into_owned(),
         dense: args.dense.clone().unwrap_or_default(),
         pruned: args.pruned.first().cloned().unwrap_or_default(),
+        others: args.pruned.iter().skip(1).cloned().collect(),
         encoder: args.encoder.clone().unwrap_or_default(),
         template: args.template.clone(),
         prune: args.prune.clone().zip(args.pattern.clone()).map(|(method, pattern)| PruneDraft { method, pattern }),

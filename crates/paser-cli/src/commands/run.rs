@@ -176,12 +176,16 @@ pub fn tell(view: &ProjectView, summary: &RunSummary, output: Output) {
     if !output.is_json() {
         status::show_results(view, output);
     }
-    output.line(&json!({
+    let mut last = json!({
         "event": "finished",
         "stages": summary.stages,
         "clusters": summary.clusters,
         "selections": summary.selections,
-    }));
+    });
+    if !summary.schemes.is_empty() {
+        last["schemes"] = json!(summary.schemes);
+    }
+    output.line(&last);
 }
 
 #[cfg(test)]

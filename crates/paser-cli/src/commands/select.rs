@@ -33,7 +33,7 @@ pub struct SelectArgs {
     /// 20% of the samples, 1000 samples, or 2M-tokens.
     #[arg(long, value_name = "BUDGET", required_unless_present = "discard")]
     budget: Option<Budget>,
-    /// The pruned model whose damage decides, where the project has several.
+    /// The pruned model whose damage decides, where the project has several: refused unless the project works with it.
     #[arg(long, value_name = "MODEL")]
     pruned: Option<String>,
     /// For strategies that draw.
@@ -83,10 +83,17 @@ pub fn run(args: &SelectArgs, threads: usize, output: Output) -> Result<(), Repo
         Opened::Owned(owned) => (owned.reader.lookup(), owned.project()?),
     };
     if let Some(pruned) = args.pruned.as_deref().filter(|pruned| !pool.is_pruned_model(pruned)) {
-        return Err(usage(
-            format!("the project has no pruned model {pruned:?}"),
-            format!("Its pruned model is {:?}; leave --pruned out.", view.pruned),
-        ));
+        let dir = args.dir.display();
+        return Err(match pool.other_pruned_model(pruned) {
+            Some(other) => usage(
+                format!("the project works with {:?} now, not with {pruned:?}", view.pruned),
+                format!("`paser pruned {dir} use {other}` changes that; what is scored is not scored again."),
+            ),
+            None => usage(
+                format!("the project has no pruned model {pruned:?}"),
+                format!("It works with {:?}; `paser pruned {dir} list` shows all of them.", view.pruned),
+            ),
+        });
     }
     let plan = SelectionPlan {
         strategy,

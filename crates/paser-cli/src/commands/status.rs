@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_engine::Reader;
-use paser_protocol::{ProjectView, Report, RunView, StageState, StageView};
+use paser_protocol::{ClusterView, ProjectView, Report, RunView, StageState, StageView};
 use serde_json::json;
 
 use crate::output::{Output, Table, duration, figure, thousands};
@@ -53,6 +53,7 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), Report> {
         "run": view.run,
         "manifold": view.manifold,
         "clusters": view.clusters,
+        "schemes": view.schemes,
         "selections": selections,
         "pinned": view.curation.pinned.len(),
         "excluded": view.curation.excluded.len(),
@@ -102,15 +103,8 @@ pub fn show_results(view: &ProjectView, output: Output) {
         output.say(format!("{}; {} clusters: {}{merged}", manifold.vectors, manifold.clusters, manifold.rule));
     }
     if !view.clusters.is_empty() {
-        let mut clusters: Vec<_> = view.clusters.iter().collect();
-        clusters.sort_by(|a, b| {
-            b.cds
-                .unwrap_or(f64::NEG_INFINITY)
-                .total_cmp(&a.cds.unwrap_or(f64::NEG_INFINITY))
-                .then(a.cluster.cmp(&b.cluster))
-        });
         let mut table = Table::new(&["cluster", "<name", "samples", "damage", "low", "high", "after first token"]);
-        for cluster in clusters {
+        for (_, cluster) in worst_first(view) {
             table.row([
                 cluster.cluster.to_string(),
                 cluster.name.clone(),
@@ -123,6 +117,7 @@ pub fn show_results(view: &ProjectView, output: Output) {
         }
         output.table(&table);
     }
+    show_schemes(view, output);
     if !view.selections.is_empty() {
         let mut table = Table::new(&["<selection", "<strategy", "budget", "selected", "tokens"]);
         for selection in &view.selections {
@@ -136,6 +131,44 @@ pub fn show_results(view: &ProjectView, output: Output) {
         }
         output.table(&table);
     }
+}
+
+/// Damage per cluster by every pruned model, worst first by the project's own; nothing where there is only that one.
+pub fn show_schemes(view: &ProjectView, output: Output) {
+    if view.schemes.is_empty() {
+        return;
+    }
+    let mut models = Table::new(&["<pruned model", "<pruning", "scored", "<remark"]);
+    for scheme in &view.schemes {
+        let remark = match (scheme.own, scheme.whole) {
+            (true, _) => "selections are made with it",
+            (false, true) => "",
+            (false, false) => "to be scored",
+        };
+        models.row([scheme.name.clone(), scheme.pruning.clone(), thousands(scheme.scored), remark.to_owned()]);
+    }
+    output.table(&models);
+    let heads: Vec<String> = view.schemes.iter().flat_map(|scheme| [scheme.name.clone(), "95 %".to_owned()]).collect();
+    let heads: Vec<&str> = ["cluster", "<name"].into_iter().chain(heads.iter().map(String::as_str)).collect();
+    let mut table = Table::new(&heads);
+    for (at, cluster) in worst_first(view) {
+        let mut cells = vec![cluster.cluster.to_string(), cluster.name.clone()];
+        for damage in view.schemes.iter().map(|scheme| scheme.damage.get(at)) {
+            cells.push(figure(damage.and_then(|damage| damage.cds), 4));
+            let half = damage.and_then(|damage| Some((damage.cds_high? - damage.cds_low?) / 2.0));
+            cells.push(half.map_or_else(String::new, |half| format!("± {half:.4}")));
+        }
+        table.row(cells);
+    }
+    output.table(&table);
+}
+
+/// The clusters by falling damage, each with its place in the view.
+fn worst_first(view: &ProjectView) -> Vec<(usize, &ClusterView)> {
+    let mut clusters: Vec<_> = view.clusters.iter().enumerate().collect();
+    let damage = |cluster: &ClusterView| cluster.cds.unwrap_or(f64::NEG_INFINITY);
+    clusters.sort_by(|(_, a), (_, b)| damage(b).total_cmp(&damage(a)).then(a.cluster.cmp(&b.cluster)));
+    clusters
 }
 
 /// A run that was begun and has not ended.

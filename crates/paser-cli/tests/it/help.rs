@@ -2,9 +2,9 @@
 
 use crate::support::paser;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "demo", "new", "run", "status", "check", "inspect", "prune", "encode", "cluster", "score", "curate", "select",
-    "compare", "export", "table", "caches", "serve",
+    "compare", "export", "table", "caches", "serve", "pruned",
 ];
 
 #[test]

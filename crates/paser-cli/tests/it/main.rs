@@ -6,5 +6,6 @@ mod checks;
 mod files;
 mod help;
 mod project;
+mod pruned;
 mod support;
 mod tables;

@@ -10,7 +10,7 @@ use std::{
 use paser_data::{Encoded, Encoding, Template, Tokenizer, encode_pool, read_alike, tokenizer_agreement};
 use paser_model::{Checkpoint, Decoder};
 use paser_project::{Array, Arrays, Inputs, ShardPlan, recipe::Recipe};
-use paser_protocol::{Monitor, Report};
+use paser_protocol::{Failure, Monitor, Report};
 use paser_score::{Item, SampleScore, ScoreParams, score};
 
 use super::{Bench, Made, artefact, import, json, prune, record};
@@ -19,9 +19,11 @@ use crate::{
     loaded::{SCORE_COLUMNS, SCORED, Samples, ScoreFacts, Scores, TOKEN_COLUMNS, UNSCORABLE},
     partial::Partial,
     progress::Part,
+    schemes::{OtherScores, record_name},
     session::{Session, lock},
     sources::{self, Kind, Known, ModelFacts},
     trouble::{Outcome, Told, cancelled, failed, tokenizers_differ, unusable, usage},
+    views::model_name,
 };
 
 const VERSION: u32 = 2;
@@ -37,11 +39,14 @@ pub(crate) struct ScorePlan {
     recipe: Recipe,
     dense: Source,
     pruned: Source,
+    /// Which of how many pruned models; the project's own is 0.
+    place: (usize, usize),
     max_tokens: usize,
     pub inputs: Inputs,
 }
 
 /// A model that a stage asks.
+#[derive(Clone)]
 pub(crate) struct Source {
     /// None where the folder is gone and only what it held is known.
     path: Option<PathBuf>,
@@ -162,22 +167,44 @@ impl ScorePlan {
     /// None where the recipe names no pair of models.
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Option<Self>> {
         let session = bench.session;
-        let recipe = bench.recipe.recipe.clone();
+        let recipe = &bench.recipe.recipe;
         let samples = session.samples()?;
         if recipe.models.dense.is_empty() || (recipe.models.pruned.is_empty() && recipe.prune.method == "none") {
             return Ok(None);
         }
         let dense = source(bench, &recipe.models.dense, "dense")?;
-        let reference = prune::reference(&recipe, Some(&dense.facts), Some(&samples))
+        let reference = prune::reference(recipe, Some(&dense.facts), Some(&samples))
             .ok_or_else(|| failed("no pruned model can be named", "Correct [models] and [prune] in recipe.toml."))?;
         if recipe.prune.method != "none" {
             let out = session.folder.resolve(&reference);
-            if !prune::is_made(&recipe, &out) {
+            if !prune::is_made(recipe, &out) {
                 bench.may_prepare()?;
-                prune::make(bench, &recipe, dense.path()?, &out)?;
+                prune::make(bench, recipe, dense.path()?, &out)?;
             }
         }
-        let pruned = source(bench, &reference, "pruned")?;
+        Self::of_pair(bench, dense, &reference, 0).map(Some)
+    }
+
+    /// The project's own pair, then the dense model with each of the other pruned ones.
+    pub(crate) fn all(bench: &Bench<'_>) -> Outcome<Vec<Self>> {
+        let Some(own) = Self::check(bench)? else { return Ok(Vec::new()) };
+        let dense = own.dense.clone();
+        let mut plans = vec![own];
+        for (at, reference) in (1..).zip(&bench.recipe.recipe.models.others) {
+            plans.push(Self::of_pair(bench, dense.clone(), reference, at).map_err(|mut report| {
+                if report.failure != Failure::Cancelled && !report.what.contains(reference) {
+                    report.what = format!("the pruned model {reference}: {}", report.what);
+                }
+                report
+            })?);
+        }
+        Ok(plans)
+    }
+
+    fn of_pair(bench: &Bench<'_>, dense: Source, reference: &str, at: usize) -> Outcome<Self> {
+        let recipe = bench.recipe.recipe.clone();
+        let samples = bench.session.samples()?;
+        let pruned = source(bench, reference, "pruned")?;
         check_pair(&dense.named(), &pruned.named())?;
         if recipe.template.name == "chat" && dense.facts.chat.is_none() {
             return Err(unusable(
@@ -187,14 +214,32 @@ impl ScorePlan {
         }
         let max_tokens = max_tokens(&recipe, &dense.facts, &pruned.facts);
         let inputs = inputs(&recipe, &samples, &dense.facts, &pruned.facts);
-        Ok(Some(Self { recipe, dense, pruned, max_tokens, inputs }))
+        let place = (at, 1 + recipe.models.others.len());
+        Ok(Self { recipe, dense, pruned, place, max_tokens, inputs })
+    }
+
+    /// What the work is called: with several pruned models, which of them it is about.
+    fn what(&self) -> String {
+        match self.place {
+            (_, 1) => "scoring".to_owned(),
+            (at, count) => format!("scoring {}, {} of {count}", model_name(&self.pruned.reference), at + 1),
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        self.place.0 == 0
     }
 
     /// Brings the scores up to date. True: they were.
     pub(crate) fn bring_up(self, bench: &Bench<'_>) -> Outcome<bool> {
         let session = bench.session;
         let key = self.inputs.key();
-        if session.loaded().scores.is_some_and(|scores| scores.key == key) {
+        let loaded = session.loaded();
+        let at_hand = match loaded.others.get(&self.pruned.reference).filter(|_| !self.is_own()) {
+            Some(other) => other.whole && other.key == key,
+            None => self.is_own() && loaded.scores.is_some_and(|scores| scores.key == key),
+        };
+        if at_hand {
             return Ok(true);
         }
         let mut shards = None;
@@ -202,9 +247,17 @@ impl ScorePlan {
         if let Some(shards) = shards {
             shards.clear()?;
         }
-        let scores = Scores::read(&mut found)?;
-        record(session, STAGE, &found)?;
-        session.with_loaded(|loaded| (loaded.scores, loaded.partial) = (Some(scores.into()), None));
+        let reference = &self.pruned.reference;
+        if self.is_own() {
+            let scores = Scores::read(&mut found)?;
+            record(session, STAGE, &found)?;
+            session.with_loaded(|loaded| (loaded.scores, loaded.partial) = (Some(scores.into()), None));
+            return Ok(cached);
+        }
+        let other = OtherScores::read(&mut found, &*session.samples()?)?
+            .ok_or_else(|| failed(format!("the scores of {reference} are of other samples"), "Run again."))?;
+        record(session, &record_name(reference), &found)?;
+        session.with_loaded(|loaded| drop(loaded.others.insert(reference.clone(), other.into())));
         Ok(cached)
     }
 
@@ -253,12 +306,14 @@ impl ScorePlan {
             Ok(columns(&scores))
         };
         let mut so_far = Partial::new(key, samples.len());
-        let named = Work { what: "scoring", unit: "tokens" };
+        let what = self.what();
+        let named = Work { what: &what, unit: "tokens" };
         let shards = job::run(bench, named, plan, tokens_of, compute, |shards| {
             for (rows, columns) in shards {
                 so_far.add(rows, columns);
             }
-            if session.show_partial(&so_far) {
+            let reference = &self.pruned.reference;
+            if if self.is_own() { session.show_partial(&so_far) } else { session.show_other(reference, &so_far) } {
                 bench.changed();
             }
         })?;

@@ -27,6 +27,8 @@ pub enum Kind {
     PerSample,
     /// A list of paths.
     Files,
+    /// A list of models: folders or hub ids.
+    Models,
 }
 
 impl Kind {
@@ -45,6 +47,7 @@ impl Kind {
             Self::Budget => "20%, 1000 or 2M-tokens".to_owned(),
             Self::PerSample => "a whole number from 1 to 100, or \"all\"".to_owned(),
             Self::Files => "a list of files, such as [\"arc_easy.jsonl\"], or []".to_owned(),
+            Self::Models => "a list of models, such as [\"llama-wanda-2-4\"], or []".to_owned(),
         }
     }
 }
@@ -96,6 +99,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
 /// Sections that recipes of earlier versions lack. Nothing that a run computed by such a recipe depends on them; they
 /// hold their defaults there, and the checks say so.
 pub const LATER: &[&str] = &["checks", "strategies"];
+
+/// Keys that recipes of earlier versions lack in a section that they have. Without them nothing is computed that those
+/// versions did not compute.
+pub const LATER_KEYS: &[(&str, &str)] = &[("models", "others")];
 
 /// Every field outside `[[selections]]`, in the order of the file.
 pub const FIELDS: &[Field] = &[
@@ -206,6 +213,14 @@ pub const FIELDS: &[Field] = &[
     field("manifold", "seed", "0", Kind::Integer { min: 0, max: i64::MAX }, "Seed of every random choice here."),
     field("models", "dense", "\"\"", Kind::Text, "The model before pruning."),
     field("models", "pruned", "\"\"", Kind::Text, "The model after pruning; empty: made by [prune], if that is on."),
+    field(
+        "models",
+        "others",
+        "[]",
+        Kind::Models,
+        "Further pruned copies of the dense model: scored as well, and shown beside models.pruned, which selections are \
+         made with.",
+    ),
     field(
         "models",
         "device",

@@ -86,6 +86,8 @@ pub struct ModelsRecipe {
     /// Empty where there is none.
     pub dense: String,
     pub pruned: String,
+    /// Further pruned copies of the dense model.
+    pub others: Vec<String>,
     pub device: String,
 }
 
@@ -214,14 +216,39 @@ impl Recipe {
     /// # Errors
     /// As [`Self::with_value`].
     pub fn with_benchmarks(text: &str, benchmarks: &[String], path: &Path) -> Result<String, ProjectError> {
-        let list: Vec<String> = benchmarks.iter().map(|file| literal(file)).collect();
-        let list = format!("[{}]", list.join(", "));
+        let list = render::list(benchmarks);
         if parse::value_span(text, "checks", "benchmarks").is_some() {
             return Self::with_value(text, "checks", "benchmarks", &list, path);
         }
         let near_duplicates = Self::parse(text, path)?.checks.near_duplicates;
         let section = format!("\n[checks]\nnear_duplicates = {near_duplicates}\nbenchmarks = {list}\n");
         let changed = format!("{}\n{section}", text.trim_end());
+        Self::parse(&changed, path)?;
+        Ok(changed)
+    }
+
+    /// The text with other pruned models. One that is loaded takes the place of one that [prune] would make. A recipe of an
+    /// earlier version gets its line.
+    ///
+    /// # Errors
+    /// As [`Self::with_value`].
+    pub fn with_pruned(text: &str, pruned: &str, others: &[String], path: &Path) -> Result<String, ProjectError> {
+        let mut values = vec![("models", "pruned", literal(pruned)), ("models", "others", render::list(others))];
+        if !pruned.is_empty() {
+            values.push(("prune", "method", literal("none")));
+        }
+        let mut changed = text.to_owned();
+        for (section, key, value) in values {
+            match parse::value_span(&changed, section, key) {
+                Some(span) => changed.replace_range(span, &value),
+                None => {
+                    let after = parse::value_span(&changed, section, "pruned").map_or(changed.len(), |span| span.end);
+                    let line = changed[after..].find('\n').map_or(changed.len(), |end| after + end);
+                    changed.insert_str(line, &format!("\n{key} = {value}"));
+                }
+            }
+        }
+        // Only the whole of it is a recipe without contradictions.
         Self::parse(&changed, path)?;
         Ok(changed)
     }
@@ -292,6 +319,7 @@ impl Recipe {
             models: ModelsRecipe {
                 dense: get.text("models.dense"),
                 pruned: get.text("models.pruned"),
+                others: get.texts("models.others"),
                 device: get.text("models.device"),
             },
             prune: PruneRecipe {
@@ -309,10 +337,7 @@ impl Recipe {
             },
             checks: ChecksRecipe {
                 near_duplicates: get.number("checks.near_duplicates"),
-                benchmarks: match document.values.get("checks.benchmarks") {
-                    Some(Parsed::List(files)) => files.clone(),
-                    _ => Vec::new(),
-                },
+                benchmarks: get.texts("checks.benchmarks"),
                 assumed: document.assumed.contains(&"checks"),
             },
             strategies: StrategySettings {
@@ -376,6 +401,17 @@ impl Recipe {
         if self.models.dense.is_empty() && !self.models.pruned.is_empty() {
             add("models", "dense", "`pruned` is given without `dense`: damage is the difference of both");
         }
+        let models = &self.models;
+        for (at, other) in models.others.iter().enumerate() {
+            if *other == models.pruned || models.others[..at].contains(other) {
+                add("models", "others", &format!("the pruned model {other:?} stands twice"));
+            } else if *other == models.dense {
+                add("models", "others", &format!("{other:?} is the dense model itself"));
+            }
+        }
+        if !models.others.is_empty() && models.pruned.is_empty() && self.prune.method == "none" {
+            add("models", "pruned", "`others` are given without `pruned`: name the one that selections are made with");
+        }
         if problems.is_empty() { Ok(()) } else { Err(ProjectError::Recipe { problems }) }
     }
 }
@@ -405,6 +441,13 @@ impl Get<'_> {
         match self.0.values.get(name) {
             Some(Parsed::Text(text)) => text.clone(),
             _ => String::new(),
+        }
+    }
+
+    fn texts(&self, name: &str) -> Vec<String> {
+        match self.0.values.get(name) {
+            Some(Parsed::List(texts)) => texts.clone(),
+            _ => Vec::new(),
         }
     }
 

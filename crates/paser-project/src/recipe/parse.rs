@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ops::Range, path::Path};
 use paser_protocol::Budget;
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{FIELDS, Field, Kind, LATER, SECTIONS, SELECTION, SELECTION_FIELDS};
+use super::fields::{FIELDS, Field, Kind, LATER, LATER_KEYS, SECTIONS, SELECTION, SELECTION_FIELDS};
 use super::render::parsed_default;
 use crate::ProjectError;
 
@@ -174,6 +174,7 @@ fn read_fields(
 ) {
     for field in fields.iter().filter(|field| field.section == section) {
         match entry(table, field.key) {
+            None if LATER_KEYS.contains(&(section, field.key)) => take(field, parsed_default(field)),
             None => {
                 let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
                 problems.add(
@@ -254,7 +255,7 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Parsed> {
             Some(_) => None,
             None => integer(value).filter(|n| (1..=100).contains(n)).map(Parsed::Integer),
         },
-        Kind::Files => {
+        Kind::Files | Kind::Models => {
             let paths = value.as_array()?.iter().map(|path| path.get_ref().as_str().filter(|path| !path.is_empty()));
             paths.map(|path| path.map(str::to_owned)).collect::<Option<Vec<_>>>().map(Parsed::List)
         }

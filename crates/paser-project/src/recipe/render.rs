@@ -26,7 +26,7 @@ pub(super) fn parsed_default(field: &Field) -> Parsed {
     match field.kind {
         Kind::Text | Kind::Choice(_) | Kind::HoldOut | Kind::Budget => Parsed::Text(text),
         Kind::Flag => Parsed::Flag(text == "true"),
-        Kind::Files => Parsed::List(Vec::new()),
+        Kind::Files | Kind::Models => Parsed::List(Vec::new()),
         Kind::Number { .. } => Parsed::Number(text.parse().unwrap_or(0.0)),
         Kind::Integer { .. } | Kind::Clusters | Kind::PerSample => {
             text.parse().map_or_else(|_| Parsed::Text(text.clone()), Parsed::Integer)
@@ -119,6 +119,7 @@ fn value(recipe: &Recipe, section: &str, key: &str) -> String {
         ("manifold", key) => manifold_value(recipe, key),
         ("models", "dense") => literal(&recipe.models.dense),
         ("models", "pruned") => literal(&recipe.models.pruned),
+        ("models", "others") => list(&recipe.models.others),
         ("models", _) => literal(&recipe.models.device),
         ("prune", "method") => literal(&recipe.prune.method),
         ("prune", "pattern") => literal(&recipe.prune.pattern),
@@ -146,7 +147,7 @@ pub(super) fn strategies_value(recipe: &Recipe, key: &str) -> String {
     }
 }
 
-fn list(texts: &[String]) -> String {
+pub(super) fn list(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
     format!("[{}]", texts.join(", "))
 }

@@ -27,6 +27,9 @@ fn what_new_writes_is_read_back_as_it_was() {
     recipe.manifold.clusters = ClusterRule::Fixed(12);
     recipe.manifold.alpha = 0.5;
     recipe.concepts.per_sample = None;
+    recipe.models.dense = "dense".to_owned();
+    recipe.models.pruned = "a".to_owned();
+    recipe.models.others = vec!["models/b".to_owned(), "org/c@main".to_owned()];
     recipe.checks.near_duplicates = 0.0;
     recipe.checks.benchmarks = vec!["eval/arc easy.jsonl".to_owned(), "C:\\x.txt".to_owned()];
     recipe.selections[0].plan = SelectionPlan {
@@ -169,4 +172,34 @@ fn strategies_are_set_in_any_recipe_and_the_rest_stays() {
     assert_eq!(Recipe::parse(&changed, path()).unwrap().strategies, settings);
     let too_many = StrategySettings { nuggets_anchors: 5000, ..settings };
     assert!(Recipe::with_strategies(&whole, &too_many, path()).is_err());
+}
+
+#[test]
+fn pruned_models_change_places_and_recipes_without_others_still_open() {
+    let mut recipe = Recipe::new();
+    recipe.models.dense = "dense".to_owned();
+    recipe.models.pruned = "a".to_owned();
+    let whole = recipe.render();
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let changed = Recipe::with_pruned(&whole, "b", &named(&["a", "models/c"]), path()).unwrap();
+    let expected = whole.replace("pruned = \"a\"", "pruned = \"b\"");
+    assert_eq!(changed, expected.replace("others = []", "others = [\"a\", \"models/c\"]"));
+    // One of an earlier version has no such line: it is what it was, and gets the line when there is something to say.
+    let older = whole.replace("others = []\n", "");
+    assert_eq!(Recipe::parse(&older, path()).unwrap(), recipe);
+    let changed = Recipe::with_pruned(&older, "b", &named(&["a"]), path()).unwrap();
+    assert_eq!(changed, older.replace("pruned = \"a\"", "pruned = \"b\"\nothers = [\"a\"]"));
+    // A loaded one takes the place of one that is made here.
+    let made = whole.replace("pruned = \"a\"", "pruned = \"\"").replace("method = \"none\"", "method = \"magnitude\"");
+    let read = Recipe::parse(&Recipe::with_pruned(&made, "b", &named(&["models/m"]), path()).unwrap(), path()).unwrap();
+    assert_eq!((read.prune.method.as_str(), read.models.pruned.as_str()), ("none", "b"));
+    for (others, word) in [(&["b", "b"][..], "twice"), (&["a"], "twice"), (&["dense"], "dense model itself")] {
+        let Err(ProjectError::Recipe { problems }) = Recipe::with_pruned(&whole, "a", &named(others), path()) else {
+            panic!("{others:?}")
+        };
+        assert!(problems[0].contains(word), "{problems:?}");
+    }
+    assert!(problems(&whole.replace("others = []", "others = [\"\"]"))[0].contains("a list of models"));
+    let lone = whole.replace("pruned = \"a\"", "pruned = \"\"").replace("others = []", "others = [\"b\"]");
+    assert!(problems(&lone)[0].contains("without `pruned`"));
 }

@@ -2,6 +2,7 @@
 //! dense one here.
 
 mod layers;
+mod others;
 mod prune;
 
 use std::rc::Rc;
@@ -100,6 +101,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: ModelsForm) -> Option
                 choose(ui, state, view, &mut form);
                 layers::show(ui, view, form.shown);
                 pruned_here = prune::show(ui, state, view, &mut form);
+                pruned_here |= others::show(ui, state, &mut form);
                 format!("read in {}", format::duration(view.seconds))
             }
         };
