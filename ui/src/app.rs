@@ -144,7 +144,8 @@ impl App {
             Screen::NewProject => 84.0,
             Screen::Welcome => 34.0,
         };
-        self.state.toasts.show(&ctx, now, bottom);
+        let aside = self.state.dialog.is_some();
+        self.state.toasts.show(&ctx, now, bottom, aside);
 
         if self.state.focus.turn() {
             ctx.request_repaint();

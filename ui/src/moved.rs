@@ -5,7 +5,7 @@ use paser_protocol::{EditKind, LedgerRow};
 use crate::{format, state::AppState};
 
 /// Clusters named in a message; the others are counted.
-const NAMED: usize = 4;
+const NAMED: usize = 8;
 
 /// Quotas before an edit that is on its way.
 pub struct Moving {
@@ -43,7 +43,7 @@ impl AppState {
     }
 }
 
-/// `code 311 to 420, math 250 to 210`; the largest change first.
+/// `code: 311 to 420` on a line each; the largest change first.
 fn changes(before: &[LedgerRow], after: &[LedgerRow]) -> String {
     let quota = |cluster: u32| before.iter().find(|row| row.cluster == cluster).map_or(0, |row| row.quota);
     let mut moved: Vec<(&LedgerRow, u64)> =
@@ -51,10 +51,10 @@ fn changes(before: &[LedgerRow], after: &[LedgerRow]) -> String {
     moved.sort_by_key(|(row, before)| (std::cmp::Reverse(row.quota.abs_diff(*before)), row.cluster));
     let named = moved.iter().take(NAMED);
     let mut words: Vec<String> = named
-        .map(|(row, before)| format!("{} {} to {}", row.name, format::count(*before), format::count(row.quota)))
+        .map(|(row, before)| format!("{}: {} to {}", row.name, format::count(*before), format::count(row.quota)))
         .collect();
     if moved.len() > NAMED {
-        words.push(format!("and {} more clusters", moved.len() - NAMED));
+        words.push(format!("and {} more clusters, in the ledger", moved.len() - NAMED));
     }
-    words.join(", ")
+    words.join("\n")
 }

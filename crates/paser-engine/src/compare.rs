@@ -194,11 +194,7 @@ impl Session {
         let same =
             again.filter(|again| again.selection.rows == side.frozen.rows && *again.reasons == *side.frozen.reasons);
         let (_, why, blocking) = same.map(|selected| self.fate_in(&selected, row)).unwrap_or_default();
-        let why = if why.is_empty() {
-            format!("{}; what decided it has changed since it was frozen.", sentence_case(code.word()))
-        } else {
-            why
-        };
+        let why = if why.is_empty() { kept_reason(code, &side.view.plan) } else { why };
         Ok(FateView {
             selection: name.to_owned(),
             taken: code.is_taken(),
@@ -209,6 +205,28 @@ impl Session {
     }
 }
 
+/// What the reason that was kept says by itself, where the figures behind it cannot be had again.
+fn kept_reason(code: ReasonCode, plan: &SelectionPlan) -> String {
+    let by_lot = plan.strategy == Strategy::Random;
+    let reason = match code {
+        ReasonCode::Taken if by_lot => format!("Drawn by lot, with seed {}.", plan.seed),
+        ReasonCode::NotTaken if by_lot => format!("Not drawn by lot, with seed {}.", plan.seed),
+        ReasonCode::Taken => "Its turn came before the quota was spent.".to_owned(),
+        ReasonCode::Refilled => "Taken in the place of samples that others ruled out.".to_owned(),
+        ReasonCode::NotTaken | ReasonCode::QuotaFull => "The budget was spent before its turn came.".to_owned(),
+        ReasonCode::Conflict => "Its concepts conflict with those of samples taken before it.".to_owned(),
+        ReasonCode::Guarded => "The guard kept it out: its damage is far above the others'.".to_owned(),
+        ReasonCode::TooLong => "It was too long for what was left of the token budget.".to_owned(),
+        ReasonCode::Pinned => "It was pinned.".to_owned(),
+        ReasonCode::Excluded => "It was excluded.".to_owned(),
+        ReasonCode::Unscorable => "It could not be scored.".to_owned(),
+        ReasonCode::HeldOut => "It was held out.".to_owned(),
+        ReasonCode::RuledOut => "The strategy's rule left it out.".to_owned(),
+    };
+    let again = "Edits since then changed what its figures follow from: freeze the strategy again to see them.";
+    if by_lot { reason } else { format!("{reason} {again}") }
+}
+
 /// What `full` and `manual` take does not depend on the budget of their plans.
 fn budget_of_chance(side: &Side) -> Budget {
     let plan = &side.view.plan;
@@ -216,11 +234,6 @@ fn budget_of_chance(side: &Side) -> Budget {
         Budget::Tokens(_) if !matches!(plan.strategy, Strategy::Full | Strategy::Manual) => plan.budget,
         _ => Budget::Samples(side.frozen.rows.len() as u64),
     }
-}
-
-fn sentence_case(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn per_cluster(rows: &[u32], clusters: &Clusters) -> Vec<u64> {

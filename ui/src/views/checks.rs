@@ -24,6 +24,8 @@ use crate::{
 pub struct Checks {
     view: Option<Rc<ChecksView>>,
     asked: Option<u64>,
+    /// Benchmarks before the one that is being added.
+    adding: Option<usize>,
 }
 
 impl Checks {
@@ -61,6 +63,11 @@ struct Finding<'a> {
 pub fn show(ctx: &Context, state: &mut AppState, mut typed: String) -> Option<Dialog> {
     Checks::ask(state);
     let view = state.checks.view.clone();
+    // What was typed has become a benchmark.
+    if state.checks.adding.is_some_and(|before| view.as_ref().is_some_and(|view| view.benchmarks.len() > before)) {
+        state.checks.adding = None;
+        typed.clear();
+    }
     let mut left = false;
     let ((go, cancel), veil) = modal(ctx, "Duplicates and leakage", 720.0, None, |ui| {
         title(ui, "Near-duplicates and benchmark questions");
@@ -107,7 +114,7 @@ fn body(ui: &mut Ui, state: &mut AppState, view: &ChecksView) -> bool {
             let count = group.rows.len() + 1;
             // Each is as alike as asked to another one of its group, not always to the one that is kept.
             let more = if f64::from(group.similarity) < near.threshold {
-                format!("{count} in a chain, the farthest {similarity} from the kept one: ")
+                format!("{count} in a chain, the least alike shares {similarity} with the kept one: ")
             } else {
                 format!("{count} nearly equal, {similarity} or more: ")
             };
@@ -171,8 +178,8 @@ fn add_benchmark(ui: &mut Ui, state: &mut AppState, view: &ChecksView, typed: &m
     });
     if add {
         let mut files: Vec<String> = view.benchmarks.iter().map(|benchmark| benchmark.path.clone()).collect();
+        state.checks.adding = Some(files.len());
         files.push(typed.trim().to_owned());
-        typed.clear();
         state.ask(Request::SetBenchmarks { files }, For::Done);
     }
 }
@@ -213,6 +220,7 @@ fn row(ui: &mut Ui, state: &mut AppState, view: &ChecksView, finding: &Finding<'
                 }
             }
             let words = match (open.len(), finding.rows.is_empty()) {
+                (0, false) if finding.rows.iter().all(|row| state.is_excluded(*row)) => "excluded".to_owned(),
                 (0, false) => "excluded or pinned".to_owned(),
                 (0, true) => String::new(),
                 (count, _) => format!("Exclude {}", format::count(count as u64)),

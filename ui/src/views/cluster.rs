@@ -287,5 +287,8 @@ fn box_words(ui: &mut Ui, rect: Rect, state: &mut AppState, sorted: &[&ClusterVi
             Words::of(look).num(format::count(count)).paint(ui, line.right_center(), Align2::RIGHT_CENTER, 60.0);
             crate::widgets::say(ui, line, format!("{name} {}", format::count(count)));
         }
+        if stats.clusters.len() > 6 {
+            Words::new(ui).t3(format!("and {} more clusters", stats.clusters.len() - 6)).show(ui);
+        }
     });
 }

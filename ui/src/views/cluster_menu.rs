@@ -21,11 +21,22 @@ use crate::{
     },
 };
 
+/// Entries for a cluster under the pointer; for all that are brushed together where it is one of them.
+pub fn of_bar(ui: &mut Ui, state: &mut AppState, cluster: &ClusterView) {
+    let brushed: Vec<ClusterView> = match state.focus.brush() {
+        Brush::Clusters(brushed) if brushed.len() > 1 && brushed.contains(&cluster.cluster) => {
+            state.clusters().iter().filter(|other| brushed.contains(&other.cluster)).cloned().collect()
+        }
+        _ => vec![cluster.clone()],
+    };
+    show(ui, state, &brushed);
+}
+
 /// Entries for one cluster, or for several that are brushed together.
 pub fn show(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
     ui.set_width(270.0);
     let ids: Vec<u32> = brushed.iter().map(|cluster| cluster.cluster).collect();
-    let mut forms: Vec<(&str, char, EditCluster, bool)> = Vec::new();
+    let mut forms: Vec<(std::borrow::Cow<'_, str>, char, EditCluster, bool)> = Vec::new();
     if let [one] = brushed {
         let unit = state.build.plan.budget.unit();
         let quota = one.quota.map_or_else(String::new, |(quota, _)| quota.to_string());
@@ -33,17 +44,18 @@ pub fn show(ui: &mut Ui, state: &mut AppState, brushed: &[ClusterView]) {
         let emphasis = format::decimal(one.emphasis, 2);
         let merge = "Merge... (first Ctrl+click another bar)";
         forms.extend([
-            ("Rename...", icons::PENCIL_SIMPLE, EditCluster::Rename { name: one.name.clone() }, true),
-            ("Split...", icons::ARROWS_SPLIT, EditCluster::Split { parts: 2 }, one.samples > 3),
-            ("Set quota...", icons::SCALES, EditCluster::Quota { quota, unit }, true),
-            ("Set emphasis...", icons::SLIDERS_HORIZONTAL, EditCluster::Emphasis { factor: emphasis }, true),
-            (merge, icons::ARROWS_MERGE, EditCluster::Merge, false),
+            ("Rename...".into(), icons::PENCIL_SIMPLE, EditCluster::Rename { name: one.name.clone() }, true),
+            ("Split...".into(), icons::ARROWS_SPLIT, EditCluster::Split { parts: 2 }, one.samples > 3),
+            ("Set quota...".into(), icons::SCALES, EditCluster::Quota { quota, unit }, true),
+            ("Set emphasis...".into(), icons::SLIDERS_HORIZONTAL, EditCluster::Emphasis { factor: emphasis }, true),
+            (merge.into(), icons::ARROWS_MERGE, EditCluster::Merge, false),
         ]);
     } else {
-        forms.push(("Merge...", icons::ARROWS_MERGE, EditCluster::Merge, brushed.len() > 1));
+        let merge = format!("Merge {} clusters...", brushed.len());
+        forms.push((merge.into(), icons::ARROWS_MERGE, EditCluster::Merge, brushed.len() > 1));
     }
     for (text, icon, edit, enabled) in forms {
-        let response = menu_entry(ui, text, "", false, Some(icon), enabled);
+        let response = menu_entry(ui, &text, "", false, Some(icon), enabled);
         state.note(format!("cluster:{text}"), response.rect);
         if response.clicked() && enabled {
             let clusters = ids.clone();
@@ -75,6 +87,10 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
         EditCluster::Emphasis { .. } => (format!("Emphasis of {first}"), "Set"),
     };
     let mut what = None;
+    let quota_now = form.clusters.first().and_then(|id| {
+        let ledger = &state.build.selection.as_ref()?.ledger;
+        ledger.iter().find(|row| row.cluster == *id).map(|row| (row.quota, row.quota >= row.cap))
+    });
     let size = form.clusters.first().and_then(|id| state.cluster(*id)).map_or(0, |cluster| cluster.samples);
     let ((go, cancel), veil) = modal(ctx, "Edit clusters", 560.0, None, |ui| {
         title(ui, &heading);
@@ -83,7 +99,7 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
         let outcome: Result<EditKind, &str> = match &mut form.edit {
             EditCluster::Rename { name } => {
                 paragraph(ui, "Empty gives back the name that is made of its concepts.");
-                entered |= text(ui, state, "Name", "cluster name", name);
+                entered |= text(ui, state, "Name", "cluster name", "", name);
                 Ok(EditKind::RenameCluster { cluster, name: name.trim().to_owned() })
             }
             EditCluster::Split { parts } => {
@@ -111,7 +127,8 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
                     ui,
                     "What this cluster gives, pins included; the other clusters share the rest. It holds for budgets in the same unit. Empty: by the budget's rule again.",
                 );
-                entered |= text(ui, state, "Quota", "cluster quota", quota);
+                let now = quota_now.map_or_else(String::new, |(quota, _)| format!("now {}", format::count(quota)));
+                entered |= text(ui, state, "Quota", "cluster quota", &now, quota);
                 line(ui, "In", |ui| {
                     let units = [Unit::Samples, Unit::Tokens];
                     let faces = units.map(|unit| (Face::Text(unit.name()), unit.name()));
@@ -131,16 +148,20 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
             EditCluster::Emphasis { factor } => {
                 paragraph(
                     ui,
-                    "Its weight in the budget is multiplied by this: 2 counts double, 1 is none, 0 leaves it to pins and to what the others cannot hold.",
+                    "Its weight in the budget is multiplied by this: 2 counts double, 1 changes nothing, 0 leaves it to pins and to what the others cannot hold.",
                 );
-                entered |= text(ui, state, "Factor", "cluster emphasis", factor);
+                if quota_now.is_some_and(|(_, whole)| whole) {
+                    paragraph(ui, "It is taken whole already: a larger factor gives it nothing more at this budget.");
+                }
+                entered |= text(ui, state, "Factor", "cluster emphasis", "", factor);
                 match factor.trim().parse::<f64>() {
                     Ok(factor) if (0.0..=100.0).contains(&factor) => Ok(EditKind::SetEmphasis { cluster, factor }),
                     _ => Err("type a number from 0 to 100"),
                 }
             }
         };
-        entered |= text(ui, state, "Reason", "cluster reason", &mut form.reason);
+        let hint = "stands in the journal; may be left empty";
+        entered |= text(ui, state, "Reason", "cluster reason", hint, &mut form.reason);
         let fine = outcome.as_ref().map(|_| ()).map_err(|why| *why);
         let (go, cancel) = foot(ui, state, fine.err().unwrap_or_default(), button, fine);
         let go = go || entered && fine.is_ok();
@@ -155,11 +176,10 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
 }
 
 /// A labelled field; true when Enter was pressed in it.
-fn text(ui: &mut Ui, state: &mut AppState, label: &str, name: &str, value: &mut String) -> bool {
+fn text(ui: &mut Ui, state: &mut AppState, label: &str, name: &str, hint: &str, value: &mut String) -> bool {
     line(ui, label, |ui| {
         let width = ui.available_width();
         let id = Id::unique(name);
-        let hint = if label == "Reason" { "stands in the journal; may be left empty" } else { "" };
         let field = Field::new(label, width).id(id).hint(hint).show(ui, value);
         if label != "Reason" && ui.memory(|memory| memory.focused().is_none()) && !field.entered {
             ui.memory_mut(|memory| memory.request_focus(id));

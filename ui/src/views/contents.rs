@@ -1,7 +1,7 @@
 //! The contents of the project as a tree: pool, clusters, selections, models. Open by itself on wide screens.
 
 use egui::{Align2, Popup, Rect, Response, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
-use paser_protocol::{ClusterView, PoolView, ProjectView, SelectionView};
+use paser_protocol::{ClusterView, EditSource, PoolView, ProjectView, SelectionView, TagView};
 
 use super::compare::menu;
 use crate::{
@@ -51,6 +51,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             pool(ui, state, &project.pool);
             reports(ui, state, project.curation.entries);
             clusters(ui, state, &project.clusters);
+            tags(ui, state, &project.curation.tags);
             selections(ui, state, &project.selections);
             models(ui, &project);
         });
@@ -108,6 +109,25 @@ fn clusters(ui: &mut Ui, state: &mut AppState, clusters: &[ClusterView]) {
             state.focus.next_hovered_cluster = Some(cluster.cluster);
         }
         super::click_cluster(ui, &response, state, cluster.cluster);
+    }
+}
+
+/// What a person tagged; a click brushes the samples of a tag.
+fn tags(ui: &mut Ui, state: &mut AppState, tags: &[TagView]) {
+    if tags.is_empty() {
+        return;
+    }
+    head(ui, "Tags", tags.len() as u64);
+    for tag in tags {
+        let mut line = Leaf::new(Mark::Icon(icons::TAG), &tag.tag, format::count(tag.rows.len() as u64));
+        line.on = matches!(state.focus.brush(), Brush::Rows(rows) if **rows == tag.rows);
+        let response = leaf(ui, line);
+        state.note(format!("contents:tag:{}", tag.tag), response.rect);
+        if response.on_hover_text("Brush the samples with this tag").clicked() {
+            let source = EditSource::Filter { text: format!("tag = \"{}\"", tag.tag) };
+            state.focus.set_rows(tag.rows.clone(), Some(source));
+            state.panels.table = true;
+        }
     }
 }
 

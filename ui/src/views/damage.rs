@@ -202,7 +202,7 @@ fn one(ui: &mut Ui, place: Rect, state: &mut AppState, cluster: &ClusterView, sh
         state.focus.next_hovered_cluster = Some(cluster.cluster);
     }
     Popup::context_menu(&response).accessible_name("Cluster").show(|ui| {
-        cluster_menu::show(ui, state, std::slice::from_ref(cluster));
+        cluster_menu::of_bar(ui, state, cluster);
     });
     if super::click_cluster(ui, &response, state, cluster.cluster) {
         state.panels.table = true;

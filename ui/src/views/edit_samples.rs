@@ -38,19 +38,22 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
             }
         });
         let mut entered = false;
-        if form.action.is_tag() {
+        // Dim where it takes none: a card that changed its height would move the buttons from under the pointer.
+        let takes_tag = form.action.is_tag();
+        ui.add_enabled_ui(takes_tag, |ui| {
             entered |= line(ui, "Tag", |ui| {
                 let width = ui.available_width();
                 let id = Id::unique("tag name");
-                let field = Field::new("Tag", width).id(id).hint("needs a look").show(ui, &mut form.tag);
-                if ui.memory(|memory| memory.focused().is_none()) && !field.entered {
+                let hint = if takes_tag { "needs a look" } else { "only for tagging" };
+                let field = Field::new("Tag", width).id(id).hint(hint).show(ui, &mut form.tag);
+                if takes_tag && ui.memory(|memory| memory.focused().is_none()) && !field.entered {
                     ui.memory_mut(|memory| memory.request_focus(id));
                 }
                 state.note("tag", field.response.rect);
                 field.entered
             });
             known_tags(ui, state, &mut form);
-        }
+        });
         entered |= line(ui, "Reason", |ui| {
             let width = ui.available_width();
             let field = Field::new("Reason", width).hint("stands in the journal; may be left empty");

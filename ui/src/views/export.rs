@@ -187,9 +187,8 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
             let (response, picked) = dropdown(ui, "Selection to export", shown, 26.0, Some(width), &entries, chosen);
             state.note("export selection", response.rect);
             if let Some(place) = picked {
-                form.selection = (place > 0).then(|| names[place].clone());
-                // A part is one of the selection that it was chosen for.
-                form.part = Part::default();
+                let before = std::mem::replace(&mut form.selection, (place > 0).then(|| names[place].clone()));
+                form.part = turned(std::mem::take(&mut form.part), before.as_deref(), form.selection.as_deref());
             }
         });
         part_line(ui, state, &mut form);
@@ -256,6 +255,19 @@ pub fn export(ctx: &Context, state: &mut AppState, mut form: ExportForm) -> Opti
     (!cancel && !veil).then_some(Dialog::Export(form))
 }
 
+/// The same part of another selection: what stood beside it and is now asked for changes places with it. Whole where that
+/// has no meaning.
+fn turned(part: Part, before: Option<&str>, now: Option<&str>) -> Part {
+    let (Some(before), Some(now)) = (before, now) else { return Part::default() };
+    let beside = |names: &[String]| names.iter().any(|name| name == now);
+    if !beside(&part.without) && !beside(&part.within) {
+        return Part::default();
+    }
+    let turn =
+        |names: Vec<String>| names.into_iter().map(|name| if name == now { before.to_owned() } else { name }).collect();
+    Part { without: turn(part.without), within: turn(part.within) }
+}
+
 /// Which samples of a selection that is being compared: all, or those of one part of the comparison.
 fn part_line(ui: &mut Ui, state: &mut AppState, form: &mut ExportForm) {
     let Some(name) = form.selection.clone().filter(|name| state.compare.place(name).is_some()) else {
@@ -275,7 +287,7 @@ fn part_line(ui: &mut Ui, state: &mut AppState, form: &mut ExportForm) {
     }
     line(ui, "Samples", |ui| {
         let entries: Vec<_> = parts.iter().map(|(words, _)| (words.as_str(), "")).collect();
-        let chosen = parts.iter().position(|(_, part)| *part == form.part);
+        let chosen = parts.iter().position(|(_, part)| same(part, &form.part));
         let width = ui.available_width();
         let shown = chosen.map_or("", |place| parts[place].0.as_str());
         let (response, picked) = dropdown(ui, "Samples to export", shown, 26.0, Some(width), &entries, chosen);
@@ -284,6 +296,16 @@ fn part_line(ui: &mut Ui, state: &mut AppState, form: &mut ExportForm) {
             form.part = parts[place].1.clone();
         }
     });
+}
+
+/// The same names, in whatever order.
+fn same(one: &Part, other: &Part) -> bool {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort();
+        names
+    };
+    sorted(&one.without) == sorted(&other.without) && sorted(&one.within) == sorted(&other.within)
 }
 
 /// Samples of a part, from the comparison on screen.
@@ -394,4 +416,21 @@ pub fn recipe(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
         ctx.copy_text(recipe);
     }
     (!cancel && !veil).then_some(Dialog::Recipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_turns_with_its_selection_and_is_whole_where_it_has_no_meaning() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let alone = Part { without: names(&["b", "c"]), ..Part::default() };
+        let turned_to_b = turned(alone.clone(), Some("a"), Some("b"));
+        assert!(same(&turned_to_b, &Part { without: names(&["c", "a"]), ..Part::default() }));
+        assert!(turned(alone.clone(), Some("a"), Some("d")).is_whole(), "d was not compared");
+        assert!(turned(alone, Some("a"), None).is_whole());
+        let shared = Part { within: names(&["b"]), ..Part::default() };
+        assert!(same(&turned(shared, Some("a"), Some("b")), &Part { within: names(&["a"]), ..Part::default() }));
+    }
 }

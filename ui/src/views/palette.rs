@@ -55,7 +55,7 @@ fn score(typed: &str, name: &str) -> Option<usize> {
 
 /// All typed words stand at the starts of words of a description: a worse match than any name.
 fn score_of_words(typed: &str, description: &str) -> Option<usize> {
-    let description = description.to_lowercase();
+    let description = description.to_lowercase().replace('-', " ");
     let starts = |typed: &str| description.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(typed));
     let typed = typed.to_lowercase();
     typed.split_whitespace().all(starts).then_some(40)
@@ -66,7 +66,9 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
     let typed = typed.trim();
     for command in Command::ALL.into_iter().filter(|command| !matches!(command, Command::Palette | Command::Back)) {
         let by_name = score(typed, command.name());
-        if let Some(score) = by_name.or_else(|| score_of_words(typed, command.description())) {
+        if let Some(score) =
+            by_name.or_else(|| score_of_words(typed, &format!("{} {}", command.name(), command.description())))
+        {
             let why = command.enabled(state).err();
             let entry = Entry {
                 act: Act::Command(command),
@@ -253,6 +255,7 @@ mod tests {
             ("repeat", "Duplicates and leakage..."),
             ("benchmark", "Duplicates and leakage..."),
             ("filter", "Find in the samples' text"),
+            ("text larger", "Larger"),
         ] {
             assert_eq!(first(typed), name, "{typed}");
         }

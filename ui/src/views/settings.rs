@@ -279,7 +279,12 @@ pub fn messages(ctx: &Context, state: &mut AppState) -> Option<Dialog> {
                         let when = format::ago(past.at, state.wall);
                         let advice = if past.advice.is_empty() { String::new() } else { format!(" {}", past.advice) };
                         let what = past.what.trim_end_matches('.');
-                        remark(ui, if past.failed { "error" } else { "ok" }, &format!("{when}: {what}.{advice}"));
+                        let level = match (past.failed, past.remark) {
+                            (true, _) => "error",
+                            (false, true) => "info",
+                            (false, false) => "ok",
+                        };
+                        remark(ui, level, &format!("{when}: {what}.{advice}"));
                     }
                 });
             },

@@ -324,8 +324,11 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
     let right = row_right(ui, free, 6.0, |ui| {
         super::save_menu::button(ui, state, View::Table);
         let enabled = Command::Export.enabled(state);
-        let words = if narrow { "" } else { "Export..." };
-        let button = Button::new(words).icon(icons::DOWNLOAD_SIMPLE).height(24.0).name(Command::Export.name());
+        let mut button = Button::new("Export...").height(24.0).name(Command::Export.name());
+        // The same icon stands beside it, for what is on screen.
+        if !narrow {
+            button = button.icon(icons::DOWNLOAD_SIMPLE);
+        }
         let export = ui.add_enabled(enabled.is_ok(), button);
         state.note("Export", export.rect);
         if export.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
@@ -337,7 +340,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
             let all = ui.add(Button::new(&text).height(24.0).name("Apply to all"));
             state.note("Apply to all", all.rect);
             Popup::menu(&all).accessible_name("Apply to all").show(|ui| {
-                ui.set_min_width(240.0);
+                ui.set_width(250.0);
                 let entries = [
                     (Some(Command::BrushPin), "Pin all of them", icons::PUSH_PIN),
                     (Some(Command::BrushExclude), "Exclude all of them", icons::PROHIBIT),
@@ -392,7 +395,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
             let (name, hint, icon) = if before_kind {
                 ("Filter", "jsd > 0.2 and not excluded", icons::FUNNEL)
             } else {
-                ("Find in text", "find in text", icons::MAGNIFYING_GLASS)
+                ("Find in text", "words, or jsd > 0.2", icons::MAGNIFYING_GLASS)
             };
             let kind = icon_button(ui, icon, FILTER_HINT, before_kind, None);
             state.note("filter kind", kind.rect);

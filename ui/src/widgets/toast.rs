@@ -37,6 +37,7 @@ pub struct Past {
     pub what: String,
     pub advice: String,
     pub failed: bool,
+    pub remark: bool,
     /// Seconds since 1970.
     pub at: u64,
 }
@@ -83,11 +84,14 @@ impl Toasts {
         if let Some(toast) = self.shown.back_mut() {
             toast.remark = true;
         }
+        if let Some(past) = self.past.back_mut() {
+            past.remark = true;
+        }
     }
 
     fn keep(&mut self, toast: &Toast) {
-        let Toast { what, advice, failed, .. } = toast.clone();
-        self.past.push_back(Past { what, advice, failed, at: self.wall });
+        let Toast { what, advice, failed, remark, .. } = toast.clone();
+        self.past.push_back(Past { what, advice, failed, remark, at: self.wall });
         while self.past.len() > MOST_PAST {
             self.past.pop_front();
         }
@@ -116,7 +120,8 @@ impl Toasts {
         self.shown.pop_back().is_some()
     }
 
-    pub fn show(&mut self, ctx: &Context, now: f64, bottom: f32) {
+    /// `aside`: at the left, where they lie over no dialog's buttons.
+    pub fn show(&mut self, ctx: &Context, now: f64, bottom: f32, aside: bool) {
         if let Some(first) = self.shown.iter().filter_map(|toast| toast.until).min_by(f64::total_cmp) {
             ctx.request_repaint_after_secs((first - now).max(0.05) as f32);
         }
@@ -125,9 +130,10 @@ impl Toasts {
             return;
         }
         let mut closed = None;
+        let (corner, x) = if aside { (Align2::LEFT_BOTTOM, 12.0) } else { (Align2::RIGHT_BOTTOM, -12.0) };
         Area::new(Id::unique("toasts"))
             .order(Order::Tooltip)
-            .anchor(Align2::RIGHT_BOTTOM, Vec2::new(-12.0, -bottom))
+            .anchor(corner, Vec2::new(x, -bottom))
             .accessible_name("Messages")
             .show(ctx, |ui| {
                 ui.spacing_mut().item_spacing = Vec2::new(0.0, 8.0);

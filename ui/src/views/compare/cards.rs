@@ -55,22 +55,29 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 }
 
 /// What a card says below its head: the words, and numbers with their unit.
-fn lines(selection: &SelectionView, compared: Option<&ComparedView>) -> Vec<(&'static str, String, &'static str)> {
+fn lines(
+    selection: &SelectionView,
+    beside: bool,
+    compared: Option<&ComparedView>,
+) -> Vec<(&'static str, String, &'static str)> {
     let mut lines = vec![
         ("samples", format::count(selection.selected), ""),
         ("tokens", format::short(selection.tokens), ""),
         ("response, mean", format::decimal(selection.mean_response_tokens, 1), " tokens"),
     ];
-    if let Some(compared) = compared {
-        if let Some(damage) = compared.mean_damage {
-            lines.push(("mean damage", format::nats(damage), " nats"));
-        }
-        if let Some(median) = compared.median_response_tokens {
-            lines.push(("response, median", format::decimal(median, 0), " tokens"));
-        }
-        if selection.acceptance_rate.is_some() {
-            lines.push(("conflicts", format::count(compared.conflicts), ""));
-        }
+    if !beside {
+        return lines;
+    }
+    // Lines that wait for their numbers are there already, so that the cards below stay where they are.
+    let shown = |number: Option<String>| number.or_else(|| compared.is_none().then(|| "...".to_owned()));
+    let damage = compared.and_then(|compared| compared.mean_damage).map(format::nats);
+    lines.extend(shown(damage).map(|number| ("mean damage", number, " nats")));
+    let median = compared.and_then(|compared| compared.median_response_tokens);
+    let median = median.map(|median| format::decimal(median, 0));
+    lines.extend(shown(median).map(|number| ("response, median", number, " tokens")));
+    if selection.acceptance_rate.is_some() {
+        let conflicts = compared.map(|compared| format::count(compared.conflicts));
+        lines.extend(shown(conflicts).map(|number| ("conflicts", number, "")));
     }
     lines
 }
@@ -80,7 +87,7 @@ fn card(ui: &mut Ui, state: &mut AppState, selection: &SelectionView, name: &str
     let place = state.compare.place(name);
     let view = state.compare.view.clone();
     let compared = view.as_ref().and_then(|view| view.selections.iter().find(|side| side.selection == name));
-    let lines = lines(selection, compared.filter(|_| place.is_some()));
+    let lines = lines(selection, place.is_some(), compared);
     let height = HEAD + 18.0 + lines.len() as f32 * LINE + 8.0;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::click());
     let spoken = match place {

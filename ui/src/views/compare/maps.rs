@@ -12,7 +12,7 @@ use crate::{
     picture::View,
     state::AppState,
     theme::Look,
-    views::{self, map::MapView, map_card, map_marks, map_paint::signs},
+    views::{self, map::MapView, map_card, map_marks},
     widgets::{Words, look, row_right},
 };
 
@@ -165,7 +165,6 @@ impl SmallMaps {
         let count = points.places.len();
         let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
         let out = state.focus.faded(count, &cluster_of);
-        let signs = signs(state, points, look);
         let thinning = (points.order.len() > HELD)
             .then(|| Thinning::new(points, clusters.as_ref().map(|clusters| clusters.as_slice())));
         let sides = state.compare.names.len();
@@ -179,7 +178,7 @@ impl SmallMaps {
             // What a selection does not hold lies below what it holds.
             let faded = (0..count).map(|row| out[row] || of(row).is_none()).collect();
             self.next_id += 1;
-            let mut paint = Paint::new(points, colours, faded, self.next_id).with_signs(signs.clone());
+            let mut paint = Paint::new(points, colours, faded, self.next_id);
             if let Some(thinning) = &thinning {
                 paint = paint.with_thinning(points, thinning);
             }
