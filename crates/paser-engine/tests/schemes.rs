@@ -209,8 +209,8 @@ fn a_stop_in_the_second_model_loses_no_part_and_shows_what_is_known() {
     let session = project(&world, "p", "pruned", &["heavy"]);
     let stop = AtomicBool::new(false);
     let sink = |event: Event| {
-        let half = session.view().schemes.get(1).is_some_and(|heavy| heavy.scored >= 200);
-        if matches!(&event, Event::Project { .. }) && half {
+        let half = || session.view().schemes.get(1).is_some_and(|heavy| heavy.scored >= 200);
+        if matches!(&event, Event::Project { .. }) && half() {
             stop.store(true, Ordering::Relaxed);
         }
     };
