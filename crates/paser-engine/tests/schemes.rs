@@ -140,7 +140,7 @@ fn every_pruned_model_is_scored_and_changing_places_computes_nothing() {
     session
         .export(Some("by-pruned"), &Part::default(), ExportFormat::AlpacaJsonl, &out.to_string_lossy(), &NEVER)
         .unwrap();
-    let manifest = find_manifest(&world.place.path());
+    let manifest = find_manifest(world.place.path());
     assert_eq!(manifest["decided_by"]["pruned_model"], world.path("pruned").to_string_lossy().as_ref(), "{manifest}");
 }
 
