@@ -96,7 +96,7 @@ impl AppState {
                 });
                 if view == View::Schemes {
                     let schemes = self.project.iter().flat_map(|project| &project.schemes);
-                    words.extend(schemes.map(|scheme| views::schemes::described(scheme)));
+                    words.extend(schemes.map(views::schemes::described));
                 }
             }
             View::Curves => words.extend(self.project.as_ref().and_then(|project| {

@@ -270,12 +270,12 @@ impl Session {
                 let here = Path::new(typed);
                 let there = [here, folder.as_path()].into_iter().find(|path| path.is_dir());
                 others.push(there.map_or_else(|| typed.to_owned(), |path| self.folder.relative(path)));
-                recipe.models.pruned.clone()
+                recipe.models.pruned
             }
             PrunedChange::Remove { model } => {
                 let at = place(model)?;
                 others.remove(at);
-                recipe.models.pruned.clone()
+                recipe.models.pruned
             }
         };
         let changed = Recipe::with_pruned(&text, &pruned, &others, &path).map_err(Told::told)?;

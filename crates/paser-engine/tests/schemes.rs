@@ -140,7 +140,7 @@ fn every_pruned_model_is_scored_and_changing_places_computes_nothing() {
     session
         .export(Some("by-pruned"), &Part::default(), ExportFormat::AlpacaJsonl, &out.to_string_lossy(), &NEVER)
         .unwrap();
-    let manifest = find_manifest(&world.place.path());
+    let manifest = find_manifest(world.place.path());
     assert_eq!(manifest["decided_by"]["pruned_model"], world.path("pruned").to_string_lossy().as_ref(), "{manifest}");
 }
 
@@ -209,8 +209,8 @@ fn a_stop_in_the_second_model_loses_no_part_and_shows_what_is_known() {
     let session = project(&world, "p", "pruned", &["heavy"]);
     let stop = AtomicBool::new(false);
     let sink = |event: Event| {
-        let half = session.view().schemes.get(1).is_some_and(|heavy| heavy.scored >= 200);
-        if matches!(&event, Event::Project { .. }) && half {
+        let half = || session.view().schemes.get(1).is_some_and(|heavy| heavy.scored >= 200);
+        if matches!(&event, Event::Project { .. }) && half() {
             stop.store(true, Ordering::Relaxed);
         }
     };

@@ -33,9 +33,10 @@ pub(crate) fn described(scheme: &SchemeView) -> String {
 fn short_names(schemes: &[SchemeView]) -> Vec<&str> {
     let is_end = |letter: char| matches!(letter, '-' | '_' | ' ' | '/');
     let first = schemes.first().map_or("", |scheme| scheme.name.as_str());
-    let ends = first.char_indices().filter(|(_, letter)| is_end(*letter)).map(|(at, letter)| at + letter.len_utf8());
+    let mut ends =
+        first.char_indices().filter(|(_, letter)| is_end(*letter)).map(|(at, letter)| at + letter.len_utf8());
     let common = |end: &usize| schemes.iter().all(|s| s.name.starts_with(&first[..*end]) && s.name.len() > *end);
-    let cut = ends.filter(common).last().unwrap_or(0);
+    let cut = ends.rfind(common).unwrap_or(0);
     schemes.iter().map(|scheme| &scheme.name[cut..]).collect()
 }
 
