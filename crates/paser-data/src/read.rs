@@ -79,8 +79,8 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// A place in the file as errors name it.
-    pub(crate) fn place(self, number: u64) -> String {
+    /// A place in the file as errors name it: `line 3`.
+    pub fn place(self, number: u64) -> String {
         match self {
             Self::JsonArray => format!("element {number}"),
             Self::JsonLines => format!("line {number}"),
