@@ -429,12 +429,31 @@ mod tests {
         assert!(estimate.memory_bytes.is_some());
     }
 
-    #[test]
-    fn the_hub_is_asked_how_large_a_model_is() {
+    /// A hub that answers every request, which begins with `asked`, by `listing`.
+    fn hub_with(asked: &'static str, listing: &serde_json::Value) -> String {
         use std::io::{BufRead as _, BufReader, Write as _};
-        let place = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let listing = listing.to_string();
+        let serve = move || {
+            for stream in listener.incoming().flatten() {
+                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                let first = lines.next().unwrap_or_default();
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                assert!(first.starts_with(asked) && !head.is_empty(), "{first}");
+                let length = listing.len();
+                let answer =
+                    format!("HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{listing}");
+                let _ = (&stream).write_all(answer.as_bytes());
+            }
+        };
+        std::thread::Builder::new().spawn(serve).unwrap();
+        endpoint
+    }
+
+    #[test]
+    fn the_hub_is_asked_how_large_a_model_is() {
+        let place = tempfile::tempdir().unwrap();
         let listing = serde_json::json!({
             "sha": "0123456789abcdef0123456789abcdef01234567",
             "siblings": [
@@ -442,25 +461,44 @@ mod tests {
                 {"rfilename": "model.safetensors", "size": 3_000_000},
             ],
             "safetensors": {"total": 1_500_000},
-        })
-        .to_string();
-        let serve = move || {
-            for stream in listener.incoming().flatten() {
-                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-                let asked = lines.next().unwrap_or_default();
-                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-                assert!(asked.starts_with("GET /api/models/org/weighed/") && !head.is_empty(), "{asked}");
-                let answer = format!(
-                    "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{listing}",
-                    listing.len()
-                );
-                let _ = (&stream).write_all(answer.as_bytes());
-            }
-        };
-        std::thread::Builder::new().spawn(serve).unwrap();
+            "gated": "manual",
+            "tags": ["license:llama3"],
+        });
+        let endpoint = hub_with("GET /api/models/org/weighed/", &listing);
         let env = HubEnv { endpoint, cache: place.path().join("hub"), token: None, offline: false, certificates: None };
         let estimate = draft_with(&draft_of(place.path(), "org/weighed", ""), Some(&env)).unwrap();
         assert_eq!(estimate.network_bytes, Some(3_003_000));
         assert!(seconds_of(&estimate, Stage::Score).is_some_and(|(low, high)| low > 0.0 && high > low));
+        let told = |part: &str| estimate.remarks.iter().any(|remark| remark.text.contains(part));
+        assert!(told("licence of org/weighed: llama3") && told("gated"), "{estimate:?}");
+    }
+
+    #[test]
+    fn the_hub_is_asked_how_large_a_data_set_is() {
+        let place = tempfile::tempdir().unwrap();
+        let listing = |info: serde_json::Value| {
+            serde_json::json!({
+                "sha": "0123456789abcdef0123456789abcdef01234567",
+                "siblings": [{"rfilename": "data/train-00000-of-00001.parquet", "size": 4_000_000}],
+                "cardData": {"license": "mit", "dataset_info": info},
+            })
+        };
+        let told = serde_json::json!({"splits": [{"name": "train", "num_examples": 20_000, "num_bytes": 9_000_000}]});
+        for (name, info, is_known) in [("told", told, true), ("silent", serde_json::Value::Null, false)] {
+            let endpoint = hub_with("GET /api/datasets/org/", &listing(info));
+            let cache = place.path().join("hub");
+            let env = HubEnv { endpoint, cache, token: None, offline: false, certificates: None };
+            let mut draft = draft_of(place.path(), "", "");
+            draft.pool = format!("hub:org/{name}");
+            let estimate = draft_with(&draft, Some(&env)).unwrap();
+            assert_eq!(estimate.network_bytes, Some(4_000_000));
+            // Rows that nobody told are not made up from a compressed size.
+            assert_eq!(seconds_of(&estimate, Stage::Embed).is_some(), is_known, "{estimate:?}");
+            assert_eq!((estimate.memory_bytes.is_some(), estimate.disk_bytes.is_some()), (is_known, is_known));
+            let remarks: Vec<&str> = estimate.remarks.iter().map(|remark| remark.text.as_str()).collect();
+            assert!(remarks.iter().any(|text| text.contains("4.0 MB")), "{remarks:?}");
+            assert!(remarks.iter().any(|text| text.contains(&format!("licence of org/{name}: mit"))), "{remarks:?}");
+            assert_eq!(remarks.iter().any(|text| text.contains("about 20.0 k samples")), is_known, "{remarks:?}");
+        }
     }
 }
