@@ -36,7 +36,11 @@ pub async fn pick(window: WebviewWindow, kind: PickKind, title: String) -> Optio
     let dialog = AsyncFileDialog::new().set_title(title).set_parent(&window);
     let chosen = match kind {
         PickKind::Pool => {
-            dialog.add_filter("Instruction data", &["json", "jsonl"]).add_filter("All files", &["*"]).pick_file().await
+            dialog
+                .add_filter("Instruction data", &["json", "jsonl", "parquet"])
+                .add_filter("All files", &["*"])
+                .pick_file()
+                .await
         }
         PickKind::Benchmark => {
             dialog.add_filter("Questions", &["jsonl", "json", "txt"]).add_filter("All files", &["*"]).pick_file().await

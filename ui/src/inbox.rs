@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc};
 
-use paser_protocol::{CurationView, DownloadView, Event, Failure, ProjectView, Reply, Report, Request, SourceKind};
+use paser_protocol::{
+    CurationView, DownloadView, Event, Failure, Probed, ProjectView, Reply, Report, Request, SourceKind,
+};
 
 use crate::{
     command::Command,
@@ -221,7 +223,8 @@ impl AppState {
             (For::Tokens(generation, row), Reply::Tokens(tokens)) if generation == self.data.generation => {
                 self.data.tokens.insert(row, Ok(Rc::new(tokens)));
             }
-            (For::Probe(field), Reply::Probed(remarks)) => self.form.probed(field, remarks),
+            (For::Probe(field), Reply::Probed(probed)) => self.form.probed(field, probed),
+            (For::Token, Reply::Done) => self.form.token_arrived(),
             (For::Estimate(number), Reply::Estimate(estimate)) => self.form.estimated(number, Ok(estimate)),
             (For::Curate, Reply::Curation(curation)) => {
                 self.edits_waiting = self.edits_waiting.saturating_sub(1);
@@ -517,7 +520,7 @@ impl AppState {
             }
             For::Probe(field) => {
                 let remark = paser_protocol::Remark { level: "error".to_owned(), text: report.to_string() };
-                self.form.probed(*field, vec![remark]);
+                self.form.probed(*field, Probed { remarks: vec![remark], choices: Vec::new() });
                 return;
             }
             For::Estimate(number) => {

@@ -190,6 +190,8 @@ pub enum For {
     Sample(u64, u32),
     Tokens(u64, u32),
     Probe(Field),
+    /// The engine has the hub's token.
+    Token,
     Estimate(u64),
     Curate,
     Freeze(String),

@@ -5,12 +5,13 @@
 mod support;
 
 use egui::{Key, Modifiers};
-use paser_protocol::{Budget, Edit, EditKind, Failure, Report, Request, Strategy};
-use support::{Start, engine::Engine};
+use egui_kittest::kittest::Queryable as _;
+use paser_protocol::{Budget, Edit, EditKind, Failure, Report, Request, Secret, Strategy};
+use support::{Bench, Start, engine::Engine};
 use ui::{
     command::Command,
     dialogs::Dialog,
-    state::{Brush, Screen},
+    state::{Brush, Field, Screen},
 };
 
 #[test]
@@ -376,6 +377,39 @@ fn a_new_project_is_probed_estimated_and_made() {
     let draft = draft.unwrap();
     assert_eq!((draft.dense.as_str(), draft.pruned.as_str(), draft.pool.as_str()), ("dense", "pruned", "pool.jsonl"));
     assert_eq!(bench.state().screen, Screen::Explore);
+}
+
+#[test]
+fn a_data_set_of_the_hub_asks_for_its_part_and_takes_a_token() {
+    let mut bench = Start::default().open();
+    bench.click("NewProject");
+    let type_into = |bench: &mut Bench, field: &str, text: &str| {
+        bench.click(&format!("field:{field}"));
+        bench.harness.event(egui::Event::Text(text.into()));
+        bench.harness.run_steps(8);
+    };
+    for (field, text) in [
+        ("Dense model", "dense"),
+        ("Pruned model", "pruned"),
+        ("Project folder", "new"),
+        ("Pool", "hub:HuggingFaceH4/ultrachat_200k"),
+    ] {
+        type_into(&mut bench, field, text);
+    }
+    assert_eq!(bench.state().form.missing(), Err("one of the fields has an error"), "a part has to be chosen");
+    bench.click("parts");
+    bench.harness.get_by_label("default/train_sft").click();
+    bench.harness.run_steps(8);
+    assert_eq!(bench.state().form.pool, "hub:HuggingFaceH4/ultrachat_200k:default/train_sft");
+    assert_eq!(bench.state().form.missing(), Ok(()));
+    let gated = |bench: &Bench| bench.state().form.remarks(Field::Pool).iter().any(|one| one.text.contains("gated"));
+    assert!(gated(&bench));
+    type_into(&mut bench, "Hub token", "hf_secret_of_a_person");
+    assert!(bench.requests().contains(&Request::SetToken { token: Secret("hf_secret_of_a_person".into()) }));
+    assert!(!gated(&bench), "what the hub says is asked again with the token");
+    bench.click("Create and score");
+    let said = format!("{:?}", bench.requests());
+    assert!(said.contains("default/train_sft") && !said.contains("hf_secret"), "the draft does not hold the token");
 }
 
 #[test]

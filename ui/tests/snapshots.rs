@@ -71,6 +71,24 @@ fn filled(mut bench: Bench) -> Bench {
     bench
 }
 
+pictures!(new_project_from_hub, "new-project-hub", from_hub, Start { dialogs: true, ..Start::default() });
+
+/// A data set of two splits, of which one has to be chosen.
+fn from_hub(mut bench: Bench) -> Bench {
+    bench.click("NewProject");
+    for (field, text) in [
+        ("Dense model", "meta-llama/Llama-2-7b-hf"),
+        ("Pruned model", "./llama2-7b-llmpruner-25"),
+        ("Pool", "hub:HuggingFaceH4/ultrachat_200k:default/train_sft"),
+        ("Hub token", "hf_0123456789"),
+    ] {
+        bench.click(&format!("field:{field}"));
+        bench.harness.event(egui::Event::Text(text.to_owned()));
+        bench.harness.run_steps(8);
+    }
+    bench
+}
+
 pictures!(ledger_and_taken, "ledger", unfolded, Start::default());
 
 fn unfolded(bench: Bench) -> Bench {

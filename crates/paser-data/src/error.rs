@@ -33,6 +33,12 @@ pub enum DataError {
     BrokenArray { path: PathBuf, what: String, offset: u64 },
 
     #[error(
+        "{} cannot be read as Parquet: {what}; it is damaged or incomplete: copy or download it again",
+        path.display()
+    )]
+    Parquet { path: PathBuf, what: String },
+
+    #[error(
         "{}: no column is known as {missing}; the columns are {columns}. Name the roles (instruction, input, output) \
          yourself, or rename the columns to instruction, input, output",
         path.display()

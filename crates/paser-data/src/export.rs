@@ -78,6 +78,9 @@ fn index_meaning(format: FileFormat) -> &'static str {
     match format {
         FileFormat::JsonArray => "zero-based element of the pool's JSON array",
         FileFormat::JsonLines => "zero-based line of the pool file, split at \\n only",
+        FileFormat::Parquet => {
+            "zero-based row of the pool's Parquet files, counted through in the order of their names"
+        }
     }
 }
 

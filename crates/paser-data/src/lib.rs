@@ -10,6 +10,7 @@ mod columns;
 mod encode;
 mod error;
 pub mod export;
+mod guarded;
 mod hold_out;
 mod leakage;
 mod near_duplicates;
@@ -26,10 +27,14 @@ pub use chat::ChatTemplate;
 pub use columns::{Categories, ColumnValues, ExtraColumn, MISSING};
 pub use encode::{Encoded, Encoding, encode_marker, encode_pool, encode_sample};
 pub use error::DataError;
+pub use guarded::guarded;
 pub use hold_out::HoldOut;
 pub use leakage::{BenchmarkLeaks, Leak, Leakage, leakage};
 pub use near_duplicates::{ALONE, NearDuplicates, NearGroup, near_duplicates};
-pub use read::{Alias, BadRow, FileFormat, IdKind, ImportReport, Pool, ReadOptions, read_pool};
+pub use read::{
+    Alias, BadRow, FileFormat, IdKind, ImportReport, ParquetSize, Pool, ReadOptions, joined_hash, parquet_size,
+    pool_files, read_pool, read_pool_files,
+};
 pub use roles::Roles;
 pub use sample::{Sample, content_hash, hash_order};
 pub use template::Template;

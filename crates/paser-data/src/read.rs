@@ -1,14 +1,17 @@
-//! A pool file becomes a [`Pool`]: format found from the content, rows parsed in parallel and kept in file order,
+//! A pool's file or files become a [`Pool`]: format found from the content, rows parsed in parallel and kept in file order,
 //! exact duplicates merged, bad rows listed, the hold-out marked (method.md 1.1 and 5).
 
 mod array;
 mod assemble;
+mod files;
 mod lines;
+mod parquet;
 mod recognise;
 mod row;
+mod rows;
 mod source;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use paser_protocol::Monitor;
 use rayon::prelude::*;
@@ -18,8 +21,11 @@ use crate::columns::ExtraColumn;
 use crate::{DataError, HoldOut, Roles, Sample};
 use assemble::Assembler;
 use recognise::Recogniser;
-use row::{Fields, Row};
-use source::{Record, Source};
+use row::Row;
+use rows::Rows;
+
+pub use files::{joined_hash, pool_files};
+pub use parquet::{ParquetSize, parquet_size};
 
 /// A pool in memory.
 #[derive(Debug, Clone)]
@@ -69,14 +75,16 @@ pub struct ReadOptions {
 pub enum FileFormat {
     JsonArray,
     JsonLines,
+    Parquet,
 }
 
 impl FileFormat {
-    /// A place in the file as errors name it.
-    pub(crate) fn place(self, number: u64) -> String {
+    /// A place in the file as errors name it: `line 3`.
+    pub fn place(self, number: u64) -> String {
         match self {
             Self::JsonArray => format!("element {number}"),
             Self::JsonLines => format!("line {number}"),
+            Self::Parquet => format!("row {number}"),
         }
     }
 }
@@ -85,8 +93,12 @@ impl FileFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
     pub format: FileFormat,
+    /// Of the files, compressed as they are.
     pub bytes: u64,
-    /// SHA-256 of the whole file, hexadecimal.
+    /// UTF-8 bytes of instructions, inputs and outputs; none in reports of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_bytes: Option<u64>,
+    /// [`joined_hash`] of the pool's files.
     pub sha256: String,
     /// Blank lines are no rows.
     pub rows_read: u64,
@@ -102,63 +114,73 @@ pub struct ImportReport {
 /// A row that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadRow {
-    /// One-based line or element number.
+    /// One-based number of the line, element or row, counted over all files of the pool.
     pub line: u64,
     pub reason: String,
 }
 
-/// Reads a pool. `monitor` counts bytes.
+/// Reads the pool at `path`: a file, or the files of a folder ([`pool_files`]). `monitor` counts bytes.
+///
+/// # Errors
+/// As [`read_pool_files`] and [`pool_files`].
+pub fn read_pool(path: &Path, options: &ReadOptions, monitor: &dyn Monitor) -> Result<Pool, DataError> {
+    read_pool_files(path, &pool_files(path)?, options, monitor)
+}
+
+/// Reads files as one pool, their rows numbered through. `place`: what errors about all of them name. `monitor` counts
+/// bytes.
 ///
 /// # Errors
 /// Files that are no instruction data, break off, are not UTF-8, have no usable row or repeat an id on different
 /// content; see [`DataError`]. A single row that cannot be used is no error: it is in the report.
-pub fn read_pool(path: &Path, options: &ReadOptions, monitor: &dyn Monitor) -> Result<Pool, DataError> {
-    let mut source = Source::open(path)?;
-    let mut assembler = Assembler::new(path, source.format(), &options.hold_out)?;
-    let mut recogniser = Recogniser::new(path, source.format(), options.roles.as_ref());
-    while let Some(batch) = source.next_batch()? {
-        let parsed: Vec<Result<Fields, row::Refusal>> =
-            batch.records.par_iter().map(|record| row::parse(&batch.bytes, record)).collect();
-        // The first faulty byte decides, whichever thread saw it.
-        for (record, result) in batch.records.iter().zip(&parsed) {
-            match result {
-                Err(row::Refusal::NotUtf8 { at, byte }) => {
-                    return Err(DataError::Encoding {
-                        path: path.to_owned(),
-                        place: source.format().place(record.number),
-                        offset: batch.offset + at,
-                        byte: *byte,
-                    });
-                }
-                Err(row::Refusal::Unfinished(_)) if record.last_without_end => {
-                    return Err(DataError::Truncated {
-                        path: path.to_owned(),
-                        place: source.format().place(record.number),
-                    });
-                }
-                _ => {}
-            }
-        }
-        let with_fields = batch.records.iter().zip(&parsed);
-        let roles = recogniser.look(
-            with_fields.filter_map(|(record, fields)| fields.as_ref().ok().map(|fields| (record.number, fields))),
-        )?;
-        let rows: Vec<Result<Row, String>> = match roles {
-            Some(roles) => parsed
-                .into_par_iter()
-                .map(|fields| fields.map_err(|refusal| refusal.reason()).and_then(|fields| row::extract(fields, roles)))
-                .collect(),
-            None => {
-                parsed.into_iter().map(|fields| Err(fields.err().map(|r| r.reason()).unwrap_or_default())).collect()
-            }
-        };
-        for (Record { number, .. }, row) in batch.records.iter().zip(rows) {
-            assembler.push(*number, row)?;
-        }
-        monitor.progress(source.position(), source.length());
-        if monitor.cancelled() {
-            return Err(DataError::Cancelled);
-        }
+pub fn read_pool_files(
+    place: &Path,
+    files: &[PathBuf],
+    options: &ReadOptions,
+    monitor: &dyn Monitor,
+) -> Result<Pool, DataError> {
+    let place = if let [one] = files { one } else { place };
+    let mut whole = 0;
+    for file in files {
+        whole += fs_err::metadata(file)?.len();
     }
-    assembler.finish(recogniser.finish()?, source.length(), source.sha256())
+    let Some(first) = files.first() else { return Err(DataError::Empty { path: place.to_owned() }) };
+    let format = Rows::open(first)?.format();
+    let mut assembler = Assembler::new(place, format, &options.hold_out)?;
+    let mut recogniser = Recogniser::new(place, format, options.roles.as_ref());
+    let (mut before, mut bytes, mut hashes) = (0, 0, Vec::new());
+    for file in files {
+        let mut source = Rows::open(file)?;
+        if source.format() != format {
+            let what = "holds files of several formats: give one of them, or a folder with one format".to_owned();
+            return Err(DataError::NotInstructionData { path: place.to_owned(), what });
+        }
+        let mut last = before;
+        while let Some(batch) = source.next()? {
+            let with_fields = batch.iter().filter_map(|(number, row)| Some((before + number, row.as_ref().ok()?)));
+            let roles = recogniser.look(with_fields)?;
+            let rows: Vec<(u64, Result<Row, String>)> = batch
+                .into_par_iter()
+                .map(|(number, fields)| {
+                    let row =
+                        fields.and_then(|fields| roles.map_or(Err(String::new()), |roles| row::extract(fields, roles)));
+                    let place = || format!("{} of {}", format.place(number), files::name_of(file));
+                    let told = |reason| if files.len() > 1 { format!("{reason} ({})", place()) } else { reason };
+                    (before + number, row.map_err(told))
+                })
+                .collect();
+            for (number, row) in rows {
+                last = number;
+                assembler.push(number, row)?;
+            }
+            monitor.progress(bytes + source.position(), whole.max(bytes + source.length()));
+            if monitor.cancelled() {
+                return Err(DataError::Cancelled);
+            }
+        }
+        before = last;
+        bytes += source.length();
+        hashes.push(source.sha256());
+    }
+    assembler.finish(recogniser.finish()?, bytes, joined_hash(&hashes))
 }

@@ -20,7 +20,8 @@ pub struct Sample {
     pub hash: [u8; 32],
     /// How many rows of the file have this content, at least 1.
     pub multiplicity: u32,
-    /// One-based line (JSON lines) or element number (JSON array) of the row whose id was kept.
+    /// One-based line (JSON lines), element (JSON array) or row (Parquet) number of the row whose id was kept, counted over
+    /// all files of the pool.
     pub line: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What lies on disk and can be had again: models of the hub, the demo, artefacts of settings that were left. Measured,
+//! What lies on disk and can be had again: models and data sets of the hub, the demo, artefacts of settings that were left. Measured,
 //! and cleared one by one.
 
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use crate::{
 const DEMO: &str = "demo";
 const SPARE: &str = "spare";
 const HUB: &str = "hub:";
-/// How the hub's cache names the folder of a model.
-const MODELS: &str = "models--";
+/// How the hub's cache names the folder of a model or data set, and what stands before its name here.
+const FOLDERS: [(&str, &str); 2] = [("models--", ""), ("datasets--", "datasets/")];
 
 /// Bytes of the files below a folder, links not followed: in the hub's cache they point at files counted already.
 fn size(folder: &Path) -> u64 {
@@ -31,15 +31,18 @@ fn size(folder: &Path) -> u64 {
         .sum()
 }
 
-/// Models of the hub's cache: name and folder.
-fn models(env: &HubEnv) -> Vec<(String, PathBuf)> {
+/// Models and data sets of the hub's cache: name and folder.
+fn downloads(env: &HubEnv) -> Vec<(String, PathBuf)> {
     let Ok(entries) = fs_err::read_dir(&env.cache) else { return Vec::new() };
     let mut found: Vec<(String, PathBuf)> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().strip_prefix(MODELS)?.replacen("--", "/", 1);
-            Some((name, entry.path()))
+            let folder = entry.file_name().to_string_lossy().into_owned();
+            let named = |(start, kind): (&str, &str)| {
+                Some(format!("{kind}{}", folder.strip_prefix(start)?.replacen("--", "/", 1)))
+            };
+            Some((FOLDERS.into_iter().find_map(named)?, entry.path()))
         })
         .collect();
     found.sort();
@@ -78,7 +81,7 @@ pub fn list(state: &Path, session: Option<&Session>) -> Vec<CacheView> {
         });
     }
     if let Ok(env) = HubEnv::from_process() {
-        for (name, path) in models(&env) {
+        for (name, path) in downloads(&env) {
             caches.push(CacheView {
                 id: format!("{HUB}{name}"),
                 bytes: size(&path),

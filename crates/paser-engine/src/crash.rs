@@ -101,6 +101,10 @@ pub fn install(face: &'static str, state: PathBuf) {
     }
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        // What a decoder makes of a damaged file is told as the file's error.
+        if paser_data::guarded() {
+            return;
+        }
         before(info);
         let backtrace = Backtrace::force_capture();
         let thread = std::thread::current();

@@ -1,19 +1,17 @@
 //! What a stage will cost before it runs: seconds as a range, memory, disk, network. From rates measured on this project
 //! where there are any, else from those of a common two-core machine. What cannot be known is said to be unknown.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
-use paser_hub::{HubEnv, HubError, ModelId, ModelSize, model_size};
+use paser_data::FileFormat;
+use paser_hub::{DatasetRef, HubEnv};
 use paser_project::{Folder, recipe::Recipe};
-use paser_protocol::{EstimateView, Failure, Monitor, PassModel, ProjectDraft, Remark, Report, Stage, Strategy};
+use paser_protocol::{EstimateView, Failure, PassModel, ProjectDraft, Remark, Report, Stage, Strategy};
 
 use crate::{
-    machine,
+    hub, machine,
+    pool_source::{self, NoPool, PoolFiles},
+    probe::GATED,
     session::{Loaded, Session, draft_recipe, lock},
     sources::{self, Kind, Known, NotHere, short_count},
     stages::passes,
@@ -35,10 +33,6 @@ const TEMPLATE_TOKENS: f64 = 40.0;
 const MARKER_TOKENS: f64 = 5.0;
 /// Memory of a project that is open, before any stage.
 const BASE_MEMORY: u64 = 150 << 20;
-/// So long a form waits for the hub to say how large a model is.
-const PATIENCE: Duration = Duration::from_millis(2500);
-/// So long an answer of the hub, or its silence, is remembered.
-const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// What is known of a pool's size.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,16 +51,9 @@ impl Size {
         self.bytes * 0.35
     }
 
-    /// From a file that was not read yet: its first megabyte says how long a row is.
-    fn of_file(path: &Path) -> Option<Self> {
-        use std::io::Read;
-        let bytes = fs_err::metadata(path).ok()?.len();
-        let mut head = Vec::new();
-        fs_err::File::open(path).ok()?.take(1 << 20).read_to_end(&mut head).ok()?;
-        let rows = head.windows(13).filter(|window| *window == b"\"instruction\"").count();
-        let rows = rows.max(head.iter().filter(|byte| **byte == b'\n').count() / 6).max(1);
-        let per_row = head.len() as f64 / rows as f64;
-        Some(Self { bytes: bytes as f64, samples: (bytes as f64 / per_row).max(1.0) })
+    /// Of a pool that was not read yet.
+    fn of_pool(pool: &PoolFiles) -> Option<Self> {
+        pool_source::size(pool).map(|(bytes, samples)| Self { bytes, samples })
     }
 }
 
@@ -122,8 +109,16 @@ fn memory(recipe: &Recipe, size: Size, parameters: Option<f64>, stage: Stage) ->
 
 fn project_size(session: &Session, loaded: &Loaded, recipe: &Recipe) -> Option<Size> {
     match &loaded.samples {
-        Some(samples) => Some(Size { bytes: samples.facts.report.bytes as f64, samples: samples.len() as f64 }),
-        None => Size::of_file(&session.folder.resolve(&recipe.pool.path)),
+        Some(samples) => {
+            let report = &samples.facts.report;
+            // Columns in Parquet are compressed: their size says little of the text's.
+            let bytes = match report.format {
+                FileFormat::Parquet => report.text_bytes.unwrap_or(report.bytes),
+                FileFormat::JsonArray | FileFormat::JsonLines => report.bytes,
+            };
+            Some(Size { bytes: bytes as f64, samples: samples.len() as f64 })
+        }
+        None => Size::of_pool(&pool_source::find(&session.folder, &recipe.pool.path).ok()?),
     }
 }
 
@@ -243,36 +238,6 @@ pub(crate) fn check_memory(session: &Session, recipe: &Recipe, stage: Stage, lim
 /// 0.60 by MiniLM's vectors.
 pub const WORDS_ONLY: &str = "Without an encoder samples are grouped by their words (TF-IDF + SVD), and clusters follow capabilities less well: name a sentence encoder where you can.";
 
-/// Asks no longer than a person waits for a form.
-struct Until(Instant);
-
-impl Monitor for Until {
-    fn progress(&self, _done: u64, _total: u64) {}
-
-    fn cancelled(&self) -> bool {
-        Instant::now() >= self.0
-    }
-}
-
-/// What the hub says of a model's size; its answers, and its silence, are remembered for a while.
-fn ask_hub(id: &ModelId, kind: Kind, env: &HubEnv) -> Outcome<ModelSize> {
-    type Answers = BTreeMap<(String, String, bool), (Instant, Outcome<ModelSize>)>;
-    static ANSWERS: Mutex<Answers> = Mutex::new(BTreeMap::new());
-    let key = (env.endpoint.clone(), id.to_string(), kind == Kind::Encoder);
-    if let Some((when, answer)) = lock(&ANSWERS).get(&key)
-        && when.elapsed() < REMEMBERED
-    {
-        return answer.clone();
-    }
-    let answer = match model_size(id, &kind.files(), env, &Until(Instant::now() + PATIENCE)) {
-        // Nobody asks for a size where the hub is out of reach: that is no mistake in the form.
-        Err(HubError::Cancelled | HubError::Offline { .. } | HubError::Network { .. }) => Ok(ModelSize::default()),
-        other => other.map_err(Told::told),
-    };
-    lock(&ANSWERS).insert(key, (Instant::now(), answer.clone()));
-    answer
-}
-
 /// A model of a draft.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Weighed {
@@ -297,16 +262,22 @@ fn weigh(folder: &Folder, reference: &str, kind: Kind, env: Option<&HubEnv>, rem
             return Weighed { parameters: None, bytes: Some(0) };
         }
     };
-    match env.map(|env| ask_hub(&id, kind, env)) {
-        Some(Ok(size)) => {
+    match env.map(|env| (env, hub::ask_model(&id, kind, env))) {
+        Some((env, Ok(size))) => {
             let text = match size.missing_bytes {
                 Some(bytes) => format!("{id} is downloaded when a stage needs it, {:.1} MB.", bytes as f64 / 1e6),
                 None => format!("{id} is downloaded when a stage needs it; how large it is, the hub does not say now."),
             };
             remarks.push(remark("warn", text));
+            if let Some(licence) = &size.licence {
+                remarks.push(remark("ok", format!("licence of {id}: {licence}")));
+            }
+            if size.gated && env.token.is_none() {
+                remarks.push(remark("warn", format!("{id} is {GATED}")));
+            }
             Weighed { parameters: size.parameters.map(|count| count as f64), bytes: size.missing_bytes }
         }
-        Some(Err(report)) => {
+        Some((_, Err(report))) => {
             remarks.push(remark("error", report.to_string()));
             Weighed { parameters: None, bytes: None }
         }
@@ -314,9 +285,64 @@ fn weigh(folder: &Folder, reference: &str, kind: Kind, env: Option<&HubEnv>, rem
     }
 }
 
+/// A pool of a draft: its size where that is known, and the bytes to be downloaded.
+struct WeighedPool {
+    size: Option<Size>,
+    bytes: Option<u64>,
+}
+
+/// How large a pool is that may not be here yet. What is wrong with its name becomes a remark.
+fn weigh_pool(folder: &Folder, reference: &str, env: Option<&HubEnv>, remarks: &mut Vec<Remark>) -> WeighedPool {
+    let found = match env {
+        Some(env) if pool_source::is_hub(reference) => pool_source::find_cached(reference, env),
+        _ => pool_source::find(folder, reference),
+    };
+    match found {
+        Ok(pool) => {
+            let licence = pool.source.as_ref().and_then(|source| Some((&source.dataset, source.licence.as_ref()?)));
+            remarks.extend(licence.map(|(name, licence)| remark("ok", format!("licence of {name}: {licence}"))));
+            WeighedPool { size: Size::of_pool(&pool), bytes: Some(0) }
+        }
+        Err(NoPool::Unusable(report)) => {
+            remarks.push(remark("error", report.to_string()));
+            WeighedPool { size: None, bytes: Some(0) }
+        }
+        Err(NoPool::NotDownloaded(dataset)) => {
+            let asked = env.map(|env| weigh_dataset(&dataset, env, remarks));
+            let asked = asked.unwrap_or(Ok(WeighedPool { size: None, bytes: None }));
+            asked.unwrap_or_else(|report| {
+                remarks.push(remark("error", report.to_string()));
+                WeighedPool { size: None, bytes: None }
+            })
+        }
+    }
+}
+
+/// What the hub says of a data set that is not here.
+fn weigh_dataset(dataset: &DatasetRef, env: &HubEnv, remarks: &mut Vec<Remark>) -> Outcome<WeighedPool> {
+    let Some(info) = hub::ask_dataset(dataset, env)? else {
+        let text = format!("{dataset} is downloaded when a run imports it; how large it is, the hub does not say now.");
+        remarks.push(remark("warn", text));
+        return Ok(WeighedPool { size: None, bytes: None });
+    };
+    let part = dataset.choose(&info).map_err(Told::told)?;
+    let bytes = info.missing_bytes(dataset, part, env);
+    let size = bytes.map_or_else(|| "of unknown size".to_owned(), |bytes| format!("{:.1} MB", bytes as f64 / 1e6));
+    remarks.push(remark("warn", format!("{dataset} is downloaded when a run imports it, {size}.")));
+    remarks.push(match &info.licence {
+        Some(licence) => remark("ok", format!("licence of {}: {licence}", dataset.name())),
+        None => remark("warn", format!("the card of {} names no licence", dataset.name())),
+    });
+    if info.gated && env.token.is_none() {
+        remarks.push(remark("warn", format!("{} is {GATED}", dataset.name())));
+    }
+    let told = part.rows.zip(part.text_bytes);
+    Ok(WeighedPool { size: told.map(|(rows, bytes)| Size { bytes: bytes as f64, samples: rows as f64 }), bytes })
+}
+
 /// What a project that is not made yet will cost. May ask the hub, but not for long.
 pub(crate) fn draft(draft: &ProjectDraft) -> Outcome<EstimateView> {
-    draft_with(draft, HubEnv::from_process().ok().as_ref())
+    draft_with(draft, hub::env().ok().as_ref())
 }
 
 fn draft_with(draft: &ProjectDraft, env: Option<&HubEnv>) -> Outcome<EstimateView> {
@@ -325,13 +351,7 @@ fn draft_with(draft: &ProjectDraft, env: Option<&HubEnv>) -> Outcome<EstimateVie
     let folder = Folder::planned(&place);
     let recipe = draft_recipe(draft, &folder)?;
     let mut remarks = Vec::new();
-    let size = match sources::find_pool(folder.resolve(&recipe.pool.path)) {
-        Ok(path) => Size::of_file(&path).unwrap_or_default(),
-        Err(report) => {
-            remarks.push(remark("error", report.to_string()));
-            Size::default()
-        }
-    };
+    let pool = weigh_pool(&folder, &recipe.pool.path, env, &mut remarks);
     let dense = weigh(&folder, &recipe.models.dense, Kind::Model, env, &mut remarks);
     let models = &recipe.models;
     let pruned = if models.pruned.is_empty() || models.pruned == models.dense {
@@ -358,12 +378,12 @@ fn draft_with(draft: &ProjectDraft, env: Option<&HubEnv>) -> Outcome<EstimateVie
     let stages: Vec<Stage> =
         Stage::ALL.into_iter().filter(|stage| scored || !matches!(stage, Stage::Score | Stage::Select)).collect();
     let free = machine::free_memory();
-    let each: Option<Vec<u64>> = stages.iter().map(|stage| memory(&recipe, size, both, *stage)).collect();
+    let each: Option<Vec<u64>> = stages.iter().map(|stage| memory(&recipe, pool.size?, both, *stage)).collect();
     let needed = each.and_then(|each| each.into_iter().max());
     if free > 0 && needed.is_some_and(|needed| needed > free) {
         remarks.push(remark("warn", format!("{:.1} GB of memory are free.", free as f64 / 1e9)));
     }
-    if size.samples > 0.0 {
+    if let Some(size) = pool.size {
         let about = size.samples.round() as u64;
         remarks.insert(
             0,
@@ -371,20 +391,21 @@ fn draft_with(draft: &ProjectDraft, env: Option<&HubEnv>) -> Outcome<EstimateVie
         );
     }
     let made = if recipe.prune.method == "none" { Some(0.0) } else { dense.parameters.map(|count| count * 2.0) };
-    let network = [dense, pruned, encoder].iter().chain(&others).map(|model| model.bytes).sum::<Option<u64>>();
-    let kept = size.bytes * 3.0 + size.samples * 2500.0;
+    let models = [&dense, &pruned, &encoder].into_iter().chain(&others).map(|model| model.bytes);
+    let network = models.chain([pool.bytes]).sum::<Option<u64>>();
+    let kept = pool.size.map(|size| size.bytes * 3.0 + size.samples * 2500.0);
     Ok(EstimateView {
         stages: stages
             .iter()
             .map(|stage| {
-                let seconds = seconds(None, &recipe, size, all, *stage, threads);
+                let seconds = pool.size.and_then(|size| seconds(None, &recipe, size, all, *stage, threads));
                 (stage.name().to_owned(), seconds.map(range))
             })
             .collect(),
         memory_bytes: needed,
         memory_free_bytes: free,
         // What is downloaded goes to the hub's cache, on the same disk as a rule.
-        disk_bytes: made.zip(network).map(|(made, network)| (kept + made) as u64 + network),
+        disk_bytes: made.zip(network).zip(kept).map(|((made, network), kept)| (kept + made) as u64 + network),
         network_bytes: network,
         remarks,
     })
@@ -398,17 +419,6 @@ fn remark(level: &str, text: String) -> Remark {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn a_file_is_sized_by_its_head() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("pool.jsonl");
-        let row = "{\"instruction\": \"Add.\", \"input\": \"1 2\", \"output\": \"3\"}\n";
-        fs_err::write(&path, row.repeat(30_000)).unwrap();
-        let size = Size::of_file(&path).unwrap();
-        assert!((size.samples - 30_000.0).abs() < 300.0, "{}", size.samples);
-        assert!(Size::of_file(&place.path().join("none")).is_none());
-    }
 
     fn draft_of(place: &Path, dense: &str, encoder: &str) -> ProjectDraft {
         let pool = place.join("pool.jsonl");
@@ -448,12 +458,31 @@ mod tests {
         assert!(estimate.memory_bytes.is_some());
     }
 
-    #[test]
-    fn the_hub_is_asked_how_large_a_model_is() {
+    /// A hub that answers every request, which begins with `asked`, by `listing`.
+    fn hub_with(asked: &'static str, listing: &serde_json::Value) -> String {
         use std::io::{BufRead as _, BufReader, Write as _};
-        let place = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let listing = listing.to_string();
+        let serve = move || {
+            for stream in listener.incoming().flatten() {
+                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                let first = lines.next().unwrap_or_default();
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                assert!(first.starts_with(asked) && !head.is_empty(), "{first}");
+                let length = listing.len();
+                let answer =
+                    format!("HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{listing}");
+                let _ = (&stream).write_all(answer.as_bytes());
+            }
+        };
+        std::thread::Builder::new().spawn(serve).unwrap();
+        endpoint
+    }
+
+    #[test]
+    fn the_hub_is_asked_how_large_a_model_is() {
+        let place = tempfile::tempdir().unwrap();
         let listing = serde_json::json!({
             "sha": "0123456789abcdef0123456789abcdef01234567",
             "siblings": [
@@ -461,25 +490,44 @@ mod tests {
                 {"rfilename": "model.safetensors", "size": 3_000_000},
             ],
             "safetensors": {"total": 1_500_000},
-        })
-        .to_string();
-        let serve = move || {
-            for stream in listener.incoming().flatten() {
-                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-                let asked = lines.next().unwrap_or_default();
-                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-                assert!(asked.starts_with("GET /api/models/org/weighed/") && !head.is_empty(), "{asked}");
-                let answer = format!(
-                    "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{listing}",
-                    listing.len()
-                );
-                let _ = (&stream).write_all(answer.as_bytes());
-            }
-        };
-        std::thread::Builder::new().spawn(serve).unwrap();
+            "gated": "manual",
+            "tags": ["license:llama3"],
+        });
+        let endpoint = hub_with("GET /api/models/org/weighed/", &listing);
         let env = HubEnv { endpoint, cache: place.path().join("hub"), token: None, offline: false, certificates: None };
         let estimate = draft_with(&draft_of(place.path(), "org/weighed", ""), Some(&env)).unwrap();
         assert_eq!(estimate.network_bytes, Some(3_003_000));
         assert!(seconds_of(&estimate, Stage::Score).is_some_and(|(low, high)| low > 0.0 && high > low));
+        let told = |part: &str| estimate.remarks.iter().any(|remark| remark.text.contains(part));
+        assert!(told("licence of org/weighed: llama3") && told("gated"), "{estimate:?}");
+    }
+
+    #[test]
+    fn the_hub_is_asked_how_large_a_data_set_is() {
+        let place = tempfile::tempdir().unwrap();
+        let listing = |info: serde_json::Value| {
+            serde_json::json!({
+                "sha": "0123456789abcdef0123456789abcdef01234567",
+                "siblings": [{"rfilename": "data/train-00000-of-00001.parquet", "size": 4_000_000}],
+                "cardData": {"license": "mit", "dataset_info": info},
+            })
+        };
+        let told = serde_json::json!({"splits": [{"name": "train", "num_examples": 20_000, "num_bytes": 9_000_000}]});
+        for (name, info, is_known) in [("told", told, true), ("silent", serde_json::Value::Null, false)] {
+            let endpoint = hub_with("GET /api/datasets/org/", &listing(info));
+            let cache = place.path().join("hub");
+            let env = HubEnv { endpoint, cache, token: None, offline: false, certificates: None };
+            let mut draft = draft_of(place.path(), "", "");
+            draft.pool = format!("hub:org/{name}");
+            let estimate = draft_with(&draft, Some(&env)).unwrap();
+            assert_eq!(estimate.network_bytes, Some(4_000_000));
+            // Rows that nobody told are not made up from a compressed size.
+            assert_eq!(seconds_of(&estimate, Stage::Embed).is_some(), is_known, "{estimate:?}");
+            assert_eq!((estimate.memory_bytes.is_some(), estimate.disk_bytes.is_some()), (is_known, is_known));
+            let remarks: Vec<&str> = estimate.remarks.iter().map(|remark| remark.text.as_str()).collect();
+            assert!(remarks.iter().any(|text| text.contains("4.0 MB")), "{remarks:?}");
+            assert!(remarks.iter().any(|text| text.contains(&format!("licence of org/{name}: mit"))), "{remarks:?}");
+            assert_eq!(remarks.iter().any(|text| text.contains("about 20.0 k samples")), is_known, "{remarks:?}");
+        }
     }
 }

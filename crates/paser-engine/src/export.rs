@@ -20,6 +20,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use crate::{
     frozen::stored_view,
     loaded::Samples,
+    pool_source,
     selection::is_of,
     session::{RecipeText, Session, lock},
     stages::{concepts, embed, import, manifold, score},
@@ -133,10 +134,20 @@ impl Session {
         }
         // The file that the samples and the indices are of: today's, whatever pool the selection was made of.
         let pool_file = self.recipe().recipe.pool.path.clone();
+        let source = pool_source::source(&lock(&self.catalogue), &pool_file);
         go_on()?;
         let pool = import::pool(self, &samples)?;
         go_on()?;
-        Ok(Chosen { pool, rows, manifest: ManifestInputs { selection: name, pool: pool_file, decided_by } })
+        Ok(Chosen {
+            pool,
+            rows,
+            manifest: ManifestInputs {
+                selection: name,
+                pool: pool_file,
+                pool_source: source.map(|source| json!(source)),
+                decided_by,
+            },
+        })
     }
 
     /// The rows that all of `within` and none of `without` hold too, and the name of what they are.

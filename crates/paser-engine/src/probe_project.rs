@@ -3,7 +3,7 @@
 
 use std::{io::Write as _, path::Path};
 
-use paser_data::{Pool, ReadOptions, hash_order, read_pool};
+use paser_data::{Pool, ReadOptions, hash_order, read_pool_files};
 use paser_project::{
     Folder,
     recipe::{HoldOutRule, Recipe, RolesRecipe},
@@ -11,6 +11,7 @@ use paser_project::{
 use paser_protocol::Silent;
 
 use crate::{
+    pool_source,
     stages::import,
     trouble::{Outcome, Told, usage},
 };
@@ -29,7 +30,8 @@ pub(crate) fn take_part(recipe: &mut Recipe, folder: &Folder, share: f64) -> Out
         return Err(usage(format!("A probe takes a share of the pool between 0 and 1, not {share}."), ""));
     }
     let options: ReadOptions = import::read_options(recipe);
-    let pool = read_pool(&folder.resolve(&recipe.pool.path), &options, &Silent).map_err(Told::told)?;
+    let found = pool_source::obtain(folder, &recipe.pool.path, &Silent)?;
+    let pool = read_pool_files(&found.place, &found.files, &options, &Silent).map_err(Told::told)?;
     let order: Vec<u32> = hash_order(&pool.samples).into_iter().filter(|row| !pool.held_out[*row as usize]).collect();
     let count = ((share * pool.samples.len() as f64).ceil() as usize).max(LEAST).min(order.len());
     let path = folder.root().join(FILE);

@@ -27,6 +27,7 @@ use crate::{
     models::Inspected,
     neighbours::LoadedVectors,
     partial::Partial,
+    pool_source::NoPool,
     schemes::OtherScores,
     selection::SelectionCache,
     stages::passes::PassData,
@@ -166,7 +167,10 @@ impl Session {
             return Err(usage("A project needs a folder.", "Name one that does not hold a project yet."));
         }
         if !draft.pool.trim().is_empty() {
-            crate::sources::find_pool(PathBuf::from(draft.pool.trim()))?;
+            match crate::pool_source::find(&Folder::planned(Path::new("")), draft.pool.trim()) {
+                Ok(_) | Err(NoPool::NotDownloaded(_)) => {}
+                Err(NoPool::Unusable(report)) => return Err(report),
+            }
         }
         let root = PathBuf::from(draft.folder.trim());
         let folder = Folder::create(&root).map_err(Told::told)?;
@@ -497,7 +501,10 @@ pub(crate) fn draft_recipe(draft: &ProjectDraft, folder: &Folder) -> Outcome<Rec
         if typed.is_empty() || !path.exists() { typed.to_owned() } else { folder.relative(path) }
     };
     if draft.pool.trim().is_empty() {
-        return Err(usage("A project needs a pool.", "Name an Alpaca JSON or JSONL file."));
+        return Err(usage(
+            "A project needs a pool.",
+            "Name a JSON, JSONL or Parquet file, or a data set on the hub: hub:org/name.",
+        ));
     }
     recipe.pool.path = place(&draft.pool);
     recipe.models.dense = place(&draft.dense);

@@ -1,4 +1,4 @@
-//! Pools and models as a recipe names them: found, stamped and hashed. A hash is remembered with the sizes and times
+//! Models as a recipe names them: found, stamped and hashed. A hash is remembered with the sizes and times
 //! of the files it was made of, so that looking at a project reads no weights; whatever changed is read again.
 
 use std::{
@@ -10,13 +10,16 @@ use std::{
 };
 
 use paser_data::{Template, Tokenizer};
-use paser_hub::{HubEnv, ModelId, Pattern, cached_model, encoder_files, fetch_model, model_files};
+use paser_hub::{ModelId, Pattern, cached_model, encoder_files, fetch_model, model_files};
 use paser_model::{Checkpoint, SentenceEncoder, inspect};
-use paser_project::{Catalogue, Folder, sha256_file, sha256_hex};
+use paser_project::{Catalogue, Folder, sha256_hex};
 use paser_protocol::{Monitor, Report};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::trouble::{Outcome, Told, cancelled, unusable};
+use crate::{
+    hub,
+    trouble::{Outcome, Told, unusable},
+};
 
 /// A file younger than this may still change without its time changing.
 const SETTLED: Duration = Duration::from_millis(50);
@@ -133,9 +136,14 @@ fn changed(_: &std::fs::Metadata) -> Option<SystemTime> {
 
 /// Names, sizes and times of [`stamped_files`] in one hash, and the newest time.
 fn stamp(path: &Path, patterns: &[Pattern]) -> Option<(String, SystemTime)> {
+    stamp_of(stamped_files(path, patterns)?.into_iter())
+}
+
+/// Names, sizes and times of files in one hash, and the newest time; none where none is there.
+pub(crate) fn stamp_of(files: impl Iterator<Item = (String, PathBuf)>) -> Option<(String, SystemTime)> {
     let mut text = String::new();
     let mut newest = UNIX_EPOCH;
-    for (name, file) in stamped_files(path, patterns)? {
+    for (name, file) in files {
         // Cache folders of the hub hold links: what they point at counts.
         let Ok(facts) = fs_err::metadata(&file) else { continue };
         if facts.is_dir() {
@@ -162,8 +170,16 @@ fn known<T: DeserializeOwned>(
     patterns: &[Pattern],
     place: Outcome<PathBuf>,
 ) -> Known<T> {
-    let memory = remembered::<T>(catalogue, name);
-    match (place.map(|path| stamp(&path, patterns)), memory) {
+    known_by(catalogue, name, place.map(|path| stamp(&path, patterns)))
+}
+
+/// What is remembered under `name`, by the stamp of what is there now.
+pub(crate) fn known_by<T: DeserializeOwned>(
+    catalogue: &Catalogue,
+    name: &str,
+    now: Outcome<Option<(String, SystemTime)>>,
+) -> Known<T> {
+    match (now, remembered::<T>(catalogue, name)) {
         (Ok(Some((now, _))), Some((then, value))) if now == then => Known::Yes(value),
         (Ok(Some(_)), _) => Known::Unread,
         (Ok(None) | Err(_), Some((_, value))) => Known::Gone(value),
@@ -180,13 +196,23 @@ fn learn<T: Serialize + DeserializeOwned>(
     patterns: &[Pattern],
     read: impl FnOnce() -> Outcome<T>,
 ) -> Outcome<T> {
-    let mut now = stamp(path, patterns);
+    learn_by(catalogue, name, || stamp(path, patterns), read)
+}
+
+/// The same for what is stamped in another way.
+pub(crate) fn learn_by<T: Serialize + DeserializeOwned>(
+    catalogue: &std::sync::Mutex<Catalogue>,
+    name: &str,
+    stamp: impl Fn() -> Option<(String, SystemTime)>,
+    read: impl FnOnce() -> Outcome<T>,
+) -> Outcome<T> {
+    let mut now = stamp();
     if let Some((_, newest)) = &now
         && let Ok(age) = newest.elapsed()
         && age < SETTLED
     {
         thread::sleep(SETTLED);
-        now = stamp(path, patterns);
+        now = stamp();
     }
     let lock = || catalogue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let (Some((now, _)), Some((then, value))) = (&now, remembered::<T>(&lock(), name))
@@ -235,7 +261,7 @@ pub(crate) fn find_model(folder: &Folder, reference: &str, kind: Kind) -> Result
     }
     match reference.parse::<ModelId>() {
         Ok(id) if !looks_like_a_path(reference) => {
-            let env = HubEnv::from_process().map_err(|error| NotHere::Unusable(error.told()))?;
+            let env = hub::env().map_err(NotHere::Unusable)?;
             cached_model(&id, &kind.files(), &env).ok_or(NotHere::NotDownloaded(id))
         }
         _ => Err(NotHere::Unusable(unusable(
@@ -250,7 +276,7 @@ pub(crate) fn obtain_model(folder: &Folder, reference: &str, kind: Kind, monitor
     match find_model(folder, reference, kind) {
         Ok(path) => Ok(path),
         Err(NotHere::NotDownloaded(id)) => {
-            let env = HubEnv::from_process().map_err(Told::told)?;
+            let env = hub::env()?;
             fetch_model(&id, &kind.files(), &env, monitor).map_err(Told::told)
         }
         Err(NotHere::Unusable(report)) => Err(report),
@@ -269,35 +295,6 @@ pub fn model_folder(reference: &str, kind: Kind, monitor: &dyn Monitor) -> Outco
 
 fn looks_like_a_path(reference: &str) -> bool {
     reference.starts_with(['/', '.', '~']) || reference.contains('\\') || reference.matches('/').count() > 1
-}
-
-/// The pool file, if it is there.
-pub(crate) fn find_pool(path: PathBuf) -> Outcome<PathBuf> {
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(unusable(
-        format!("{}: there is no such pool file", path.display()),
-        "Check the path; in a project it is `pool.path` in recipe.toml.",
-    ))
-}
-
-/// What is remembered of the pool file: its SHA-256.
-pub(crate) fn known_pool(catalogue: &Catalogue, folder: &Folder, reference: &str) -> Known<String> {
-    known(catalogue, &format!("pool {reference}"), &[], find_pool(folder.resolve(reference)))
-}
-
-/// SHA-256 of the pool file. `monitor` counts bytes.
-pub(crate) fn pool_hash(
-    catalogue: &std::sync::Mutex<Catalogue>,
-    folder: &Folder,
-    reference: &str,
-    monitor: &dyn Monitor,
-) -> Outcome<String> {
-    let path = folder.resolve(reference);
-    learn(catalogue, &format!("pool {reference}"), &path, &[], || {
-        sha256_file(&path, monitor).map_err(Told::told)?.ok_or_else(cancelled)
-    })
 }
 
 pub(crate) fn known_model(catalogue: &Catalogue, folder: &Folder, reference: &str) -> Known<ModelFacts> {

@@ -24,7 +24,7 @@ use crate::{
     checks::CheckOptions,
     crash, demo, estimate,
     export::Archived,
-    handover, machine, probe,
+    handover, hub, machine, probe,
     program::Program,
     progress::Sink,
     recents,
@@ -163,6 +163,10 @@ impl Studio {
             }
             Request::Probe { source, path } => Ok(Reply::Probed(probe::probe(source, &path))),
             Request::Estimate { draft } => estimate::draft(&draft).map(Reply::Estimate),
+            Request::SetToken { token } => {
+                hub::set_token(token);
+                Ok(Reply::Done)
+            }
             Request::CreateProject { draft, run } => {
                 let reply = self.take(Session::create(&draft)?)?;
                 if run {

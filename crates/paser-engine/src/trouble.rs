@@ -133,9 +133,13 @@ impl Told for HubError {
         let what = self.to_string();
         match self {
             Self::Cancelled => cancelled(),
-            Self::BadId { .. } | Self::NoCacheFolder | Self::BadEndpoint { .. } | Self::Certificates { .. } => {
-                usage(what, "")
-            }
+            Self::BadId { .. }
+            | Self::BadDataset { .. }
+            | Self::ChoosePart { .. }
+            | Self::NoSuchPart { .. }
+            | Self::NoCacheFolder
+            | Self::BadEndpoint { .. }
+            | Self::Certificates { .. } => usage(what, ""),
             Self::RateLimited { .. }
             | Self::Server { .. }
             | Self::Network { .. }

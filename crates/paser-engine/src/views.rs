@@ -12,7 +12,7 @@ use paser_protocol::{
 use crate::{
     clusters, estimate,
     frozen::stored_view,
-    selection,
+    pool_source, selection,
     session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, passes, score},
@@ -93,7 +93,10 @@ impl Session {
     }
 
     fn pool_view(&self, loaded: &Loaded, recipe: &Recipe) -> PoolView {
-        let path = self.folder.resolve(&recipe.pool.path).to_string_lossy().into_owned();
+        let path = match &recipe.pool.path {
+            hub if pool_source::is_hub(hub) => hub.clone(),
+            file => self.folder.resolve(file).to_string_lossy().into_owned(),
+        };
         let Some(samples) = &loaded.samples else { return PoolView { path, ..PoolView::default() } };
         let facts = &samples.facts;
         let scores = loaded.scores.as_ref().map(|scores| &scores.facts);
@@ -286,7 +289,7 @@ impl Session {
         pruned: Option<Known<sources::ModelFacts>>,
     ) -> [Wanted; 5] {
         let catalogue = lock(&self.catalogue);
-        let pool = match sources::known_pool(&catalogue, &self.folder, &recipe.pool.path) {
+        let pool = match pool_source::known(&catalogue, &self.folder, &recipe.pool.path) {
             Known::Yes(hash) | Known::Gone(hash) => Wanted::Inputs(import::inputs(recipe, &hash)),
             Known::Unread => Wanted::Changed("pool file".to_owned()),
             Known::Absent(_) => Wanted::Nothing,

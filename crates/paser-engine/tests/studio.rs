@@ -44,14 +44,14 @@ fn a_window_makes_runs_edits_and_reopens_a_project() {
     assert_eq!(studio.handle(Request::Project).unwrap_err().failure, Failure::Usage);
     let draft = world.draft("p");
     for (source, path) in [(SourceKind::Pool, &draft.pool), (SourceKind::Model, &draft.dense)] {
-        let Reply::Probed(remarks) = studio.handle(Request::Probe { source, path: path.clone() }).unwrap() else {
+        let Reply::Probed(probed) = studio.handle(Request::Probe { source, path: path.clone() }).unwrap() else {
             panic!()
         };
-        assert_eq!(remarks[0].level, "ok", "{remarks:?}");
+        assert_eq!(probed.remarks[0].level, "ok", "{probed:?}");
     }
     let missing = Request::Probe { source: SourceKind::Pool, path: "no/such/file.json".to_owned() };
-    let Reply::Probed(remarks) = studio.handle(missing).unwrap() else { panic!() };
-    assert_eq!(remarks[0].level, "error");
+    let Reply::Probed(probed) = studio.handle(missing).unwrap() else { panic!() };
+    assert_eq!(probed.remarks[0].level, "error");
     let Reply::Estimate(estimate) = studio.handle(Request::Estimate { draft: draft.clone() }).unwrap() else {
         panic!()
     };

@@ -4,16 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hf_hub::{Cache, CacheRepo, Repo, RepoType};
+use hf_hub::{Cache, CacheRepo};
 
+use crate::HubError;
 use crate::files::{Pattern, is_safe, missing, wanted};
-use crate::{HubError, ModelId};
+use crate::id::RepoId;
 
-/// The folder of one model.
-pub(crate) struct ModelCache {
+/// The folder of one repository.
+pub(crate) struct RepoCache {
     root: PathBuf,
     repo: CacheRepo,
-    id: ModelId,
+    id: RepoId,
 }
 
 pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> HubError {
@@ -21,13 +22,12 @@ pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> HubError {
     move |source| HubError::Io { path, source }
 }
 
-impl ModelCache {
-    pub(crate) fn new(cache: &Path, id: &ModelId) -> Self {
-        let repo = Repo::new(id.name().to_owned(), RepoType::Model);
-        Self { root: cache.to_owned(), repo: Cache::new(cache.to_owned()).repo(repo), id: id.clone() }
+impl RepoCache {
+    pub(crate) fn new(cache: &Path, id: &RepoId) -> Self {
+        Self { root: cache.to_owned(), repo: Cache::new(cache.to_owned()).repo(id.repo()), id: id.clone() }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.root.join(self.id.repo().folder_name())
     }
 
@@ -45,13 +45,13 @@ impl ModelCache {
     }
 
     fn reference(&self) -> PathBuf {
-        self.folder().join("refs").join(self.id.revision())
+        self.folder().join("refs").join(&self.id.revision)
     }
 
     /// The commit that the revision pointed to when it was last downloaded.
     pub(crate) fn commit(&self) -> Option<String> {
         if self.id.is_pinned() {
-            return Some(self.id.revision().to_owned());
+            return Some(self.id.revision.clone());
         }
         let commit = fs_err::read_to_string(self.reference()).ok()?;
         let commit = commit.trim();
@@ -73,7 +73,7 @@ impl ModelCache {
     /// Makes `snapshots/<commit>/<file>` point to a blob. Where the system has no links the blob itself is moved there.
     pub(crate) fn point(&self, commit: &str, file: &str, blob: &Path) -> Result<(), HubError> {
         if !is_safe(file) {
-            return Err(HubError::UnsafeName { id: self.id.name().to_owned(), name: file.to_owned() });
+            return Err(HubError::UnsafeName { id: self.id.name.clone(), name: file.to_owned() });
         }
         let pointer = self.snapshot(commit).join(file);
         if let Some(parent) = pointer.parent() {
@@ -93,13 +93,17 @@ impl ModelCache {
         if self.id.is_pinned() {
             return Ok(());
         }
-        let reference = self.reference();
-        if let Some(parent) = reference.parent() {
+        self.write(&self.reference(), commit.as_bytes())
+    }
+
+    /// Writes a small file whole.
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), HubError> {
+        if let Some(parent) = path.parent() {
             fs_err::create_dir_all(parent).map_err(io(parent))?;
         }
-        let draft = draft_of(&reference);
-        fs_err::write(&draft, commit).map_err(io(&draft))?;
-        fs_err::rename(&draft, &reference).map_err(io(&reference))
+        let draft = draft_of(path);
+        fs_err::write(&draft, bytes).map_err(io(&draft))?;
+        fs_err::rename(&draft, path).map_err(io(path))
     }
 }
 

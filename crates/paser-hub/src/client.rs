@@ -11,7 +11,8 @@ use ureq::http::{HeaderMap, Response, StatusCode, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-use crate::{HubEnv, HubError, ModelId};
+use crate::id::RepoId;
+use crate::{HubEnv, HubError};
 
 /// A server that says nothing for so long is treated as a cut connection.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -30,6 +31,37 @@ pub(crate) struct RepoListing {
     /// What the hub read from the heads of the weights; `total` counts parameters.
     #[serde(default)]
     pub safetensors: serde_json::Value,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What stands at the head of the repository's README.
+    #[serde(default, rename = "cardData")]
+    pub card: serde_json::Value,
+    /// False, or how access is granted.
+    #[serde(default)]
+    gated: serde_json::Value,
+}
+
+impl RepoListing {
+    pub(crate) fn is_gated(&self) -> bool {
+        !matches!(self.gated, serde_json::Value::Null | serde_json::Value::Bool(false))
+    }
+
+    /// The licence's name as its card gives it, else as the hub's tags do.
+    pub(crate) fn licence(&self) -> Option<String> {
+        let named = |key: &str| match self.card.get(key)? {
+            serde_json::Value::String(name) => Some(name.clone()),
+            serde_json::Value::Array(names) => {
+                let names: Vec<&str> = names.iter().filter_map(serde_json::Value::as_str).collect();
+                Some(names.join(", "))
+            }
+            _ => None,
+        };
+        let tagged = || self.tags.iter().find_map(|tag| tag.strip_prefix("license:")).map(str::to_owned);
+        let licence = named("license").filter(|name| !name.is_empty()).or_else(tagged)?;
+        let licence = if licence == "other" { named("license_name").unwrap_or(licence) } else { licence };
+        let plain: String = licence.chars().filter(|letter| !letter.is_control()).take(80).collect();
+        (!plain.is_empty()).then_some(plain)
+    }
 }
 
 /// One file of a listing. Mirrors may leave out all but the name.
@@ -41,6 +73,12 @@ pub(crate) struct Sibling {
     #[serde(rename = "blobId")]
     pub blob_id: Option<String>,
     pub lfs: Option<LargeFile>,
+}
+
+impl Sibling {
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        self.lfs.as_ref().and_then(|lfs| lfs.size).or(self.size)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -75,13 +113,13 @@ impl ContentHash {
 
 pub(crate) struct Client<'a> {
     env: &'a HubEnv,
-    id: &'a ModelId,
+    id: &'a RepoId,
     agent: Agent,
     monitor: &'a dyn Monitor,
 }
 
 impl<'a> Client<'a> {
-    pub(crate) fn new(env: &'a HubEnv, id: &'a ModelId, monitor: &'a dyn Monitor) -> Result<Self, HubError> {
+    pub(crate) fn new(env: &'a HubEnv, id: &'a RepoId, monitor: &'a dyn Monitor) -> Result<Self, HubError> {
         let mut tls = TlsConfig::builder();
         if let Some(path) = &env.certificates {
             let bad = |reason: String| HubError::Certificates { path: path.clone(), reason };
@@ -267,11 +305,12 @@ impl<'a> Client<'a> {
     }
 
     fn refusal(&self, url: &str, response: &Response<Body>) -> HubError {
-        let id = self.id.name().to_owned();
+        let id = self.id.name.clone();
         let code = text(response.headers(), "x-error-code").unwrap_or_default();
-        const GATED: &str = "accept its licence on its page, make an access token there and set HF_TOKEN to it";
+        const GATED: &str = "accept its licence on its page, make an access token there and set HF_TOKEN to it, or keep it in \
+             the token file (token in HF_HOME)";
         const WRONG_TOKEN: &str = "the token in HF_TOKEN or in the token file is not accepted; make a new one with read access and set HF_TOKEN";
-        const NO_RIGHT: &str = "the token belongs to an account without access; accept the licence on the model's page with \
+        const NO_RIGHT: &str = "the token belongs to an account without access; accept the licence on its page with \
              that account (some wait for approval), or take a token with the right to read it";
         match (response.status().as_u16(), code.as_str(), &self.env.token) {
             (401 | 403, "GatedRepo", None) | (403, _, None) => HubError::Gated { id, advice: GATED },
@@ -279,7 +318,7 @@ impl<'a> Client<'a> {
             (401, "RepoNotFound", Some(_)) => HubError::NotFound { id, endpoint: self.env.endpoint.clone() },
             (401, _, Some(_)) => HubError::Gated { id, advice: WRONG_TOKEN },
             (401, _, None) => HubError::NotFoundOrPrivate { id },
-            (404, "RevisionNotFound", _) => HubError::RevisionNotFound { id, revision: self.id.revision().to_owned() },
+            (404, "RevisionNotFound", _) => HubError::RevisionNotFound { id, revision: self.id.revision.clone() },
             (404, ..) => HubError::NotFound { id, endpoint: self.env.endpoint.clone() },
             (429, ..) => {
                 let seconds = text(response.headers(), "retry-after").and_then(|wait| wait.parse().ok());

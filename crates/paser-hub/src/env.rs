@@ -18,9 +18,9 @@ const HF_HOME: Variable = Variable {
     meaning: "folder of the hub's cache and token; default: huggingface in XDG_CACHE_HOME or .cache",
 };
 const HF_HUB_CACHE: Variable =
-    Variable { name: "HF_HUB_CACHE", meaning: "folder of downloaded models; default: hub in HF_HOME" };
+    Variable { name: "HF_HUB_CACHE", meaning: "folder of downloaded models and data sets; default: hub in HF_HOME" };
 const HF_TOKEN: Variable =
-    Variable { name: "HF_TOKEN", meaning: "access token, for private and gated models; goes before the token file" };
+    Variable { name: "HF_TOKEN", meaning: "access token, for what is private or gated; goes before the token file" };
 const HF_TOKEN_PATH: Variable =
     Variable { name: "HF_TOKEN_PATH", meaning: "file with the token; default: token in HF_HOME" };
 const HF_ENDPOINT: Variable = Variable { name: "HF_ENDPOINT", meaning: "address of the hub or of a mirror" };
@@ -37,12 +37,12 @@ pub const VARIABLES: [Variable; 8] =
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
-/// Where models come from and where they are kept.
+/// Where models and data sets come from and where they are kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HubEnv {
     /// Address of the hub, without a slash at its end.
     pub endpoint: String,
-    /// The cache folder, which holds `models--org--name` folders.
+    /// The cache folder, which holds `models--org--name` and `datasets--org--name` folders.
     pub cache: PathBuf,
     /// Access token, sent to `endpoint` and to no other host.
     pub token: Option<String>,

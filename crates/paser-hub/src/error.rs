@@ -1,12 +1,21 @@
-//! Everything that can keep a model from arriving, each with what to do about it.
+//! Everything that can keep a model or data set from arriving, each with what to do about it.
 
 use std::path::PathBuf;
 
-/// Why a model could not be had.
+/// Why a model or data set could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     #[error("'{id}' is no hub id: {reason}; write org/name or org/name@revision")]
     BadId { id: String, reason: &'static str },
+    #[error(
+        "'{reference}' names no data set: {reason}; write hub:org/name, hub:org/name@revision or \
+         hub:org/name:config/split"
+    )]
+    BadDataset { reference: String, reason: String },
+    #[error("{id} has several parts, and none was chosen; add one to the name: {parts}")]
+    ChoosePart { id: String, parts: String },
+    #[error("{id} has no part {part}; it has {parts}")]
+    NoSuchPart { id: String, part: String, parts: String },
     #[error("no home folder is known; set HF_HOME to a folder for downloaded models")]
     NoCacheFolder,
     #[error("{variable} is '{endpoint}'; it must start with https:// or http://")]
@@ -44,7 +53,7 @@ pub enum HubError {
     Answer { url: String, reason: String },
     #[error("{id}: {file} arrived damaged ({kind} {found}, expected {expected}); it was deleted, try again")]
     Checksum { id: String, file: String, kind: &'static str, found: String, expected: String },
-    #[error("HF_HUB_OFFLINE is set and {id} is not complete in {} ({missing}); unset it once to download the model", cache.display())]
+    #[error("HF_HUB_OFFLINE is set and {id} is not complete in {} ({missing}); unset it once to download it", cache.display())]
     Offline { id: String, cache: PathBuf, missing: String },
     #[error("{}: the disk is full; the download needs {needed} more bytes. Free space or set HF_HUB_CACHE to another disk; it then goes on where it stopped", path.display())]
     DiskFull { path: PathBuf, needed: u64 },

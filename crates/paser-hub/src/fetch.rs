@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use paser_protocol::Monitor;
 
-use crate::cache::ModelCache;
+use crate::cache::RepoCache;
 use crate::client::{Client, Metadata, Sibling};
 use crate::files::{Need, POOLING, Pattern, is_safe, missing, wanted};
+use crate::id::RepoId;
 use crate::transfer::Transfer;
 use crate::{HubEnv, HubError, ModelId};
 
 /// The model's folder in the cache, if everything in `wanted` is there. Never asks the hub.
 pub fn cached_model(id: &ModelId, wanted: &[Pattern], env: &HubEnv) -> Option<PathBuf> {
-    match ModelCache::new(&env.cache, id).find(wanted)? {
+    match RepoCache::new(&env.cache, &id.0).find(wanted)? {
         (snapshot, None) => Some(snapshot),
         _ => None,
     }
@@ -28,7 +29,7 @@ pub fn cached_model(id: &ModelId, wanted: &[Pattern], env: &HubEnv) -> Option<Pa
 /// # Errors
 /// [`HubError`]; nothing that is wrong or half there ever stands in the returned folder.
 pub fn fetch_model(id: &ModelId, wanted: &[Pattern], env: &HubEnv, monitor: &dyn Monitor) -> Result<PathBuf, HubError> {
-    let cache = ModelCache::new(&env.cache, id);
+    let cache = RepoCache::new(&env.cache, &id.0);
     let cached = cache.find(wanted);
     if let Some((snapshot, None)) = cached {
         return Ok(snapshot);
@@ -37,48 +38,67 @@ pub fn fetch_model(id: &ModelId, wanted: &[Pattern], env: &HubEnv, monitor: &dyn
         let missing = cached.and_then(|(_, missing)| missing).unwrap_or_else(|| "nothing of it is there".to_owned());
         return Err(HubError::Offline { id: id.to_string(), cache: env.cache.clone(), missing });
     }
-    let client = Client::new(env, id, monitor)?;
+    let client = Client::new(env, &id.0, monitor)?;
     let listing = client.listing()?;
     let files = choose(id, wanted, &listing.siblings)?;
 
-    let snapshot = cache.snapshot(&listing.sha);
-    let mut waiting: Vec<(&Sibling, Metadata)> = Vec::new();
-    for file in files {
-        if !snapshot.join(&file.rfilename).exists() {
-            waiting.push((file, client.metadata(&listing.sha, file)?));
-        }
-    }
-    let blob_is_there =
-        |metadata: &Metadata| metadata.hash.as_ref().is_some_and(|hash| cache.blob(hash.digits()).exists());
-    let total: u64 = waiting.iter().filter_map(|(_, metadata)| metadata.size).sum();
-    let needed: u64 = waiting.iter().filter(|entry| !blob_is_there(&entry.1)).filter_map(|entry| entry.1.size).sum();
-    check_space(env, needed)?;
-
-    let done = AtomicU64::new(0);
-    monitor.progress(0, total);
-    for (file, metadata) in &waiting {
-        let before = done.load(Ordering::Relaxed);
-        let progress = |bytes: u64| {
-            done.store(before + bytes, Ordering::Relaxed);
-            monitor.progress((before + bytes).min(total), total);
-        };
-        let transfer = Transfer {
-            client: &client,
-            cache: &cache,
-            monitor,
-            id: id.name(),
-            commit: &listing.sha,
-            file: &file.rfilename,
-            metadata,
-            progress: &progress,
-        };
-        let blob = transfer.run()?;
-        cache.point(&listing.sha, &file.rfilename, &blob)?;
-        done.store(before + metadata.size.unwrap_or(0), Ordering::Relaxed);
-    }
+    let snapshot = Download { id: &id.0, client: &client, cache: &cache, env, monitor }.run(&listing.sha, &files)?;
     cache.remember(&listing.sha)?;
-    monitor.progress(total, total);
     Ok(snapshot)
+}
+
+/// The files of one commit on their way into its snapshot.
+pub(crate) struct Download<'a> {
+    pub id: &'a RepoId,
+    pub client: &'a Client<'a>,
+    pub cache: &'a RepoCache,
+    pub env: &'a HubEnv,
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Download<'_> {
+    /// Fetches what is not there yet, in the order of `files`, and returns the snapshot's folder.
+    pub(crate) fn run(&self, commit: &str, files: &[&Sibling]) -> Result<PathBuf, HubError> {
+        let Self { id, client, cache, env, monitor } = *self;
+        let snapshot = cache.snapshot(commit);
+        let mut waiting: Vec<(&Sibling, Metadata)> = Vec::new();
+        for file in files {
+            if !snapshot.join(&file.rfilename).exists() {
+                waiting.push((file, client.metadata(commit, file)?));
+            }
+        }
+        let blob_is_there =
+            |metadata: &Metadata| metadata.hash.as_ref().is_some_and(|hash| cache.blob(hash.digits()).exists());
+        let total: u64 = waiting.iter().filter_map(|(_, metadata)| metadata.size).sum();
+        let needed: u64 =
+            waiting.iter().filter(|entry| !blob_is_there(&entry.1)).filter_map(|entry| entry.1.size).sum();
+        check_space(env, needed)?;
+
+        let done = AtomicU64::new(0);
+        monitor.progress(0, total);
+        for (file, metadata) in &waiting {
+            let before = done.load(Ordering::Relaxed);
+            let progress = |bytes: u64| {
+                done.store(before + bytes, Ordering::Relaxed);
+                monitor.progress((before + bytes).min(total), total);
+            };
+            let transfer = Transfer {
+                client,
+                cache,
+                monitor,
+                id: &id.name,
+                commit,
+                file: &file.rfilename,
+                metadata,
+                progress: &progress,
+            };
+            let blob = transfer.run()?;
+            cache.point(commit, &file.rfilename, &blob)?;
+            done.store(before + metadata.size.unwrap_or(0), Ordering::Relaxed);
+        }
+        monitor.progress(total, total);
+        Ok(snapshot)
+    }
 }
 
 /// The files to have, weights last: a snapshot that has its weights has everything.

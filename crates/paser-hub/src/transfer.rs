@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
 use crate::HubError;
-use crate::cache::{ModelCache, io};
+use crate::cache::{RepoCache, io};
 use crate::client::{Client, ContentHash, Metadata, TRIES};
 
 const PIECE: usize = 256 << 10;
@@ -23,7 +23,7 @@ const PIECE: usize = 256 << 10;
 /// A file on its way.
 pub(crate) struct Transfer<'a> {
     pub client: &'a Client<'a>,
-    pub cache: &'a ModelCache,
+    pub cache: &'a RepoCache,
     pub monitor: &'a dyn Monitor,
     pub id: &'a str,
     pub commit: &'a str,

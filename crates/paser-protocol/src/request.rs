@@ -24,6 +24,17 @@ pub enum SourceKind {
     Folder,
 }
 
+/// A text that no log, report or picture may show.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "(none)" } else { "(set)" })
+    }
+}
+
 /// A project to be made. Paths or hub ids as typed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProjectDraft {
@@ -142,6 +153,10 @@ pub enum Request {
     },
     Estimate {
         draft: ProjectDraft,
+    },
+    /// A token for the hub, kept in the engine's memory until it ends; an empty one gives back the environment's.
+    SetToken {
+        token: Secret,
     },
     CreateProject {
         draft: ProjectDraft,
@@ -353,6 +368,26 @@ pub struct Remark {
     pub text: String,
 }
 
+/// What a path or hub id was found to be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Probed {
+    pub remarks: Vec<Remark>,
+    /// Parts of a data set on the hub, of which one is to be named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<PartChoice>,
+}
+
+/// A config and split of a data set on the hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartChoice {
+    /// `hub:org/name:config/split`
+    pub reference: String,
+    /// `config/split`
+    pub name: String,
+    /// `3 files, 704 MB, 2.6 M rows`
+    pub about: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EstimateView {
     /// Stage words with low and high seconds; none where it depends on a model of unknown size.
@@ -457,7 +492,7 @@ pub enum Reply {
     Done,
     Hello(Hello),
     Project(Box<ProjectView>),
-    Probed(Vec<Remark>),
+    Probed(Probed),
     Estimate(EstimateView),
     /// Column key of `u32` row numbers, and how many there are.
     Rows {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use paser_protocol::{EstimateView, ProjectDraft, PruneDraft, Remark, Report};
+use paser_protocol::{EstimateView, PartChoice, Probed, ProjectDraft, PruneDraft, Remark, Report, Secret};
 
 use crate::state::{Field, OTHERS};
 
@@ -24,6 +24,13 @@ pub struct Form {
     pub prune_here: bool,
     pub wanda: bool,
     pub pattern: usize,
+    /// For the hub; kept here and in the engine's memory, written nowhere.
+    pub token: Secret,
+    /// The token that the engine has.
+    token_sent: Secret,
+    token_typed: Option<f64>,
+    /// Parts of the pool's data set on the hub.
+    pub parts: Vec<PartChoice>,
     remarks: BTreeMap<Field, Vec<Remark>>,
     pub estimate: Option<Result<EstimateView, Report>>,
     typed: BTreeMap<Field, f64>,
@@ -137,9 +144,51 @@ impl Form {
         self.waiting.contains(&field)
     }
 
-    pub fn probed(&mut self, field: Field, remarks: Vec<Remark>) {
+    pub fn probed(&mut self, field: Field, probed: Probed) {
         self.waiting.remove(&field);
-        self.remarks.insert(field, remarks);
+        self.remarks.insert(field, probed.remarks);
+        if field == Field::Pool {
+            self.parts = probed.choices;
+        }
+    }
+
+    /// The part of the pool's data set that the field names.
+    pub fn part(&self) -> Option<usize> {
+        self.parts.iter().position(|part| part.reference == self.pool.trim())
+    }
+
+    /// Does any field name something on the hub, where a token may be needed?
+    pub fn names_the_hub(&self) -> bool {
+        let id = |text: &str| {
+            let text = text.trim();
+            text.matches('/').count() == 1 && !text.starts_with(['.', '/', '~']) && !text.contains(['\\', ' '])
+        };
+        self.pool.trim().starts_with("hub:")
+            || [&self.dense, &self.pruned, &self.encoder].into_iter().any(|text| id(text))
+    }
+
+    pub fn token_changed(&mut self, now: f64) {
+        self.token_typed = Some(now);
+    }
+
+    /// The token, once it has rested and differs from what the engine has.
+    pub fn token_to_send(&mut self, now: f64) -> Option<Secret> {
+        self.token_typed.filter(|typed| now - typed >= REST)?;
+        self.token_typed = None;
+        if self.token == self.token_sent {
+            return None;
+        }
+        self.token_sent = self.token.clone();
+        Some(self.token.clone())
+    }
+
+    /// The engine has the token: what it said of the fields before may be wrong now.
+    pub fn token_arrived(&mut self) {
+        for field in Self::FIELDS {
+            if !self.text(field).trim().is_empty() {
+                self.look_again(field);
+            }
+        }
     }
 
     pub fn estimated(&mut self, number: u64, estimate: Result<EstimateView, Report>) {
@@ -206,7 +255,12 @@ impl Form {
 
     /// Seconds until something is to be asked; none where nothing waits.
     pub fn rest(&self, now: f64) -> Option<f32> {
-        let next = self.typed.values().map(|typed| (REST - (now - typed)).max(0.02)).min_by(f64::total_cmp)?;
+        let next = self
+            .typed
+            .values()
+            .chain(&self.token_typed)
+            .map(|typed| (REST - (now - typed)).max(0.02))
+            .min_by(f64::total_cmp)?;
         Some(next as f32)
     }
 
@@ -224,6 +278,9 @@ impl Form {
             self.asked.insert(field, text.clone());
             if text.is_empty() {
                 self.remarks.remove(&field);
+                if field == Field::Pool {
+                    self.parts.clear();
+                }
             } else {
                 self.waiting.insert(field);
                 probes.push((field, text));
@@ -282,15 +339,42 @@ mod tests {
         form.set(Field::Other(1), "c".into());
         assert_eq!(form.to_probe(9.0).len(), 2);
         assert_eq!(form.draft().others, ["b", "c"]);
-        form.probed(Field::Other(0), vec![Remark { level: "error".into(), text: String::new() }]);
-        form.probed(Field::Other(1), Vec::new());
+        let wrong = vec![Remark { level: "error".into(), text: String::new() }];
+        let none = || Probed { remarks: Vec::new(), choices: Vec::new() };
+        form.probed(Field::Other(0), Probed { remarks: wrong, choices: Vec::new() });
+        form.probed(Field::Other(1), none());
         assert!(form.to_estimate().is_none(), "one of them has an error");
         form.remove_other(0);
         assert_eq!(form.to_probe(9.1), vec![(Field::Other(0), "c".to_owned())], "the next one moved up");
-        form.probed(Field::Other(0), Vec::new());
+        form.probed(Field::Other(0), none());
         assert_eq!(form.to_estimate().map(|(_, draft)| draft.others), Some(vec!["c".to_owned()]));
         while form.add_other().is_some() {}
         assert_eq!(form.others.len(), OTHERS.len());
+    }
+
+    #[test]
+    fn a_token_is_sent_once_and_everything_is_asked_again() {
+        let mut form = Form { dense: "org/gated".into(), ..Form::default() };
+        form.changed(Field::Dense, 0.0);
+        assert_eq!(form.to_probe(1.0).len(), 1);
+        form.token = Secret("hf_x".to_owned());
+        form.token_changed(2.0);
+        assert!(form.token_to_send(2.1).is_none(), "not while it is typed");
+        assert_eq!(form.token_to_send(3.0), Some(Secret("hf_x".to_owned())));
+        form.token_arrived();
+        assert_eq!(form.to_probe(3.0), vec![(Field::Dense, "org/gated".to_owned())]);
+        form.token_changed(4.0);
+        assert!(form.token_to_send(5.0).is_none(), "the engine has it");
+        assert!(!format!("{form:?}").contains("hf_x"), "no picture of the form holds it");
+    }
+
+    #[test]
+    fn a_field_that_names_the_hub_shows_the_token() {
+        let named = |pool: &str, dense: &str| {
+            Form { pool: pool.into(), dense: dense.into(), ..Form::default() }.names_the_hub()
+        };
+        assert!(named("hub:org/name", "") && named("", "org/name@v1"));
+        assert!(!named("pool.jsonl", "/data/model") && !named("", "./a/b") && !named("", "model"));
     }
 
     #[test]
@@ -309,7 +393,8 @@ mod tests {
         form.prune_here = true;
         assert!(form.to_estimate().is_some());
         assert!(form.to_estimate().is_none(), "not twice for the same draft");
-        form.probed(Field::Pool, vec![Remark { level: "error".into(), text: String::new() }]);
+        let wrong = vec![Remark { level: "error".into(), text: String::new() }];
+        form.probed(Field::Pool, Probed { remarks: wrong, choices: Vec::new() });
         assert_eq!(form.missing(), Err("name the project folder"));
     }
 }

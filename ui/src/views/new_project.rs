@@ -30,6 +30,9 @@ pub fn ask(state: &mut AppState) {
     if state.screen != Screen::NewProject {
         return;
     }
+    if let Some(token) = state.form.token_to_send(state.now) {
+        state.ask(Request::SetToken { token }, For::Token);
+    }
     for (field, path) in state.form.to_probe(state.now) {
         state.ask(Request::Probe { source: field.source(), path }, For::Probe(field));
     }
@@ -74,15 +77,16 @@ fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                     others(ui, state);
                 });
                 part(ui, "Pool", true, |ui| {
-                    let hint = "recovery_mix.jsonl";
+                    let hint = "recovery_mix.jsonl, or hub:org/name";
                     path(
                         ui,
                         state,
                         Field::Pool,
                         icons::DATABASE,
                         hint,
-                        "instruction data as JSON or JSONL, with the columns of Alpaca, LaMini or Dolly",
+                        "instruction data in JSON, JSONL or Parquet, a folder of shards, or a data set on the hub",
                     );
+                    parts(ui, state);
                 });
                 part(ui, "Template", true, |ui| template(ui, state));
                 part(ui, "Encoder", true, |ui| {
@@ -90,6 +94,9 @@ fn fields(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                     let rest = "groups samples by meaning. Empty: TF-IDF + SVD, said so on every map";
                     path(ui, state, Field::Encoder, icons::GRAPH, hint, rest);
                 });
+                if state.form.names_the_hub() || !state.form.token.0.is_empty() {
+                    part(ui, "Hub token", true, |ui| token(ui, state));
+                }
                 part(ui, "Project folder", false, |ui| {
                     path(
                         ui,
@@ -177,6 +184,41 @@ fn path(ui: &mut Ui, state: &mut AppState, field: Field, icon: char, hint: &str,
             state.form.look_again(field);
         }
     }
+}
+
+/// Which part of a data set on the hub, where it has several.
+fn parts(ui: &mut Ui, state: &mut AppState) {
+    if state.form.parts.is_empty() || state.form.is_waiting(Field::Pool) {
+        return;
+    }
+    ui.add_space(4.0);
+    let entries: Vec<(&str, &str)> =
+        state.form.parts.iter().map(|part| (part.name.as_str(), part.about.as_str())).collect();
+    let chosen = state.form.part();
+    let shown = chosen.map_or_else(|| format!("Choose one of {} parts", entries.len()), |at| entries[at].0.to_owned());
+    let width = ui.available_width();
+    let (response, picked) = dropdown(ui, "Part of the data set", &shown, 26.0, Some(width), &entries, chosen);
+    state.note("parts", response.rect);
+    if let Some(place) = picked {
+        let reference = state.form.parts[place].reference.clone();
+        state.form.set(Field::Pool, reference);
+    }
+}
+
+fn token(ui: &mut Ui, state: &mut AppState) {
+    let width = ui.available_width();
+    let before = state.form.token.clone();
+    let field = field::Field::new("Hub token", width).mono().secret().icon(icons::LOCK_SIMPLE).hint("hf_...");
+    let typed = field.show(ui, &mut state.form.token.0);
+    state.note("field:Hub token", typed.response.rect);
+    if state.form.token != before {
+        let now = state.now;
+        state.form.token_changed(now);
+    }
+    ui.add_space(3.0);
+    let words = "for gated models and data sets, until the program ends; it is written nowhere. Empty: HF_TOKEN, or the token \
+                 file";
+    Words::new(ui).small(words).wrapped(ui);
 }
 
 fn pruned(ui: &mut Ui, state: &mut AppState) {

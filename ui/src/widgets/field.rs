@@ -18,6 +18,7 @@ pub struct Field<'a> {
     icon: Option<char>,
     mono: bool,
     accent: bool,
+    secret: bool,
     width: f32,
     height: f32,
     id: Option<Id>,
@@ -25,7 +26,7 @@ pub struct Field<'a> {
 
 impl<'a> Field<'a> {
     pub fn new(name: &'a str, width: f32) -> Self {
-        Self { name, hint: "", icon: None, mono: false, accent: false, width, height: 26.0, id: None }
+        Self { name, hint: "", icon: None, mono: false, accent: false, secret: false, width, height: 26.0, id: None }
     }
 
     pub fn hint(mut self, hint: &'a str) -> Self {
@@ -41,6 +42,12 @@ impl<'a> Field<'a> {
     /// Paths, ids and numbers.
     pub fn mono(mut self) -> Self {
         self.mono = true;
+        self
+    }
+
+    /// Shown as dots.
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 
@@ -74,6 +81,7 @@ impl<'a> Field<'a> {
         let font = if self.mono { theme::mono() } else { theme::body() };
         let mut edit = TextEdit::singleline(text)
             .font(font)
+            .password(self.secret)
             .text_color(if self.accent { look.a } else { look.text })
             .hint_text(egui::RichText::new(self.hint).color(look.text_3).font(theme::body()))
             .frame(egui::Frame::NONE)

@@ -6,9 +6,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use paser_protocol::{
     BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, CacheView, ChecksView, DemoCard, DeviceView,
     DownloadView, EngineSettings, EstimateView, ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow,
-    ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, ProjectView, ProjectionView, PrunedChange,
-    ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, SelectionPlan, SelectionView,
-    SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
+    ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, PartChoice, Probed, ProjectView,
+    ProjectionView, PrunedChange, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, Secret,
+    SelectionPlan, SelectionView, SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
 };
 use ui::budget_math;
 
@@ -43,6 +43,7 @@ struct Inner {
     continue_seconds: f64,
     settings: EngineSettings,
     cleared: Vec<String>,
+    token: Secret,
     /// Stands before every id and instruction; another file has another one.
     prefix: &'static str,
 }
@@ -82,6 +83,7 @@ impl Engine {
             refuses: None,
             open: false,
             swept: false,
+            token: Secret::default(),
             code: false,
             continue_seconds: 3.6,
             settings: EngineSettings::default(),
@@ -338,7 +340,12 @@ impl Inner {
             Request::Probe { path, .. } if path.contains("missing") => {
                 return Err(Report::new(Failure::Unusable, format!("{path} is not there."), "Check the path."));
             }
-            Request::Probe { source, .. } => Reply::Probed(remarks(*source)),
+            Request::Probe { path, .. } if path.starts_with("hub:") => Reply::Probed(dataset(path, &self.token)),
+            Request::SetToken { token } => {
+                self.token = token.clone();
+                Reply::Done
+            }
+            Request::Probe { source, .. } => Reply::Probed(Probed { remarks: remarks(*source), choices: Vec::new() }),
             Request::Estimate { .. } => Reply::Estimate(estimate()),
             Request::Export { path, .. } => {
                 let download = path
@@ -671,6 +678,29 @@ fn remarks(source: paser_protocol::SourceKind) -> Vec<Remark> {
         Kind::Encoder => vec![remark("ok", "BERT, 6 layers, 384 dimensions, in the local cache")],
         Kind::Project | Kind::Folder => vec![remark("ok", "a new folder")],
     }
+}
+
+/// A data set on the hub with two splits.
+fn dataset(path: &str, token: &Secret) -> Probed {
+    let remark = |level: &str, text: &str| Remark { level: level.into(), text: text.into() };
+    let part = |name: &str, about: &str| PartChoice {
+        reference: format!("hub:HuggingFaceH4/ultrachat_200k:{name}"),
+        name: name.into(),
+        about: about.into(),
+    };
+    let choices = vec![
+        part("default/test_sft", "1 file, 81.3 MB, 23.1 k rows"),
+        part("default/train_sft", "3 files, 731.8 MB, 207.9 k rows"),
+    ];
+    let first = match choices.iter().find(|part| part.reference == path) {
+        Some(part) => remark("ok", &format!("{}, {}; downloaded when a run imports it", part.name, part.about)),
+        None => remark("error", &format!("2 parts: choose one, as in {}", choices[0].reference)),
+    };
+    let mut remarks = vec![first, remark("ok", "licence mit")];
+    if token.0.is_empty() {
+        remarks.push(remark("warn", "gated: accept its licence on its page, and give an access token"));
+    }
+    Probed { remarks, choices }
 }
 
 fn estimate() -> EstimateView {

@@ -11,13 +11,16 @@ use serde_json::json;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  paser new my-recovery --pool pool.jsonl --dense llama --pruned llama-wanda-2-4")]
+#[command(
+    after_help = "Example:\n  paser new my-recovery --pool pool.jsonl --dense llama --pruned llama-wanda-2-4\n  paser new my-recovery --pool hub:yahma/alpaca-cleaned --dense llama --pruned llama-wanda-2-4"
+)]
 pub struct NewArgs {
     /// Folder of the project, new or empty.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Instruction data: a JSON array or JSON lines.
-    #[arg(long, value_name = "FILE")]
+    /// Instruction data: a file in JSON, JSON lines or Parquet; a folder with the shards of one split; or a data set on
+    /// the hub, hub:org/name[@revision][:config/split], fetched when a run imports it.
+    #[arg(long, value_name = "POOL")]
     pool: PathBuf,
     /// The model before pruning: a folder or a hub id.
     #[arg(long, value_name = "MODEL")]
@@ -61,7 +64,9 @@ pub fn run(args: &NewArgs, output: Output) -> Result<(), Report> {
         prune: args.prune.clone().zip(args.pattern.clone()).map(|(method, pattern)| PruneDraft { method, pattern }),
         probe: args.probe,
     };
-    check_draft(&draft)?;
+    for remark in check_draft(&draft)? {
+        output.say(format!("{}: {}", draft.pool, remark.text));
+    }
     Session::create(&draft)?;
     output.say(format!(
         "{} is ready: look at recipe.toml there, then `paser run {}`",

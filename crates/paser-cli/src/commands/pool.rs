@@ -13,7 +13,7 @@ use crate::progress::Progress;
 
 #[derive(Args, Debug)]
 pub struct PoolArgs {
-    /// Instruction data: a JSON array or JSON lines.
+    /// Instruction data: a file in JSON, JSON lines or Parquet, or a folder with the shards of one split.
     #[arg(long, value_name = "FILE")]
     pub pool: PathBuf,
     /// Column that holds the instruction, if it has another name.

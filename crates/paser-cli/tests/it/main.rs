@@ -5,6 +5,7 @@ mod bad_input;
 mod checks;
 mod files;
 mod help;
+mod hub_pool;
 mod project;
 mod pruned;
 mod support;

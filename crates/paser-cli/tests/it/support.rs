@@ -43,6 +43,11 @@ impl Ran {
 
 /// The program in a folder of its own, with nothing of this machine in its environment but the path.
 pub fn paser_in(home: &Path, arguments: &[&str]) -> Ran {
+    paser_with(home, arguments, &[])
+}
+
+/// The same with more in its environment.
+pub fn paser_with(home: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_paser"))
         .args(arguments)
         .current_dir(home)
@@ -51,6 +56,7 @@ pub fn paser_in(home: &Path, arguments: &[&str]) -> Ran {
         .env("HOME", home)
         .env("NO_COLOR", "1")
         .env("HF_HUB_OFFLINE", "1")
+        .envs(environment.iter().copied())
         .output()
         .unwrap();
     Ran::of(&output)

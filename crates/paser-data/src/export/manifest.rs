@@ -17,6 +17,8 @@ pub struct ManifestInputs {
     pub selection: String,
     /// The pool file as the recipe names it.
     pub pool: String,
+    /// Where the pool was fetched from, with its licence; none for files of this machine.
+    pub pool_source: Option<Value>,
     /// Strategy, budget, seed, models and their hashes, recipe: everything that decided the selection.
     pub decided_by: Map<String, Value>,
 }
@@ -37,7 +39,7 @@ pub(super) fn build(
         .map(|(column, written)| (column.name.clone(), json!(written)))
         .collect();
     let file = data.file_name().map(|name| name.to_string_lossy().into_owned());
-    json!({
+    let mut manifest = json!({
         "program": "PASER Studio",
         "version": env!("CARGO_PKG_VERSION"),
         "selection": inputs.selection,
@@ -56,5 +58,9 @@ pub(super) fn build(
         },
         "renamed_columns": renamed,
         "decided_by": inputs.decided_by,
-    })
+    });
+    if let Some(source) = &inputs.pool_source {
+        manifest["pool"]["source"] = source.clone();
+    }
+    manifest
 }

@@ -180,6 +180,8 @@ impl<'a> Assembler<'a> {
             _ => IdKind::Text,
         };
         let columns = self.columns.finish(self.samples.len());
+        let texts = |sample: &Sample| (sample.instruction.len() + sample.input.len() + sample.output.len()) as u64;
+        let text_bytes = Some(self.samples.iter().map(texts).sum());
         Ok(Pool {
             samples: self.samples,
             columns,
@@ -190,6 +192,7 @@ impl<'a> Assembler<'a> {
             report: ImportReport {
                 format: self.format,
                 bytes,
+                text_bytes,
                 sha256,
                 rows_read: self.rows_read,
                 kept,

@@ -13,13 +13,18 @@ use crate::{Roles, content_hash};
 pub(super) struct Fields(Vec<(String, Value)>);
 
 impl Fields {
+    /// Of names that are known to be unique.
+    pub(super) fn of_unique(fields: Vec<(String, Value)>) -> Self {
+        Self(fields)
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 }
 
 /// More fields than any data set has.
-const MOST_FIELDS: usize = 512;
+pub(super) const MOST_FIELDS: usize = 512;
 
 /// Why a row has no fields.
 pub(super) enum Refusal {

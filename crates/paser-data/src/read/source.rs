@@ -146,8 +146,7 @@ impl Source {
 
 /// A sentence about content that is certainly no JSON text.
 fn foreign(head: &[u8]) -> Option<String> {
-    const FORMATS: [(&[u8], &str); 7] = [
-        (b"PAR1", "is a Parquet file"),
+    const FORMATS: [(&[u8], &str); 6] = [
         (b"ARROW1", "is an Arrow file"),
         (b"\x1f\x8b", "is compressed with gzip"),
         (b"\x28\xb5\x2f\xfd", "is compressed with zstd"),
@@ -155,7 +154,7 @@ fn foreign(head: &[u8]) -> Option<String> {
         (b"SQLite format 3\0", "is an SQLite database"),
         (b"version https://git-lfs", "is a Git LFS pointer, not the data itself"),
     ];
-    let wanted = "this version reads a JSON array or JSON lines in UTF-8";
+    let wanted = "this version reads a JSON array or JSON lines in UTF-8, and Parquet";
     for (magic, what) in FORMATS {
         if head.starts_with(magic) {
             return Some(format!("{what}; {wanted}: convert it first"));

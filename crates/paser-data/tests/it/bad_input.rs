@@ -21,7 +21,7 @@ fn every_unusable_file_has_its_own_sentence() {
     refused(b"", &["is empty"]);
     refused(b"\xEF\xBB\xBF \r\n \n", &["is empty"]);
     refused(b"[ ]", &["is empty"]);
-    refused(b"PAR1\0\0", &["Parquet"]);
+    refused(b"PAR1\0\0", &["as Parquet", "download it again"]);
     refused(b"\x1f\x8b\x08\0", &["gzip"]);
     refused(b"\xFF\xFE{\0", &["UTF-16", "0xFF"]);
     refused(b"{\0\"\0", &["binary", "offset 1"]);

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod checks;
+mod parquet;
 mod pool;
 mod round_trip;
 mod support;

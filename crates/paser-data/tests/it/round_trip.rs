@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 fn inputs() -> ManifestInputs {
     let decided_by = json!({"strategy": "paser", "seed": 1}).as_object().unwrap().clone();
-    ManifestInputs { selection: "a".to_owned(), pool: "pool.jsonl".to_owned(), decided_by }
+    ManifestInputs { selection: "a".to_owned(), pool: "pool.jsonl".to_owned(), pool_source: None, decided_by }
 }
 
 fn json_file(path: &Path) -> Value {

@@ -1,18 +1,20 @@
 //! Import: the pool file becomes distinct samples in the catalogue and columns in an artefact (method.md 1.1, 5).
 
-use std::{path::PathBuf, time::Instant};
+use std::time::Instant;
 
-use paser_data::{HoldOut, Pool, ReadOptions, Roles, Sample, read_pool};
+use paser_data::{HoldOut, Pool, ReadOptions, Roles, Sample, read_pool_files};
 use paser_project::{
     Arrays, Artefact, Inputs, SampleRecord,
     recipe::{HoldOutRule, Recipe},
 };
+use paser_protocol::{Monitor, Report};
 
 use super::{Bench, Made, artefact, json, record_of};
 use crate::{
     loaded::{PoolFacts, Samples, write_extra},
+    pool_source::{self, NoPool, PoolFiles},
     session::{Session, lock},
-    sources,
+    sources::Known,
     trouble::{Outcome, Told, failed, usage},
 };
 
@@ -21,7 +23,6 @@ const VERSION: u32 = 1;
 pub(crate) const STAGE: &str = "import";
 
 pub(crate) struct ImportPlan {
-    path: PathBuf,
     recipe: Recipe,
     /// What the file's content was when it was looked at.
     inputs: Inputs,
@@ -64,26 +65,41 @@ pub(crate) fn inputs(recipe: &Recipe, pool_hash: &str) -> Inputs {
         .with("hold-out", json(&options.hold_out))
 }
 
+/// The pool's files; of a data set on the hub, what is missing is downloaded.
+fn obtain(bench: &Bench<'_>, recipe: &Recipe) -> Outcome<PoolFiles> {
+    let (folder, reference) = (&bench.session.folder, &recipe.pool.path);
+    match pool_source::find(folder, reference) {
+        Err(NoPool::NotDownloaded(_)) => {
+            bench.may_prepare()?;
+            let fetch = |monitor: &dyn Monitor| pool_source::obtain(folder, reference, monitor);
+            bench.work(&format!("downloading {reference}"), "bytes", fetch)
+        }
+        found => found.map_err(Report::from),
+    }
+}
+
 impl ImportPlan {
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
         let (session, recipe) = (bench.session, bench.recipe.recipe.clone());
         if recipe.pool.path.is_empty() {
             return Err(usage(
                 format!("{}: `pool.path` is empty", session.folder.recipe().display()),
-                "Name an Alpaca JSON or JSONL file.",
+                "Name a JSON, JSONL or Parquet file, or a data set on the hub: hub:org/name.",
             ));
         }
-        let path = session.folder.resolve(&recipe.pool.path);
-        let known = sources::known_pool(&lock(&session.catalogue), &session.folder, &recipe.pool.path);
+        let known = pool_source::known(&lock(&session.catalogue), &session.folder, &recipe.pool.path);
         let hash = match known {
-            sources::Known::Yes(hash) | sources::Known::Gone(hash) => hash,
-            sources::Known::Absent(report) => return Err(report),
-            sources::Known::Unread => bench.work("looking for changes in the pool", "bytes", |monitor| {
-                sources::pool_hash(&session.catalogue, &session.folder, &recipe.pool.path, monitor)
-            })?,
+            Known::Yes(hash) | Known::Gone(hash) => hash,
+            Known::Absent(report) if !pool_source::is_hub(&recipe.pool.path) => return Err(report),
+            Known::Unread | Known::Absent(_) => {
+                let pool = obtain(bench, &recipe)?;
+                bench.work("looking for changes in the pool", "bytes", |monitor| {
+                    pool_source::hash(&session.catalogue, &recipe.pool.path, &pool, monitor)
+                })?
+            }
         };
         let inputs = inputs(&recipe, &hash);
-        Ok(Self { path, recipe, inputs })
+        Ok(Self { recipe, inputs })
     }
 
     /// Brings the catalogue's samples up to date. True: they were.
@@ -124,8 +140,9 @@ impl ImportPlan {
 
     fn read(&self, bench: &Bench<'_>) -> Outcome<Read> {
         let options = read_options(&self.recipe);
+        let PoolFiles { place, files, .. } = obtain(bench, &self.recipe)?;
         let pool = bench
-            .work("reading the pool", "bytes", |monitor| read_pool(&self.path, &options, monitor))
+            .work("reading the pool", "bytes", |monitor| read_pool_files(&place, &files, &options, monitor))
             .map_err(Told::told)?;
         let mut arrays = Arrays::new();
         let columns = write_extra(&pool.columns, &mut arrays);
@@ -202,7 +219,7 @@ pub(crate) fn pool(session: &Session, samples: &Samples) -> Outcome<Pool> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::atomic::AtomicBool;
+    use std::{path::PathBuf, sync::atomic::AtomicBool};
 
     use paser_project::sha256_hex;
     use paser_protocol::ProjectDraft;

@@ -2,6 +2,7 @@
 //! wrong between the hub and the cache folder.
 #![allow(clippy::unwrap_used)]
 
+mod dataset;
 mod server;
 mod size;
 

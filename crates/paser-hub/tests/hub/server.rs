@@ -131,9 +131,13 @@ pub fn sha256(body: &[u8]) -> String {
     hex::encode(Sha256::digest(body))
 }
 
+pub fn is_large(name: &str) -> bool {
+    name.ends_with(".safetensors") || name.ends_with(".parquet")
+}
+
 /// The name of a blob on the hub.
 pub fn etag(name: &str, body: &[u8]) -> String {
-    if name.ends_with(".safetensors") {
+    if is_large(name) {
         return sha256(body);
     }
     git_hash(body)
@@ -154,7 +158,7 @@ pub fn answer(request: &Request, files: &BTreeMap<String, Vec<u8>>) -> Reply {
         let siblings: Vec<_> = files
             .iter()
             .map(|(name, body)| {
-                let lfs = name.ends_with(".safetensors").then(|| json!({"sha256": sha256(body), "size": body.len()}));
+                let lfs = is_large(name).then(|| json!({"sha256": sha256(body), "size": body.len()}));
                 json!({"rfilename": name, "size": body.len(), "blobId": etag(name, body), "lfs": lfs})
             })
             .collect();
@@ -167,7 +171,7 @@ pub fn answer(request: &Request, files: &BTreeMap<String, Vec<u8>>) -> Reply {
         return Reply::status(404).with("x-error-code", "RepoNotFound");
     };
     let Some(body) = files.get(name) else { return Reply::status(404).with("x-error-code", "EntryNotFound") };
-    if path.starts_with(&resolve) && name.ends_with(".safetensors") {
+    if path.starts_with(&resolve) && is_large(name) {
         return Reply::status(302)
             .with("x-repo-commit", COMMIT)
             .with("x-linked-etag", format!("\"{}\"", sha256(body)))
