@@ -7,7 +7,8 @@ use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strate
 use crate::{
     command::Command,
     dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, ModelsForm, SettingsForm, safe},
-    history::Step,
+    history::{Rearranged, Step},
+    layout::{Arrangement, Pane},
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, Panels, PickFor, Screen, Tool},
     transport::PickKind,
     views::passes,
@@ -150,7 +151,7 @@ impl AppState {
                 };
             }
             Command::Search => {
-                self.panels.table = true;
+                self.show_table();
                 self.table.focus_search = true;
             }
             Command::NextRow => self.step_row(1),
@@ -166,15 +167,14 @@ impl AppState {
             Command::ColourCluster => self.colour = ColourBy::Cluster,
             Command::ColourDamage => self.colour = ColourBy::Damage,
             Command::ColourTaken => self.colour = ColourBy::Taken,
-            Command::ToggleContents => {
-                let open = !self.contents_open();
-                self.panels.contents = (open != self.wide).then_some(open);
+            Command::ToggleContents => self.fold(Pane::Contents),
+            Command::ToggleDamage => self.fold(Pane::Damage),
+            Command::ToggleTable => self.fold(Pane::Table),
+            Command::ToggleInspector => self.fold(Pane::Inspector),
+            Command::ToggleLedger => {
+                let words = if self.panels.ledger { "ledger folded" } else { "ledger unfolded" };
+                self.arrange(words, |state| state.panels.ledger = !state.panels.ledger);
             }
-            Command::ToggleDamage if self.damage_shown() => self.panels.damage = false,
-            Command::ToggleDamage => self.show_damage(),
-            Command::ToggleTable => self.panels.table = !self.panels.table,
-            Command::ToggleInspector => self.panels.inspector = !self.panels.inspector,
-            Command::ToggleLedger => self.panels.ledger = !self.panels.ledger,
             Command::ShowDamage | Command::ShowCurves => {
                 self.panels.left = if command == Command::ShowDamage { LeftTab::Damage } else { LeftTab::Curves };
                 self.show_damage();
@@ -189,7 +189,10 @@ impl AppState {
             }
             Command::Messages => self.dialog = Some(Dialog::Messages),
             Command::ResetLayout => {
-                self.panels = Panels::default();
+                self.arrange("layout reset", |state| {
+                    state.panels = Panels::default();
+                    state.layouts.reset(state.screen);
+                });
                 (self.compare.lower, self.compare.measure) = Default::default();
                 self.map_order = Some(MapOrder::Fit);
                 ctx.set_zoom_factor(1.0);
@@ -211,6 +214,48 @@ impl AppState {
         self.ask(Request::CloseProject { go_on }, For::Close);
     }
 
+    fn arrangement(&self) -> Arrangement {
+        Arrangement { panels: self.panels.clone(), layouts: self.layouts.clone() }
+    }
+
+    /// Changes the layout by a step that can be taken back.
+    pub(crate) fn arrange(&mut self, words: &str, change: impl FnOnce(&mut Self)) {
+        let before = self.arrangement();
+        change(self);
+        let (after, screen) = (self.arrangement(), self.screen);
+        if before != after {
+            let entries = self.project.as_ref().map_or(0, |project| project.curation.entries);
+            self.history.layout_changes(Rearranged { words: words.to_owned(), screen, before, after }, entries);
+        }
+    }
+
+    /// Folds a pane or unfolds it; one that stands behind another tab comes to the front.
+    fn fold(&mut self, pane: Pane) {
+        let behind = self.unfolded().contains(&pane) && !self.is_on_screen(pane);
+        let open = behind
+            || match pane {
+                Pane::Contents => !self.contents_open(),
+                Pane::Damage => !self.damage_shown(),
+                Pane::Table => !self.panels.table,
+                _ => !self.panels.inspector,
+            };
+        self.history.layout_rests();
+        let words = format!("{} {}", pane.name().to_lowercase(), if open { "unfolded" } else { "folded" });
+        self.arrange(&words, |state| {
+            match pane {
+                Pane::Contents => state.panels.contents = (open != state.wide).then_some(open),
+                Pane::Damage if open => state.show_damage(),
+                Pane::Damage => state.panels.damage = false,
+                Pane::Table => state.panels.table = open,
+                _ => state.panels.inspector = open,
+            }
+            if open {
+                state.layouts.bring_to_front(state.screen, pane);
+            }
+        });
+        self.history.layout_rests();
+    }
+
     /// Takes the last step back, or brings back the one that was taken back last.
     fn step_history(&mut self, back: bool) {
         match if back { self.next_undo() } else { self.next_redo() } {
@@ -219,6 +264,17 @@ impl AppState {
                 let plan = if back { self.history.undo_plan(plan) } else { self.history.redo_plan(plan) };
                 if let Some(plan) = plan {
                     self.put_plan(plan);
+                }
+            }
+            Some(Step::Layout(_)) => {
+                let change = if back { self.history.undo_layout() } else { self.history.redo_layout() };
+                if let Some(change) = change {
+                    let (from, to) =
+                        if back { (&change.after, &change.before) } else { (&change.before, &change.after) };
+                    let mut now = self.arrangement();
+                    now.turn(from, to);
+                    (self.panels, self.layouts) = (now.panels, now.layouts);
+                    self.screen = change.screen;
                 }
             }
             Some(Step::Edit(_)) => self.ask_curation(if back { Request::Undo } else { Request::Redo }),

@@ -1,0 +1,190 @@
+//! The panes of a work place, tiled: edges and heads that can be dragged, tabs where panes share a place. What a person
+//! changes becomes the work place's layout; the look is ours.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use egui::{Color32, CursorIcon, Id, Painter, Rect, Response, Sense, Stroke, StrokeKind, Style, Ui, Vec2, Visuals};
+use egui_tiles::{Behavior, EditAction, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, UiResponse};
+
+use crate::{
+    layout::{Change, Pane, RULES, TAB_BAR, Tiled},
+    state::{AppState, Screen},
+    theme::Look,
+    widgets::{focus_ring, look, pane::HEAD},
+};
+
+/// Draws one pane of a work place.
+pub type Draw<'a> = dyn FnMut(&mut Ui, Pane, Rect, &mut AppState) + 'a;
+
+pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, screen: Screen, draw: &mut Draw<'_>) {
+    let Some(layout) = state.layouts.of(screen) else { return };
+    let unfolded = state.unfolded();
+    let mut tiled = Tiled::new(screen, &layout, rect.size(), &unfolded, state.wide);
+    let tiles = &tiled.tree.tiles;
+    let visible = tiles.tile_ids().filter(|id| tiles.is_visible_in_layout(*id)).map(|id| id.0).collect();
+    let mut behavior = Panes { state, draw, visible: &visible, style: ui.style().clone(), change: None, tab: false };
+    let mut place = ui.new_child(egui::UiBuilder::new().id_salt(screen.name()).max_rect(rect));
+    tiled.tree.ui(&mut behavior, &mut place);
+    let (mut change, tab) = (behavior.change, behavior.tab);
+    state.dragging_pane = tiled.tree.dragged_id(ui.ctx()).is_some();
+    // A file shows the layout and leaves it.
+    if state.for_file {
+        return;
+    }
+    if ui.input(|input| input.pointer.button_double_clicked(egui::PointerButton::Primary)) {
+        change = change.map(|_| Change::Released);
+    }
+    if (change.is_some() || tab)
+        && let Some(after) = tiled.layout(change)
+    {
+        if change.is_none() {
+            state.layouts.set(screen, after);
+        } else {
+            let words = if layout.is_arranged_as(&after) { "panes resized" } else { "panes moved" };
+            state.arrange(words, |state| {
+                state.layouts.set(screen, after);
+            });
+        }
+    }
+    // What is dragged in one go is one step.
+    if !ui.input(|input| input.pointer.any_down()) {
+        state.history.layout_rests();
+    }
+}
+
+struct Panes<'a> {
+    state: &'a mut AppState,
+    draw: &'a mut Draw<'a>,
+    /// Numbers of the tiles that have room.
+    visible: &'a BTreeSet<u64>,
+    /// Tiles begin with the style of the window, not of the page.
+    style: Arc<Style>,
+    change: Option<Change>,
+    /// Another tab came to the front.
+    tab: bool,
+}
+
+impl Panes<'_> {
+    fn look(visuals: &Visuals) -> &'static Look {
+        Look::of(visuals.dark_mode)
+    }
+
+    /// Names of what would be moved.
+    fn name(tiles: &Tiles<Pane>, id: TileId) -> String {
+        match tiles.get(id) {
+            Some(Tile::Pane(pane)) => pane.name().to_owned(),
+            Some(Tile::Container(group)) => {
+                let names: Vec<String> = group.children().map(|child| Self::name(tiles, *child)).collect();
+                names.join(", ")
+            }
+            None => String::new(),
+        }
+    }
+}
+
+impl Behavior<Pane> for Panes<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _: TileId, pane: &mut Pane) -> UiResponse {
+        let rect = ui.max_rect();
+        // By its own name: what a pane remembers moves with it.
+        let builder = egui::UiBuilder::new().scope_id(Id::unique(("pane", *pane))).max_rect(rect);
+        let ui = &mut ui.new_child(builder.style(self.style.clone()));
+        let head = Rect::from_min_size(rect.min, Vec2::new(rect.width(), HEAD));
+        // Below the controls of the head.
+        let handle = ui.interact(head, Id::unique(("head", *pane)), Sense::DRAG);
+        self.state.note(format!("head:{}", pane.name()), head);
+        (self.draw)(ui, *pane, rect, self.state);
+        if handle.hovered() {
+            ui.set_cursor_icon(CursorIcon::Grab);
+        }
+        if handle.drag_started() { UiResponse::DragStarted } else { UiResponse::None }
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
+        pane.name().into()
+    }
+
+    fn tab_ui(&mut self, tiles: &mut Tiles<Pane>, ui: &mut Ui, id: Id, tile: TileId, tab: &TabState) -> Response {
+        let (look, name) = (look(ui), Self::name(tiles, tile));
+        let font = if tab.active { crate::theme::body_strong() } else { crate::theme::body() };
+        let galley = ui.painter().layout_no_wrap(name.clone(), font, Color32::PLACEHOLDER);
+        let (_, rect) = ui.allocate_space(Vec2::new(galley.size().x + 20.0, TAB_BAR));
+        let response = ui.interact(rect, id, Sense::click_and_drag()).on_hover_cursor(CursorIcon::Grab);
+        let spoken = || egui::WidgetInfo::selected(egui::accesskit::Role::Tab, true, tab.active, &name);
+        response.widget_info(spoken);
+        let ink = if tab.active || response.hovered() { look.text } else { look.text_2 };
+        ui.painter().galley_with_override_text_color(rect.center() - galley.size() / 2.0, galley, ink);
+        if tab.active {
+            ui.painter().hline(rect.x_range(), rect.bottom() - 1.0, Stroke::new(2.0, look.accent));
+        }
+        focus_ring(ui, &response, rect.shrink(3.0));
+        self.state.note(format!("tab of {name}"), rect);
+        response
+    }
+
+    fn drag_ui(&mut self, tiles: &Tiles<Pane>, ui: &mut Ui, tile: TileId) {
+        let look = look(ui);
+        egui::Frame::new()
+            .fill(look.overlay)
+            .stroke(Stroke::new(1.0, look.edge))
+            .inner_margin(egui::Margin::symmetric(10, 5))
+            .show(ui, |ui| crate::widgets::Words::of(look).strong(Self::name(tiles, tile)).show(ui));
+    }
+
+    fn tab_bar_height(&self, _: &Style) -> f32 {
+        TAB_BAR
+    }
+
+    /// A pane that is alone in its place has its head, and needs no tab.
+    fn is_tab_bar_visible(&self, _: TileId, tabs: &egui_tiles::Tabs) -> bool {
+        tabs.children.iter().filter(|child| self.visible.contains(&child.0)).count() > 1
+    }
+
+    fn gap_width(&self, _: &Style) -> f32 {
+        crate::layout::GAP
+    }
+
+    fn min_size(&self) -> f32 {
+        crate::layout::LEAST
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        RULES
+    }
+
+    fn resize_stroke(&self, style: &Style, state: ResizeState) -> Stroke {
+        let look = Self::look(&style.visuals);
+        match state {
+            // The ground between panes is the line.
+            ResizeState::Idle => Stroke::NONE,
+            ResizeState::Hovering => Stroke::new(1.0, look.text_3),
+            ResizeState::Dragging => Stroke::new(1.0, look.accent),
+        }
+    }
+
+    fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
+        Self::look(visuals).raised
+    }
+
+    fn dragged_overlay_color(&self, visuals: &Visuals) -> Color32 {
+        Self::look(visuals).canvas.gamma_multiply(0.6)
+    }
+
+    fn paint_drag_preview(&self, visuals: &Visuals, painter: &Painter, _: Option<Rect>, preview: Rect) {
+        let accent = Self::look(visuals).accent;
+        painter.rect(preview, 0.0, accent.gamma_multiply(0.15), Stroke::new(1.0, accent), StrokeKind::Inside);
+    }
+
+    /// Browsers keep Ctrl+Tab for themselves.
+    fn cycle_tabs_with_keyboard(&self) -> bool {
+        false
+    }
+
+    fn on_edit(&mut self, action: EditAction) {
+        match action {
+            EditAction::TileResized => self.change = Some(Change::Resized),
+            EditAction::TileDropped => self.change = Some(Change::Moved),
+            EditAction::TabSelected => self.tab = true,
+            EditAction::TileDragged => {}
+        }
+    }
+}
