@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use pane::Pane;
-pub(crate) use sizes::{GAP, LEAST};
+pub(crate) use sizes::GAP;
 pub(crate) use tree::{Change, RULES, TAB_BAR, Tiled};
 
 use crate::state::{Panels, Screen};

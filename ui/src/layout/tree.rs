@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use egui::{Id, Vec2};
+use egui::{Id, Rect, Vec2};
 use egui_tiles::{Container, Linear, LinearDir, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree};
 
 use super::{
     Node, Pane, Part,
-    sizes::{Window, lengths},
+    sizes::{LEAST, Window, lengths},
 };
 use crate::state::Screen;
 
@@ -47,8 +47,17 @@ pub(crate) struct Tiled {
 pub(crate) enum Change {
     Moved,
     Resized,
-    /// An edge was clicked twice: the panes beside it want their own lengths again.
-    Released,
+    /// The panes on both sides of an edge want their own lengths again.
+    Released([TileId; 2]),
+}
+
+/// The line between two neighbours in a row or a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    group: TileId,
+    pub dir: LinearDir,
+    pub sides: [TileId; 2],
+    pub rects: [Rect; 2],
 }
 
 impl Tiled {
@@ -67,6 +76,49 @@ impl Tiled {
     pub fn layout(&mut self, change: Option<Change>) -> Option<Node> {
         self.tree.simplify(&RULES);
         self.node(self.tree.root?, change)
+    }
+
+    /// The lines between the panes on screen, outer ones first.
+    pub fn edges(&self) -> Vec<Edge> {
+        let mut edges = Vec::new();
+        let mut groups: Vec<TileId> = self.tree.root.into_iter().collect();
+        while let Some(group) = groups.pop() {
+            let Some(Tile::Container(container)) = self.tree.tiles.get(group) else { continue };
+            groups.extend(container.children());
+            let Container::Linear(linear) = container else { continue };
+            // A tile that is not laid out has no place.
+            let place = |child: &TileId| Some((*child, self.tree.tiles.rect(*child)?));
+            let shown: Vec<(TileId, Rect)> = linear.children.iter().filter_map(place).collect();
+            edges.extend(shown.windows(2).map(|pair| Edge {
+                group,
+                dir: linear.dir,
+                sides: [pair[0].0, pair[1].0],
+                rects: [pair[0].1, pair[1].1],
+            }));
+        }
+        edges
+    }
+
+    /// Moves an edge to the right or down by so many points, as far as the panes that it meets can give way.
+    pub fn push(&mut self, edge: &Edge, by: f32) {
+        let unfolded = |child: &TileId| self.tree.tiles.is_visible_in_layout(*child);
+        let Some(Tile::Container(Container::Linear(linear))) = self.tree.tiles.get(edge.group) else { return };
+        let mut linear = linear.clone();
+        let shown: Vec<TileId> = linear.children.iter().copied().filter(unfolded).collect();
+        let Some(at) = shown.iter().position(|child| *child == edge.sides[1]) else { return };
+        let (before, after) = shown.split_at(at);
+        let (grows, shrink): (TileId, Vec<TileId>) = match by > 0.0 {
+            true => (edge.sides[0], after.to_vec()),
+            false => (edge.sides[1], before.iter().rev().copied().collect()),
+        };
+        let mut left = by.abs();
+        for child in shrink {
+            let gives = (linear.shares[child] - LEAST).clamp(0.0, left);
+            linear.shares[child] -= gives;
+            linear.shares[grows] += gives;
+            left -= gives;
+        }
+        self.tree.tiles.insert(edge.group, Tile::Container(Container::Linear(linear)));
     }
 
     fn node(&self, id: TileId, change: Option<Change>) -> Option<Node> {
@@ -101,7 +153,7 @@ impl Tiled {
                 let touched = (share - given.share).abs() > 0.01;
                 match change {
                     Some(Change::Resized) if touched && !given.flexible => Some(share.round()),
-                    Some(Change::Released) if touched => None,
+                    Some(Change::Released(sides)) if sides.contains(&child) => None,
                     _ => given.points,
                 }
             }

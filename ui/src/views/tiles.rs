@@ -4,7 +4,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use egui::{Color32, CursorIcon, Id, Painter, Rect, Response, Sense, Stroke, StrokeKind, Style, Ui, Vec2, Visuals};
-use egui_tiles::{Behavior, EditAction, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, UiResponse};
+use egui_tiles::{
+    Behavior, EditAction, LinearDir, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, UiResponse,
+};
 
 use crate::{
     layout::{Change, Pane, RULES, TAB_BAR, Tiled},
@@ -12,6 +14,9 @@ use crate::{
     theme::Look,
     widgets::{focus_ring, look, pane::HEAD},
 };
+
+/// How far from an edge it can be taken, points.
+const GRAB: f32 = 3.0;
 
 /// Draws one pane of a work place.
 pub type Draw<'a> = dyn FnMut(&mut Ui, Pane, Rect, &mut AppState) + 'a;
@@ -22,18 +27,16 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, screen: Screen, draw:
     let mut tiled = Tiled::new(screen, &layout, rect.size(), &unfolded, state.wide);
     let tiles = &tiled.tree.tiles;
     let visible = tiles.tile_ids().filter(|id| tiles.is_visible_in_layout(*id)).map(|id| id.0).collect();
-    let mut behavior = Panes { state, draw, visible: &visible, style: ui.style().clone(), change: None, tab: false };
+    let mut behavior = Panes { state, draw, visible: &visible, style: ui.style().clone(), dropped: false, tab: false };
     let mut place = ui.new_child(egui::UiBuilder::new().id_salt(screen.name()).max_rect(rect));
     tiled.tree.ui(&mut behavior, &mut place);
-    let (mut change, tab) = (behavior.change, behavior.tab);
+    let (dropped, tab) = (behavior.dropped, behavior.tab);
     state.dragging_pane = tiled.tree.dragged_id(ui.ctx()).is_some();
-    // A file shows the layout and leaves it.
+    // A file shows the layout and leaves it alone.
     if state.for_file {
         return;
     }
-    if ui.input(|input| input.pointer.button_double_clicked(egui::PointerButton::Primary)) {
-        change = change.map(|_| Change::Released);
-    }
+    let change = if dropped { Some(Change::Moved) } else { edges(&mut place, state, &mut tiled) };
     if (change.is_some() || tab)
         && let Some(after) = tiled.layout(change)
     {
@@ -52,6 +55,41 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, screen: Screen, draw:
     }
 }
 
+/// The edges between panes, over their rims: what is done with them.
+fn edges(ui: &mut Ui, state: &mut AppState, tiled: &mut Tiled) -> Option<Change> {
+    let look = look(ui);
+    let mut change = None;
+    for (at, edge) in tiled.edges().iter().enumerate() {
+        let [before, after] = edge.rects;
+        let upright = edge.dir == LinearDir::Horizontal;
+        let line = match upright {
+            true => Rect::from_min_max(before.right_top(), after.left_bottom()),
+            false => Rect::from_min_max(before.left_bottom(), after.right_top()),
+        };
+        let reach = if upright { Vec2::new(GRAB, 0.0) } else { Vec2::new(0.0, GRAB) };
+        let response = ui.interact(line.expand2(reach), ui.scope_id().with(("edge", at)), Sense::CLICK | Sense::DRAG);
+        let [first, second] = edge.sides.map(|side| Panes::name(&tiled.tree.tiles, side));
+        let name = format!("Edge between {first} and {second}");
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Splitter, true, &name));
+        state.note(format!("edge:{first}|{second}"), line);
+        if response.hovered() || response.dragged() {
+            let ink = if response.dragged() { look.accent } else { look.text_3 };
+            ui.painter().rect_filled(line, 0.0, ink);
+            ui.set_cursor_icon(if upright { CursorIcon::ResizeHorizontal } else { CursorIcon::ResizeVertical });
+        }
+        if response.double_clicked() {
+            change = Some(Change::Released(edge.sides));
+        } else if response.dragged()
+            && let Some(pointer) = ui.input(|input| input.pointer.interact_pos())
+        {
+            let by = if upright { pointer.x.round() - before.right() } else { pointer.y.round() - before.bottom() };
+            tiled.push(edge, by);
+            change = Some(Change::Resized);
+        }
+    }
+    change
+}
+
 struct Panes<'a> {
     state: &'a mut AppState,
     draw: &'a mut Draw<'a>,
@@ -59,7 +97,7 @@ struct Panes<'a> {
     visible: &'a BTreeSet<u64>,
     /// Tiles begin with the style of the window, not of the page.
     style: Arc<Style>,
-    change: Option<Change>,
+    dropped: bool,
     /// Another tab came to the front.
     tab: bool,
 }
@@ -143,22 +181,18 @@ impl Behavior<Pane> for Panes<'_> {
         crate::layout::GAP
     }
 
-    fn min_size(&self) -> f32 {
-        crate::layout::LEAST
-    }
-
     fn simplification_options(&self) -> SimplificationOptions {
         RULES
     }
 
-    fn resize_stroke(&self, style: &Style, state: ResizeState) -> Stroke {
-        let look = Self::look(&style.visuals);
-        match state {
-            // The ground between panes is the line.
-            ResizeState::Idle => Stroke::NONE,
-            ResizeState::Hovering => Stroke::new(1.0, look.text_3),
-            ResizeState::Dragging => Stroke::new(1.0, look.accent),
-        }
+    /// The library's edges have no name for screen readers, and stand in the way of Tab: ours are in [`edges`].
+    fn is_container_resizable(&self, _: &Tiles<Pane>, _: TileId) -> bool {
+        false
+    }
+
+    /// The ground between panes is the line.
+    fn resize_stroke(&self, _: &Style, _: ResizeState) -> Stroke {
+        Stroke::NONE
     }
 
     fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
@@ -181,10 +215,9 @@ impl Behavior<Pane> for Panes<'_> {
 
     fn on_edit(&mut self, action: EditAction) {
         match action {
-            EditAction::TileResized => self.change = Some(Change::Resized),
-            EditAction::TileDropped => self.change = Some(Change::Moved),
+            EditAction::TileDropped => self.dropped = true,
             EditAction::TabSelected => self.tab = true,
-            EditAction::TileDragged => {}
+            EditAction::TileDragged | EditAction::TileResized => {}
         }
     }
 }
