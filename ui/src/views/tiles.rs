@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use egui::{Color32, CursorIcon, Id, Painter, Rect, Response, Sense, Stroke, StrokeKind, Style, Ui, Vec2, Visuals};
 use egui_tiles::{
-    Behavior, EditAction, LinearDir, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, UiResponse,
+    Behavior, ContainerKind, EditAction, LinearDir, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles,
+    UiResponse,
 };
 
 use crate::{
@@ -27,10 +28,25 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, screen: Screen, draw:
     let mut tiled = Tiled::new(screen, &layout, rect.size(), &unfolded, state.wide);
     let tiles = &tiled.tree.tiles;
     let visible = tiles.tile_ids().filter(|id| tiles.is_visible_in_layout(*id)).map(|id| id.0).collect();
-    let mut behavior = Panes { state, draw, visible: &visible, style: ui.style().clone(), dropped: false, tab: false };
+    let alone = |dragged: &TileId| {
+        let parent = tiles.parent_of(*dragged).and_then(|parent| tiles.get(parent));
+        parent.and_then(Tile::kind) != Some(ContainerKind::Tabs)
+    };
+    let mut behavior = Panes {
+        at_home: tiled.tree.dragged_id(ui.ctx()).filter(alone),
+        state,
+        draw,
+        visible: &visible,
+        style: ui.style().clone(),
+        ground: ui.stack().bg_color(),
+        dropped: false,
+        home: None,
+        tab: false,
+    };
     let mut place = ui.new_child(egui::UiBuilder::new().id_salt(screen.name()).max_rect(rect));
     tiled.tree.ui(&mut behavior, &mut place);
-    let (dropped, tab) = (behavior.dropped, behavior.tab);
+    let home = behavior.home.is_some_and(|home| ui.input(|input| is_over(home, input)));
+    let (dropped, tab) = (behavior.dropped && !home, behavior.tab);
     state.dragging_pane = tiled.tree.dragged_id(ui.ctx()).is_some();
     // A file shows the layout and leaves it alone.
     if state.for_file {
@@ -53,6 +69,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, screen: Screen, draw:
     if !ui.input(|input| input.pointer.any_down()) {
         state.history.layout_rests();
     }
+}
+
+fn is_over(rect: Rect, input: &egui::InputState) -> bool {
+    input.pointer.interact_pos().is_some_and(|pointer| rect.contains(pointer))
 }
 
 /// The edges between panes, over their rims: what is done with them.
@@ -97,7 +117,12 @@ struct Panes<'a> {
     visible: &'a BTreeSet<u64>,
     /// Tiles begin with the style of the window, not of the page.
     style: Arc<Style>,
+    /// What lies under the page: lists fade into it.
+    ground: Color32,
     dropped: bool,
+    /// A pane that is dragged and shares its place with no other: over that it has not moved.
+    at_home: Option<TileId>,
+    home: Option<Rect>,
     /// Another tab came to the front.
     tab: bool,
 }
@@ -121,15 +146,20 @@ impl Panes<'_> {
 }
 
 impl Behavior<Pane> for Panes<'_> {
-    fn pane_ui(&mut self, ui: &mut Ui, _: TileId, pane: &mut Pane) -> UiResponse {
+    fn pane_ui(&mut self, ui: &mut Ui, tile: TileId, pane: &mut Pane) -> UiResponse {
         let rect = ui.max_rect();
         // By its own name: what a pane remembers moves with it.
         let builder = egui::UiBuilder::new().scope_id(Id::unique(("pane", *pane))).max_rect(rect);
-        let ui = &mut ui.new_child(builder.style(self.style.clone()));
+        let info = egui::UiStackInfo { frame: egui::Frame::new().fill(self.ground), ..Default::default() };
+        let ui = &mut ui.new_child(builder.style(self.style.clone()).ui_stack_info(info));
         let head = Rect::from_min_size(rect.min, Vec2::new(rect.width(), HEAD));
-        // Below the controls of the head.
-        let handle = ui.interact(head, Id::unique(("head", *pane)), Sense::DRAG);
+        // Below the controls of the head. A press alone is no drag yet: it has to move.
+        let handle = ui.interact(head, Id::unique(("head", *pane)), Sense::CLICK | Sense::DRAG);
+        handle.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TitleBar, true, pane.name()));
         self.state.note(format!("head:{}", pane.name()), head);
+        if self.at_home == Some(tile) {
+            self.home = Some(rect);
+        }
         (self.draw)(ui, *pane, rect, self.state);
         if handle.hovered() {
             ui.set_cursor_icon(CursorIcon::Grab);
@@ -205,6 +235,9 @@ impl Behavior<Pane> for Panes<'_> {
 
     fn paint_drag_preview(&self, visuals: &Visuals, painter: &Painter, _: Option<Rect>, preview: Rect) {
         let accent = Self::look(visuals).accent;
+        if self.home.is_some_and(|home| painter.ctx().input(|input| is_over(home, input))) {
+            return;
+        }
         painter.rect(preview, 0.0, accent.gamma_multiply(0.15), Stroke::new(1.0, accent), StrokeKind::Inside);
     }
 
