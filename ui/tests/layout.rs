@@ -209,7 +209,7 @@ fn each_work_place_has_its_own_layout_and_resets_it_alone() {
     let (cards, overlap) = (bench.rect("pane:selections"), bench.rect("pane:overlap"));
     assert_eq!((cards.width(), overlap.height()), (232.0, 300.0));
     drag_edge(&mut bench, "edge:Overlap|Clusters", Vec2::new(40.0, 0.0));
-    assert_eq!(bench.rect("pane:overlap").width(), overlap.width() + 40.0);
+    assert_eq!(bench.rect("pane:overlap").width(), (overlap.width() + 40.0).round());
     bench.key(Modifiers::NONE, Key::Num1);
     drag_edge(&mut bench, EDGE, Vec2::new(40.0, 0.0));
     assert_eq!(bench.rect("pane:damage").width(), 368.0);
@@ -217,7 +217,7 @@ fn each_work_place_has_its_own_layout_and_resets_it_alone() {
     bench.harness.run();
     assert_eq!(bench.rect("pane:damage").width(), 328.0);
     bench.key(Modifiers::NONE, Key::Num2);
-    assert_eq!(bench.rect("pane:overlap").width(), overlap.width() + 40.0);
+    assert_eq!(bench.rect("pane:overlap").width(), (overlap.width() + 40.0).round());
     // What is taken back is shown.
     undo(&mut bench);
     assert_eq!((bench.state().screen, bench.rect("pane:damage").width()), (Screen::Explore, 368.0));

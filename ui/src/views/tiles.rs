@@ -102,7 +102,7 @@ fn edges(ui: &mut Ui, state: &mut AppState, tiled: &mut Tiled) -> Option<Change>
         } else if response.dragged()
             && let Some(pointer) = ui.input(|input| input.pointer.interact_pos())
         {
-            let by = if upright { pointer.x.round() - before.right() } else { pointer.y.round() - before.bottom() };
+            let by = if upright { pointer.x.floor() - before.right() } else { pointer.y.floor() - before.bottom() };
             tiled.push(edge, by);
             change = Some(Change::Resized);
         }
@@ -187,6 +187,12 @@ impl Behavior<Pane> for Panes<'_> {
         focus_ring(ui, &response, rect.shrink(3.0));
         self.state.note(format!("tab of {name}"), rect);
         response
+    }
+
+    /// The line below the tabs; nothing stands right of them.
+    fn top_bar_right_ui(&mut self, _: &Tiles<Pane>, ui: &mut Ui, _: TileId, _: &egui_tiles::Tabs, _: &mut f32) {
+        let bar = ui.max_rect();
+        ui.painter().hline(bar.x_range(), bar.bottom() - 0.5, Stroke::new(1.0, look(ui).line));
     }
 
     fn drag_ui(&mut self, tiles: &Tiles<Pane>, ui: &mut Ui, tile: TileId) {
