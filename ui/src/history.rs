@@ -248,6 +248,44 @@ mod tests {
         assert_eq!(history.next_redo(&journal(5, 5, 0)), None);
     }
 
+    /// The table folded or unfolded.
+    fn layout(table: bool) -> Arrangement {
+        let mut layout = Arrangement::default();
+        layout.panels.table = table;
+        layout
+    }
+
+    fn rearranged(before: bool, after: bool) -> Rearranged {
+        let (before, after) = (layout(before), layout(after));
+        Rearranged { words: "table".to_owned(), screen: Screen::Explore, before, after }
+    }
+
+    #[test]
+    fn a_drag_of_the_layout_is_one_step_beside_those_of_the_plan() {
+        let mut history = History::default();
+        history.plan_changes(&plan(10), 0);
+        history.plan_rests();
+        history.layout_changes(rearranged(false, true), 0);
+        history.layout_changes(rearranged(true, true), 0);
+        history.layout_rests();
+        history.layout_changes(rearranged(true, false), 0);
+        history.layout_changes(rearranged(false, true), 0);
+        // It ended where it began.
+        history.layout_rests();
+        let none = journal(0, 0, 0);
+        assert_eq!(history.next_undo(&none), Some(Step::Layout("table")));
+        let step = history.undo_layout().expect("the first drag");
+        assert_eq!((&step.before, &step.after), (&layout(false), &layout(true)));
+        assert_eq!(history.undo_layout(), None, "the plan is next");
+        assert_eq!(history.undo_plan(&plan(20)), Some(plan(10)));
+        // Another look at the panes ends what could come back of them, and of nothing else.
+        history.layout_changes(rearranged(false, true), 0);
+        history.layout_rests();
+        assert_eq!(history.next_redo(&none), Some(Step::Plan(&plan(20))));
+        assert_eq!(history.redo_plan(&plan(10)), Some(plan(20)));
+        assert_eq!(history.next_redo(&none), None);
+    }
+
     #[test]
     fn the_difference_is_said_in_words() {
         assert_eq!(difference(&plan(10), &plan(20)), "budget 10 to 20");

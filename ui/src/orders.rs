@@ -173,7 +173,7 @@ impl AppState {
             Command::ToggleInspector => self.fold(Pane::Inspector),
             Command::ToggleLedger => {
                 let words = if self.panels.ledger { "ledger folded" } else { "ledger unfolded" };
-                self.arrange(words, |state| state.panels.ledger = !state.panels.ledger);
+                self.arrange_once(words, |state| state.panels.ledger = !state.panels.ledger);
             }
             Command::ShowDamage | Command::ShowCurves => {
                 self.panels.left = if command == Command::ShowDamage { LeftTab::Damage } else { LeftTab::Curves };
@@ -189,7 +189,7 @@ impl AppState {
             }
             Command::Messages => self.dialog = Some(Dialog::Messages),
             Command::ResetLayout => {
-                self.arrange("layout reset", |state| {
+                self.arrange_once("layout reset", |state| {
                     state.panels = Panels::default();
                     state.layouts.reset(state.screen);
                 });
@@ -218,7 +218,7 @@ impl AppState {
         Arrangement { panels: self.panels.clone(), layouts: self.layouts.clone() }
     }
 
-    /// Changes the layout by a step that can be taken back.
+    /// Changes the layout by a step that can be taken back; changes that follow belong to it until the layout rests.
     pub(crate) fn arrange(&mut self, words: &str, change: impl FnOnce(&mut Self)) {
         let before = self.arrangement();
         change(self);
@@ -229,19 +229,24 @@ impl AppState {
         }
     }
 
+    /// The same, where no drag goes on.
+    fn arrange_once(&mut self, words: &str, change: impl FnOnce(&mut Self)) {
+        self.history.layout_rests();
+        self.arrange(words, change);
+        self.history.layout_rests();
+    }
+
     /// Folds a pane or unfolds it; one that stands behind another tab comes to the front.
     fn fold(&mut self, pane: Pane) {
-        let behind = self.unfolded().contains(&pane) && !self.is_on_screen(pane);
-        let open = behind
+        let open = self.is_behind(pane)
             || match pane {
                 Pane::Contents => !self.contents_open(),
                 Pane::Damage => !self.damage_shown(),
                 Pane::Table => !self.panels.table,
                 _ => !self.panels.inspector,
             };
-        self.history.layout_rests();
         let words = format!("{} {}", pane.name().to_lowercase(), if open { "unfolded" } else { "folded" });
-        self.arrange(&words, |state| {
+        self.arrange_once(&words, |state| {
             match pane {
                 Pane::Contents => state.panels.contents = (open != state.wide).then_some(open),
                 Pane::Damage if open => state.show_damage(),
@@ -253,7 +258,6 @@ impl AppState {
                 state.layouts.bring_to_front(state.screen, pane);
             }
         });
-        self.history.layout_rests();
     }
 
     /// Takes the last step back, or brings back the one that was taken back last.

@@ -452,6 +452,11 @@ impl AppState {
         self.layouts.of(self.screen).is_some_and(|layout| layout.on_screen(&self.unfolded()).contains(&pane))
     }
 
+    /// Unfolded, behind another tab?
+    pub fn is_behind(&self, pane: Pane) -> bool {
+        self.unfolded().contains(&pane) && !self.is_on_screen(pane)
+    }
+
     /// Unfolds the table, and brings it before other tabs.
     pub fn show_table(&mut self) {
         self.panels.table = true;

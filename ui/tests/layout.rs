@@ -93,7 +93,12 @@ fn an_edge_is_dragged_taken_back_and_there_again_after_a_reload() {
     bench.harness.hover_at(edge);
     bench.harness.run();
     for pressed in [true, false, true, false] {
-        bench.press(edge, pressed);
+        bench.harness.event(egui::Event::PointerButton {
+            pos: edge,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        });
     }
     bench.harness.run();
     assert_eq!(bench.rect("pane:damage"), first);
@@ -211,7 +216,7 @@ fn each_work_place_has_its_own_layout_and_resets_it_alone() {
     drag_edge(&mut bench, "edge:Overlap|Clusters", Vec2::new(40.0, 0.0));
     assert_eq!(bench.rect("pane:overlap").width(), (overlap.width() + 40.0).round());
     bench.key(Modifiers::NONE, Key::Num1);
-    drag_edge(&mut bench, EDGE, Vec2::new(40.0, 0.0));
+    drag_edge(&mut bench, "edge:Damage|Map", Vec2::new(40.0, 0.0));
     assert_eq!(bench.rect("pane:damage").width(), 368.0);
     bench.harness.state_mut().state.run(Command::ResetLayout);
     bench.harness.run();

@@ -16,8 +16,8 @@ use crate::{
     widgets::{focus_ring, look, pane::HEAD},
 };
 
-/// How far from an edge it can be taken, points.
-const GRAB: f32 = 3.0;
+/// How far from an edge it can be taken, before and behind it, points. A box on the map may begin near its corner.
+const GRAB: [f32; 2] = [3.0, 1.0];
 
 /// Draws one pane of a work place.
 pub type Draw<'a> = dyn FnMut(&mut Ui, Pane, Rect, &mut AppState) + 'a;
@@ -47,11 +47,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState, screen: Screen, draw:
     tiled.tree.ui(&mut behavior, &mut place);
     let home = behavior.home.is_some_and(|home| ui.input(|input| is_over(home, input)));
     let (dropped, tab) = (behavior.dropped && !home, behavior.tab);
-    state.dragging_pane = tiled.tree.dragged_id(ui.ctx()).is_some();
     // A file shows the layout and leaves it alone.
     if state.for_file {
         return;
     }
+    state.dragging_pane = tiled.tree.dragged_id(ui.ctx()).is_some();
     let change = if dropped { Some(Change::Moved) } else { edges(&mut place, state, &mut tiled) };
     if (change.is_some() || tab)
         && let Some(after) = tiled.layout(change)
@@ -86,8 +86,9 @@ fn edges(ui: &mut Ui, state: &mut AppState, tiled: &mut Tiled) -> Option<Change>
             true => Rect::from_min_max(before.right_top(), after.left_bottom()),
             false => Rect::from_min_max(before.left_bottom(), after.right_top()),
         };
-        let reach = if upright { Vec2::new(GRAB, 0.0) } else { Vec2::new(0.0, GRAB) };
-        let response = ui.interact(line.expand2(reach), ui.scope_id().with(("edge", at)), Sense::CLICK | Sense::DRAG);
+        let [before_it, behind_it] = GRAB.map(|far| if upright { Vec2::new(far, 0.0) } else { Vec2::new(0.0, far) });
+        let reach = Rect::from_min_max(line.min - before_it, line.max + behind_it);
+        let response = ui.interact(reach, ui.scope_id().with(("edge", at)), Sense::CLICK | Sense::DRAG);
         let [first, second] = edge.sides.map(|side| Panes::name(&tiled.tree.tiles, side));
         let name = format!("Edge between {first} and {second}");
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Splitter, true, &name));
@@ -132,13 +133,14 @@ impl Panes<'_> {
         Look::of(visuals.dark_mode)
     }
 
-    /// Names of what would be moved.
+    /// Names of the panes that are not folded.
     fn name(tiles: &Tiles<Pane>, id: TileId) -> String {
         match tiles.get(id) {
             Some(Tile::Pane(pane)) => pane.name().to_owned(),
             Some(Tile::Container(group)) => {
-                let names: Vec<String> = group.children().map(|child| Self::name(tiles, *child)).collect();
-                names.join(", ")
+                let shown = group.children().filter(|child| tiles.is_visible(**child));
+                let names = shown.map(|child| Self::name(tiles, *child)).filter(|name| !name.is_empty());
+                names.collect::<Vec<_>>().join(", ")
             }
             None => String::new(),
         }
