@@ -171,7 +171,7 @@ impl App {
             ui.painter().rect_filled(whole, 0.0, crate::widgets::look(ui).line);
         }
         // Set again by the map that has one.
-        self.state.drawing = false;
+        (self.state.drawing, self.state.dragging_pane) = (false, false);
         match self.state.screen {
             Screen::Welcome => views::welcome::show(ui, whole, &mut self.state, &mut self.welcome_map),
             Screen::NewProject => views::new_project::show(ui, whole, &mut self.state),

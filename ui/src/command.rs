@@ -339,7 +339,7 @@ impl Command {
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
             Self::Settings => "theme, scale, threads, memory, device, what lies on disk",
             Self::Messages => "what was said since the window opened",
-            Self::ResetLayout => "panels, tabs, map and scale as at the first start",
+            Self::ResetLayout => "panes, tabs, map and scale of this work place as at the first start",
             Self::Theme => "switches to the next of the three",
             Self::Larger | Self::Smaller | Self::ActualSize => "text and controls, 0.75 to 2",
         }

@@ -1,8 +1,12 @@
 //! What Ctrl+Z takes back, in the order it was made: edits of samples, which the engine's journal keeps, and changes of
-//! the plan, which are kept here while the project is open. The journal is always asked for what it holds now: another
+//! the plan and of the layout, which are kept here while the project is open. The journal is always asked for what it holds now: another
 //! page may have edited it.
 
+use std::rc::Rc;
+
 use paser_protocol::{CurationView, SelectionPlan};
+
+use crate::{layout::Arrangement, state::Screen};
 
 /// What comes off, or comes back, next.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,15 +15,42 @@ pub enum Step<'a> {
     Plan(&'a SelectionPlan),
     /// An edit of the journal, in words.
     Edit(&'a str),
+    /// A change of the layout, in words.
+    Layout(&'a str),
 }
 
-/// A change of the plan.
+/// A change of the layout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rearranged {
+    pub words: String,
+    /// The work place that shows it.
+    pub screen: Screen,
+    pub before: Arrangement,
+    pub after: Arrangement,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    /// The plan on the other side of the change.
+    Plan(SelectionPlan),
+    Layout(Rc<Rearranged>),
+}
+
+/// A change of the plan or of the layout.
 #[derive(Clone, Debug)]
 struct Change {
-    /// The plan on the other side of it.
-    plan: SelectionPlan,
+    what: What,
     /// Entries of the journal when it was made.
     entries: u64,
+}
+
+impl Change {
+    fn step(&self) -> Step<'_> {
+        match &self.what {
+            What::Plan(plan) => Step::Plan(plan),
+            What::Layout(change) => Step::Layout(&change.words),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,6 +59,8 @@ pub struct History {
     undone: Vec<Change>,
     /// The plan is being changed: what is dragged or typed in one go is one step.
     changing: bool,
+    /// The same for the layout.
+    arranging: bool,
     /// Entries of the journal at the last change of the plan: what was taken back before cannot come back.
     redo_ended: Option<u64>,
 }
@@ -36,7 +69,7 @@ impl History {
     /// The plan is about to change from `before`, with so many entries in the journal.
     pub fn plan_changes(&mut self, before: &SelectionPlan, entries: u64) {
         if !std::mem::replace(&mut self.changing, true) {
-            self.done.push(Change { plan: before.clone(), entries });
+            self.done.push(Change { what: What::Plan(before.clone()), entries });
         }
         self.undone.clear();
         self.redo_ended = Some(entries);
@@ -45,6 +78,31 @@ impl History {
     /// The plan came to rest: its next change is another step.
     pub fn plan_rests(&mut self) {
         self.changing = false;
+    }
+
+    /// The layout has changed, with so many entries in the journal. What was taken back of plan and samples can still come
+    /// back: they have nothing to do with it.
+    pub fn layout_changes(&mut self, change: Rearranged, entries: u64) {
+        self.changing = false;
+        self.undone.retain(|undone| matches!(undone.what, What::Plan(_)));
+        let goes_on = std::mem::replace(&mut self.arranging, true);
+        match self.done.last_mut().filter(|_| goes_on) {
+            Some(Change { what: What::Layout(last), .. }) => {
+                let before = last.before.clone();
+                *last = Rc::new(Rearranged { before, ..change });
+            }
+            _ => self.done.push(Change { what: What::Layout(Rc::new(change)), entries }),
+        }
+    }
+
+    /// The layout came to rest: its next change is another step.
+    pub fn layout_rests(&mut self) {
+        if std::mem::take(&mut self.arranging)
+            && let Some(Change { what: What::Layout(last), .. }) = self.done.last()
+            && last.before == last.after
+        {
+            self.done.pop();
+        }
     }
 
     /// Samples are about to be edited: no change of the plan can come back.
@@ -57,7 +115,7 @@ impl History {
         match (self.done.last(), &curation.undo) {
             // An edit of a higher number came after the change.
             (Some(change), Some(edit)) if change.entries < edit.entry => Some(Step::Edit(&edit.what)),
-            (Some(change), _) => Some(Step::Plan(&change.plan)),
+            (Some(change), _) => Some(change.step()),
             (None, Some(edit)) => Some(Step::Edit(&edit.what)),
             (None, None) => None,
         }
@@ -68,7 +126,7 @@ impl History {
         match (self.undone.last(), curation.redo.as_ref().filter(|_| !ended)) {
             // The one made first comes back first.
             (Some(change), Some(edit)) if edit.entry <= change.entries => Some(Step::Edit(&edit.what)),
-            (Some(change), _) => Some(Step::Plan(&change.plan)),
+            (Some(change), _) => Some(change.step()),
             (None, Some(edit)) => Some(Step::Edit(&edit.what)),
             (None, None) => None,
         }
@@ -80,6 +138,18 @@ impl History {
         turn(&mut self.done, &mut self.undone, plan)
     }
 
+    /// Takes back the last change of the layout.
+    pub fn undo_layout(&mut self) -> Option<Rc<Rearranged>> {
+        self.arranging = false;
+        hand(&mut self.done, &mut self.undone)
+    }
+
+    /// Brings back the change of the layout that was taken back last.
+    pub fn redo_layout(&mut self) -> Option<Rc<Rearranged>> {
+        self.arranging = false;
+        hand(&mut self.undone, &mut self.done)
+    }
+
     /// Brings back the change of the plan that was taken back last.
     pub fn redo_plan(&mut self, plan: &SelectionPlan) -> Option<SelectionPlan> {
         self.changing = false;
@@ -89,9 +159,22 @@ impl History {
 
 /// The plan of the last change of `from`; its opposite goes to `to`.
 fn turn(from: &mut Vec<Change>, to: &mut Vec<Change>, plan: &SelectionPlan) -> Option<SelectionPlan> {
-    let change = from.pop()?;
-    to.push(Change { plan: plan.clone(), entries: change.entries });
-    Some(change.plan)
+    let Change { what: What::Plan(other), entries } = from.pop_if(|change| matches!(change.what, What::Plan(_)))?
+    else {
+        return None;
+    };
+    to.push(Change { what: What::Plan(plan.clone()), entries });
+    Some(other)
+}
+
+/// The change of the layout that is last in `from`, handed to `to`.
+fn hand(from: &mut Vec<Change>, to: &mut Vec<Change>) -> Option<Rc<Rearranged>> {
+    let change = from.pop_if(|change| matches!(change.what, What::Layout(_)))?;
+    to.push(change.clone());
+    match change.what {
+        What::Layout(change) => Some(change),
+        What::Plan(_) => None,
+    }
 }
 
 /// What changed from `before` to `after`, in words: `budget 20% to 35%`.
@@ -163,6 +246,44 @@ mod tests {
         history.undo_plan(&plan(30));
         history.samples_change();
         assert_eq!(history.next_redo(&journal(5, 5, 0)), None);
+    }
+
+    /// The table folded or unfolded.
+    fn layout(table: bool) -> Arrangement {
+        let mut layout = Arrangement::default();
+        layout.panels.table = table;
+        layout
+    }
+
+    fn rearranged(before: bool, after: bool) -> Rearranged {
+        let (before, after) = (layout(before), layout(after));
+        Rearranged { words: "table".to_owned(), screen: Screen::Explore, before, after }
+    }
+
+    #[test]
+    fn a_drag_of_the_layout_is_one_step_beside_those_of_the_plan() {
+        let mut history = History::default();
+        history.plan_changes(&plan(10), 0);
+        history.plan_rests();
+        history.layout_changes(rearranged(false, true), 0);
+        history.layout_changes(rearranged(true, true), 0);
+        history.layout_rests();
+        history.layout_changes(rearranged(true, false), 0);
+        history.layout_changes(rearranged(false, true), 0);
+        // It ended where it began.
+        history.layout_rests();
+        let none = journal(0, 0, 0);
+        assert_eq!(history.next_undo(&none), Some(Step::Layout("table")));
+        let step = history.undo_layout().expect("the first drag");
+        assert_eq!((&step.before, &step.after), (&layout(false), &layout(true)));
+        assert_eq!(history.undo_layout(), None, "the plan is next");
+        assert_eq!(history.undo_plan(&plan(20)), Some(plan(10)));
+        // Another look at the panes ends what could come back of them, and of nothing else.
+        history.layout_changes(rearranged(false, true), 0);
+        history.layout_rests();
+        assert_eq!(history.next_redo(&none), Some(Step::Plan(&plan(20))));
+        assert_eq!(history.redo_plan(&plan(10)), Some(plan(20)));
+        assert_eq!(history.next_redo(&none), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod glossary;
 pub mod history;
 mod inbox;
 pub mod inspection;
+pub mod layout;
 pub mod map;
 pub mod moved;
 mod orders;

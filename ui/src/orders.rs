@@ -7,7 +7,8 @@ use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strate
 use crate::{
     command::Command,
     dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, ModelsForm, SettingsForm, safe},
-    history::Step,
+    history::{Rearranged, Step},
+    layout::{Arrangement, Pane},
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, Panels, PickFor, Screen, Tool},
     transport::PickKind,
     views::passes,
@@ -150,7 +151,7 @@ impl AppState {
                 };
             }
             Command::Search => {
-                self.panels.table = true;
+                self.show_table();
                 self.table.focus_search = true;
             }
             Command::NextRow => self.step_row(1),
@@ -166,15 +167,14 @@ impl AppState {
             Command::ColourCluster => self.colour = ColourBy::Cluster,
             Command::ColourDamage => self.colour = ColourBy::Damage,
             Command::ColourTaken => self.colour = ColourBy::Taken,
-            Command::ToggleContents => {
-                let open = !self.contents_open();
-                self.panels.contents = (open != self.wide).then_some(open);
+            Command::ToggleContents => self.fold(Pane::Contents),
+            Command::ToggleDamage => self.fold(Pane::Damage),
+            Command::ToggleTable => self.fold(Pane::Table),
+            Command::ToggleInspector => self.fold(Pane::Inspector),
+            Command::ToggleLedger => {
+                let words = if self.panels.ledger { "ledger folded" } else { "ledger unfolded" };
+                self.arrange_once(words, |state| state.panels.ledger = !state.panels.ledger);
             }
-            Command::ToggleDamage if self.damage_shown() => self.panels.damage = false,
-            Command::ToggleDamage => self.show_damage(),
-            Command::ToggleTable => self.panels.table = !self.panels.table,
-            Command::ToggleInspector => self.panels.inspector = !self.panels.inspector,
-            Command::ToggleLedger => self.panels.ledger = !self.panels.ledger,
             Command::ShowDamage | Command::ShowSchemes | Command::ShowCurves => {
                 self.panels.left = match command {
                     Command::ShowDamage => LeftTab::Damage,
@@ -193,7 +193,10 @@ impl AppState {
             }
             Command::Messages => self.dialog = Some(Dialog::Messages),
             Command::ResetLayout => {
-                self.panels = Panels::default();
+                self.arrange_once("layout reset", |state| {
+                    state.panels = Panels::default();
+                    state.layouts.reset(state.screen);
+                });
                 (self.compare.lower, self.compare.measure) = Default::default();
                 self.map_order = Some(MapOrder::Fit);
                 ctx.set_zoom_factor(1.0);
@@ -215,6 +218,52 @@ impl AppState {
         self.ask(Request::CloseProject { go_on }, For::Close);
     }
 
+    fn arrangement(&self) -> Arrangement {
+        Arrangement { panels: self.panels.clone(), layouts: self.layouts.clone() }
+    }
+
+    /// Changes the layout by a step that can be taken back; changes that follow belong to it until the layout rests.
+    pub(crate) fn arrange(&mut self, words: &str, change: impl FnOnce(&mut Self)) {
+        let before = self.arrangement();
+        change(self);
+        let (after, screen) = (self.arrangement(), self.screen);
+        if before != after {
+            let entries = self.project.as_ref().map_or(0, |project| project.curation.entries);
+            self.history.layout_changes(Rearranged { words: words.to_owned(), screen, before, after }, entries);
+        }
+    }
+
+    /// The same, where no drag goes on.
+    fn arrange_once(&mut self, words: &str, change: impl FnOnce(&mut Self)) {
+        self.history.layout_rests();
+        self.arrange(words, change);
+        self.history.layout_rests();
+    }
+
+    /// Folds a pane or unfolds it; one that stands behind another tab comes to the front.
+    fn fold(&mut self, pane: Pane) {
+        let open = self.is_behind(pane)
+            || match pane {
+                Pane::Contents => !self.contents_open(),
+                Pane::Damage => !self.damage_shown(),
+                Pane::Table => !self.panels.table,
+                _ => !self.panels.inspector,
+            };
+        let words = format!("{} {}", pane.name().to_lowercase(), if open { "unfolded" } else { "folded" });
+        self.arrange_once(&words, |state| {
+            match pane {
+                Pane::Contents => state.panels.contents = (open != state.wide).then_some(open),
+                Pane::Damage if open => state.show_damage(),
+                Pane::Damage => state.panels.damage = false,
+                Pane::Table => state.panels.table = open,
+                _ => state.panels.inspector = open,
+            }
+            if open {
+                state.layouts.bring_to_front(state.screen, pane);
+            }
+        });
+    }
+
     /// Takes the last step back, or brings back the one that was taken back last.
     fn step_history(&mut self, back: bool) {
         match if back { self.next_undo() } else { self.next_redo() } {
@@ -223,6 +272,17 @@ impl AppState {
                 let plan = if back { self.history.undo_plan(plan) } else { self.history.redo_plan(plan) };
                 if let Some(plan) = plan {
                     self.put_plan(plan);
+                }
+            }
+            Some(Step::Layout(_)) => {
+                let change = if back { self.history.undo_layout() } else { self.history.redo_layout() };
+                if let Some(change) = change {
+                    let (from, to) =
+                        if back { (&change.after, &change.before) } else { (&change.before, &change.after) };
+                    let mut now = self.arrangement();
+                    now.turn(from, to);
+                    (self.panels, self.layouts) = (now.panels, now.layouts);
+                    self.screen = change.screen;
                 }
             }
             Some(Step::Edit(_)) => self.ask_curation(if back { Request::Undo } else { Request::Redo }),

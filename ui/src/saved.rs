@@ -1,4 +1,4 @@
-//! What of the window outlives it: theme, scale, panels, and for the last project its screen, brush, camera and
+//! What of the window outlives it: theme, scale, panels and where they stand, and for the last project its screen, brush, camera and
 //! colours. Written as JSON into the page's storage.
 
 use std::collections::BTreeSet;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     compare::{Lower, Measure},
+    layout::Layouts,
     map::Camera,
     state::{AppState, Brush, ColourBy, Panels, Screen, Tool},
     theme::Mode,
@@ -18,6 +19,7 @@ pub struct Saved {
     pub mode: Mode,
     pub scale: Option<f32>,
     pub panels: Panels,
+    pub layouts: Layouts,
     pub colour: ColourBy,
     pub tool: Tool,
     pub screen: Screen,
@@ -39,6 +41,7 @@ impl Saved {
             mode: state.mode,
             scale: Some(scale),
             panels: state.panels.clone(),
+            layouts: state.layouts.clone(),
             colour: state.colour.clone(),
             tool: state.tool,
             screen: state.screen,
@@ -60,6 +63,7 @@ impl Saved {
     pub fn restore(&self, state: &mut AppState) {
         state.mode = self.mode;
         state.panels = self.panels.clone();
+        state.layouts = self.layouts.clone();
         state.colour = self.colour.clone();
         state.tool = self.tool;
         state.compare.lower = self.lower;

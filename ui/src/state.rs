@@ -1,6 +1,9 @@
 //! Everything the window knows, in one place, fed by replies and events. Views read it, and write what they want into `outbox`.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use egui::Rect;
 use paser_protocol::{
@@ -19,6 +22,7 @@ use crate::{
     focus::Focus,
     history::{History, Step, difference},
     inspection::Inspection,
+    layout::{Layouts, Pane},
     moved::Moving,
     picture::{Format, View},
     theme::scripts::Fetched,
@@ -27,7 +31,7 @@ use crate::{
     widgets::toast::Toasts,
 };
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Screen {
     #[default]
@@ -313,6 +317,9 @@ pub struct AppState {
     pub models: Models,
     pub stability: Stability,
     pub panels: Panels,
+    pub layouts: Layouts,
+    /// A pane hangs on the pointer: Esc lets go of it.
+    pub dragging_pane: bool,
     pub colour: ColourBy,
     pub tool: Tool,
     pub build: Building,
@@ -437,6 +444,42 @@ impl AppState {
         self.focus.hovered_cluster.or(by_sample)
     }
 
+    /// The panes of this work place that are not folded.
+    pub fn unfolded(&self) -> BTreeSet<Pane> {
+        let panes = self.layouts.of(self.screen).map(|layout| layout.panes()).unwrap_or_default();
+        panes.into_iter().filter(|pane| self.is_unfolded(*pane)).collect()
+    }
+
+    fn is_unfolded(&self, pane: Pane) -> bool {
+        match pane {
+            Pane::Contents => self.contents_open(),
+            Pane::Damage => self.panels.damage && !(self.narrow && (self.contents_open() || self.panels.inspector)),
+            Pane::Table => self.panels.table,
+            // In Compare the maps want the room where there is no sample to read.
+            Pane::Inspector => {
+                self.panels.inspector && (self.screen != Screen::Compare || self.focus.inspected.is_some())
+            }
+            Pane::Overlap | Pane::Clusters => self.compare.names.len() > 1,
+            Pane::Map | Pane::Selections | Pane::Maps => true,
+        }
+    }
+
+    /// Unfolded, and behind no other tab?
+    pub fn is_on_screen(&self, pane: Pane) -> bool {
+        self.layouts.of(self.screen).is_some_and(|layout| layout.on_screen(&self.unfolded()).contains(&pane))
+    }
+
+    /// Unfolded, behind another tab?
+    pub fn is_behind(&self, pane: Pane) -> bool {
+        self.unfolded().contains(&pane) && !self.is_on_screen(pane)
+    }
+
+    /// Unfolds the table, and brings it before other tabs.
+    pub fn show_table(&mut self) {
+        self.panels.table = true;
+        self.layouts.bring_to_front(Screen::Explore, Pane::Table);
+    }
+
     /// Is the contents tree open?
     pub fn contents_open(&self) -> bool {
         self.panels.contents.unwrap_or(self.wide)
@@ -444,12 +487,13 @@ impl AppState {
 
     /// Is the damage panel on screen? In a narrow window it gives its place to contents and inspector.
     pub fn damage_shown(&self) -> bool {
-        self.panels.damage && !(self.narrow && (self.contents_open() || self.panels.inspector))
+        self.is_on_screen(Pane::Damage)
     }
 
     /// Brings the damage panel on screen; in a narrow window contents and inspector fold.
     pub fn show_damage(&mut self) {
         self.panels.damage = true;
+        self.layouts.bring_to_front(Screen::Explore, Pane::Damage);
         if self.narrow {
             self.panels.inspector = false;
             self.panels.contents = None;
@@ -470,7 +514,7 @@ impl AppState {
     pub fn undo_words(&self) -> Option<String> {
         Some(match self.next_undo()? {
             Step::Plan(before) => difference(before, &self.build.plan),
-            Step::Edit(what) => what.to_owned(),
+            Step::Edit(what) | Step::Layout(what) => what.to_owned(),
         })
     }
 
@@ -478,7 +522,7 @@ impl AppState {
     pub fn redo_words(&self) -> Option<String> {
         Some(match self.next_redo()? {
             Step::Plan(after) => difference(&self.build.plan, after),
-            Step::Edit(what) => what.to_owned(),
+            Step::Edit(what) | Step::Layout(what) => what.to_owned(),
         })
     }
 
@@ -566,6 +610,7 @@ impl AppState {
     pub fn inspect(&mut self, row: u32) {
         self.focus.inspected = Some(row);
         self.panels.inspector = true;
+        self.layouts.bring_to_front(self.screen, Pane::Inspector);
         self.data.tokens_again(row);
     }
 

@@ -7,6 +7,7 @@ mod support;
 use egui::Theme;
 use paser_protocol::{JobView, Stage, WorkerView};
 use support::{Bench, Start, engine::Engine};
+use ui::saved::Saved;
 
 fn shot(bench: &mut Bench, name: &str, theme: Theme) {
     bench.harness.remove_cursor();
@@ -51,6 +52,55 @@ fn brushed(mut bench: Bench) -> Bench {
     bench.click("bar:6");
     bench.click("row:3");
     bench
+}
+
+/// The table in one place with the map, the sample below the damage.
+const MOVED: &str = r#"{"explore":{"row":[
+    {"node":{"pane":"contents"}},
+    {"node":{"column":[{"node":{"pane":"damage"}},{"node":{"pane":"inspector"},"points":260.0}]},"points":360.0},
+    {"node":{"tabs":{"parts":[{"pane":"map"},{"pane":"table"}],"front":0}}}]}}"#;
+
+pictures!(
+    tiles,
+    "tiles",
+    |bench: Bench| {
+        let mut bench = brushed(bench.demo());
+        bench.click("tab of Map");
+        bench
+    },
+    Start { saved: Saved { layouts: serde_json::from_str(MOVED).unwrap(), ..Saved::default() }, ..Start::default() }
+);
+
+/// The sample on its way to below the damage.
+mod dragged {
+    use super::*;
+
+    fn one(theme: Theme) {
+        let mut bench = brushed(Start { theme, ..Start::default() }.open().demo());
+        let from = bench.rect("head:Sample").left_center() + egui::Vec2::new(17.0, 0.0);
+        let damage = bench.rect("pane:damage");
+        let to = damage.center() + egui::Vec2::new(30.0, damage.height() / 4.0);
+        bench.harness.hover_at(from);
+        bench.harness.run();
+        bench.press(from, true);
+        for step in 1..=12 {
+            bench.harness.hover_at(from + (to - from) * (step as f32 / 12.0));
+            bench.harness.step();
+        }
+        bench.harness.run_steps(20);
+        let theme = if theme == Theme::Dark { "dark" } else { "light" };
+        bench.harness.snapshot(format!("tiles-drag-{theme}"));
+    }
+
+    #[test]
+    fn dark() {
+        one(Theme::Dark);
+    }
+
+    #[test]
+    fn light() {
+        one(Theme::Light);
+    }
 }
 
 pictures!(new_project, "new-project", filled, Start { dialogs: true, ..Start::default() });

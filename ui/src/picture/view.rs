@@ -2,6 +2,7 @@
 
 use crate::{
     compare::Lower,
+    layout::Pane,
     state::{AppState, LeftTab, Screen},
 };
 
@@ -77,19 +78,23 @@ impl View {
     pub fn is_shown(self, state: &AppState) -> bool {
         let explore = state.screen == Screen::Explore && state.project.is_some();
         let compare = state.screen == Screen::Compare && state.project.is_some() && state.compare.names.len() >= 2;
-        let lower = state.compare.lower;
         match self {
-            Self::Map => explore && state.column_info("map").is_some(),
+            Self::Map => explore && state.is_on_screen(Pane::Map) && state.column_info("map").is_some(),
             Self::Damage => explore && state.damage_shown() && state.left_tab() == LeftTab::Damage,
             Self::Schemes => explore && state.damage_shown() && state.left_tab() == LeftTab::Schemes,
             Self::Curves => explore && state.damage_shown() && state.left_tab() == LeftTab::Curves,
-            Self::Table => explore && state.panels.table,
+            Self::Table => explore && state.is_on_screen(Pane::Table),
             Self::Ledger => explore && state.panels.ledger && state.build.selection.is_some(),
-            Self::Maps => compare,
-            Self::Overlap => compare && lower == Lower::Overlap,
-            Self::Budgets => compare && lower == Lower::Budgets,
-            Self::Reasons => compare && lower == Lower::Reasons,
-            Self::Shares => compare,
+            Self::Maps => compare && state.is_on_screen(Pane::Maps),
+            Self::Overlap | Self::Budgets | Self::Reasons => {
+                let of = match self {
+                    Self::Overlap => Lower::Overlap,
+                    Self::Budgets => Lower::Budgets,
+                    _ => Lower::Reasons,
+                };
+                compare && state.is_on_screen(Pane::Overlap) && state.compare.lower == of
+            }
+            Self::Shares => compare && state.is_on_screen(Pane::Clusters),
         }
     }
 }

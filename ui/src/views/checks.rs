@@ -256,7 +256,7 @@ fn row(ui: &mut Ui, state: &mut AppState, view: &ChecksView, finding: &Finding<'
         if state.column_info(finding.column).is_some() {
             state.colour = ColourBy::Column(finding.column.to_owned());
         }
-        state.panels.table = true;
+        state.show_table();
         left = true;
     }
     left

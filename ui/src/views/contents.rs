@@ -67,7 +67,7 @@ fn pool(ui: &mut Ui, state: &mut AppState, pool: &PoolView) {
     state.note("contents:pool", response.rect);
     if response.on_hover_text(format!("{}: show every sample", pool.path)).clicked() {
         state.focus.set_brush(Brush::Nothing);
-        state.panels.table = true;
+        state.show_table();
     }
     if pool.bad > 0 {
         let bad = Leaf::new(Mark::Icon(icons::WARNING), "rows not read", format::count(pool.bad));

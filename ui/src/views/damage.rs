@@ -205,7 +205,7 @@ fn one(ui: &mut Ui, place: Rect, state: &mut AppState, cluster: &ClusterView, sh
         cluster_menu::of_bar(ui, state, cluster);
     });
     if super::click_cluster(ui, &response, state, cluster.cluster) {
-        state.panels.table = true;
+        state.show_table();
     }
     if value.is_some() && state.project.as_ref().is_some_and(|project| project.scored_so_far.is_some()) {
         let (scored, samples) = (format::count(cluster.scored), format::count(cluster.samples));

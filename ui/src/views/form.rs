@@ -164,7 +164,7 @@ impl Form {
             text.matches('/').count() == 1 && !text.starts_with(['.', '/', '~']) && !text.contains(['\\', ' '])
         };
         self.pool.trim().starts_with("hub:")
-            || [&self.dense, &self.pruned, &self.encoder].into_iter().any(|text| id(text))
+            || [&self.dense, &self.pruned, &self.encoder].into_iter().chain(&self.others).any(|text| id(text))
     }
 
     pub fn token_changed(&mut self, now: f64) {

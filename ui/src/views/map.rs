@@ -562,7 +562,7 @@ impl MapView {
         let polygon = polygon.iter().map(|corner| [corner.x, corner.y]).collect();
         let source = (combine == Combine::Replace).then_some(EditSource::Region { polygon, map });
         state.focus.set_rows(rows, source);
-        state.panels.table = true;
+        state.show_table();
     }
 
     /// The colours of the map without tools, made once for what they depend on.

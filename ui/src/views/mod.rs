@@ -37,6 +37,7 @@ pub mod shortcuts;
 pub mod stability;
 pub mod table;
 pub mod table_rows;
+pub mod tiles;
 pub mod tokens;
 pub mod top_bar;
 pub mod welcome;

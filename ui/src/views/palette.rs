@@ -153,7 +153,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: 
             Act::Command(command) => state.run(command),
             Act::Cluster(cluster) => {
                 state.focus.set_brush(Brush::Clusters([cluster].into()));
-                state.panels.table = true;
+                state.show_table();
             }
             Act::Compare(name) => {
                 if state.compare.place(&name).is_none() {
@@ -165,7 +165,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: 
             Act::Save(view, format) => state.save_view = Some((view, format)),
             Act::Find(text) => {
                 state.table.search = text;
-                state.panels.table = true;
+                state.show_table();
             }
         }
         return None;

@@ -4,6 +4,7 @@ use egui::{Color32, Popup, Pos2, Rect, Stroke, StrokeKind, Ui, Vec2, pos2};
 
 use crate::{
     command::{Command, Group},
+    layout::Pane,
     state::{AppState, Screen},
     theme::{Mode, icons},
     widgets::{
@@ -37,10 +38,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let right = Rect::from_min_max(pos2(left_end + 12.0, inside.top()), inside.max);
     row_right(ui, right, 0.0, |ui| {
         common_right(ui, state);
-        let panels = state.panels.clone();
+        let table = state.panels.table && !state.is_behind(Pane::Table);
+        let inspector = state.panels.inspector && !state.is_behind(Pane::Inspector);
         for (command, on, part) in [
-            (Command::ToggleInspector, panels.inspector, [9.0, 3.0, 4.0, 9.0]),
-            (Command::ToggleTable, panels.table, [2.0, 9.0, 11.0, 3.0]),
+            (Command::ToggleInspector, inspector, [9.0, 3.0, 4.0, 9.0]),
+            (Command::ToggleTable, table, [2.0, 9.0, 11.0, 3.0]),
             (Command::ToggleDamage, state.damage_shown(), [2.0, 3.0, 4.0, 9.0]),
         ] {
             // The other panels are Explore's.

@@ -11,14 +11,15 @@ mod reasons;
 
 use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
 
-use super::{inspector, jobs, map::MapView, top_bar};
+use super::{inspector, jobs, map::MapView, tiles, top_bar};
 use crate::{
     app::split_bottom,
     command::Command,
     compare::{Lower, letter},
     format,
+    layout::Pane,
     picture::View,
-    state::AppState,
+    state::{AppState, Screen},
     theme::{Look, icons},
     widgets::{
         Button, Words, look,
@@ -32,8 +33,6 @@ pub(super) use cards::menu;
 pub(crate) use clusters::measure_name;
 use maps::SmallMaps;
 
-const CARDS: f32 = 232.0;
-const LOWER: f32 = 300.0;
 const FOOT: f32 = 46.0;
 
 /// The fill of a selection by its place: A and B have their colours, the others are told apart by name.
@@ -76,24 +75,17 @@ pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView, s
     let below = Rect::from_min_max(pos2(whole.left(), bar.bottom()), whole.max);
     let (above_status, status) = split_bottom(below, 22.0);
     let (main, foot_rect) = split_bottom(above_status, FOOT);
-    let mut centre = main;
-    let left = Rect::from_min_max(centre.min, pos2(centre.left() + CARDS, centre.bottom()));
-    centre.min.x += CARDS + 1.0;
-    cards::show(ui, left, state);
-    // Without a sample there is nothing to read, and the maps want the room.
-    if state.panels.inspector && state.focus.inspected.is_some() {
-        let width = if state.wide { 372.0 } else { 316.0 };
-        let right = Rect::from_min_max(pos2(centre.right() - width, centre.top()), centre.max);
-        centre.max.x -= width + 1.0;
-        inspector::show(ui, right, state);
-    }
-    if state.compare.names.len() < 2 {
-        lonely(ui, centre, state);
-    } else {
-        let (upper, lower) = split_bottom(centre, LOWER.min(centre.height() * 0.5));
-        small.show(ui, upper, state, map);
-        lower_panes(ui, lower, state);
-    }
+    tiles::show(ui, main, state, Screen::Compare, &mut |ui, pane, rect, state| match pane {
+        Pane::Selections => cards::show(ui, rect, state),
+        Pane::Overlap => lower(ui, rect, state),
+        Pane::Clusters => {
+            clusters::show(ui, rect, state);
+            state.note("pane:clusters", rect);
+        }
+        Pane::Inspector => inspector::show(ui, rect, state),
+        _ if state.compare.names.len() < 2 => lonely(ui, rect, state),
+        _ => small.show(ui, rect, state, map),
+    });
     foot(ui, foot_rect, state);
     jobs::status_bar(ui, status, state);
     state.note("pane:status", status);
@@ -118,17 +110,15 @@ fn lonely(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     }
 }
 
-fn lower_panes(ui: &mut Ui, rect: Rect, state: &mut AppState) {
+/// Overlap, reasons or budgets.
+fn lower(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let look = look(ui);
-    let left_width = (rect.width() * 0.42).clamp(280.0, 460.0);
-    let left = Rect::from_min_max(rect.min, pos2(rect.left() + left_width, rect.bottom()));
-    let right = Rect::from_min_max(pos2(left.right() + 1.0, rect.top()), rect.max);
     let (icon, title) = match state.compare.lower {
         Lower::Overlap => (icons::CIRCLE_HALF, "Overlap"),
         Lower::Budgets => (icons::CHART_LINE, "Budgets"),
         Lower::Reasons => (icons::LIST_BULLETS, "Reasons"),
     };
-    let (body, free) = pane(ui, left, icon, title, look.panel);
+    let (body, free) = pane(ui, rect, icon, title, look.panel);
     let faces = Lower::ALL.map(|lower| (Face::Text(lower.name()), lower.name()));
     let view = match state.compare.lower {
         Lower::Overlap => View::Overlap,
@@ -153,9 +143,7 @@ fn lower_panes(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         Lower::Budgets => budgets::show(ui, body, state),
         Lower::Reasons => reasons::show(ui, body, state),
     }
-    clusters::show(ui, right, state);
-    state.note("pane:overlap", left);
-    state.note("pane:clusters", right);
+    state.note("pane:overlap", rect);
 }
 
 /// What is known now, and what can be done with it.

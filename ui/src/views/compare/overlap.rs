@@ -180,7 +180,7 @@ fn brushed(ui: &mut Ui, state: &mut AppState) {
     let open = ui.add(Button::new(&words).height(24.0).icon(icons::TABLE));
     state.note("open brushed", open.rect);
     if open.clicked() {
-        state.panels.table = true;
+        state.show_table();
         state.run(Command::ShowExplore);
     }
 }
