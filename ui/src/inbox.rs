@@ -95,7 +95,7 @@ impl AppState {
                 match saved {
                     Saved::At(path) => self.toasts.say(now, format!("Saved {name}"), path),
                     Saved::Browser => {
-                        self.toasts.say(now, format!("Saved {name}"), "It is among the browser's downloads.")
+                        self.toasts.say(now, format!("Saved {name}"), "It is among the browser's downloads.");
                     }
                     Saved::Dismissed => {}
                 }

@@ -402,7 +402,8 @@ fn a_data_set_of_the_hub_asks_for_its_part_and_takes_a_token() {
     bench.harness.run_steps(8);
     assert_eq!(bench.state().form.pool, "hub:HuggingFaceH4/ultrachat_200k:default/train_sft");
     assert_eq!(bench.state().form.missing(), Ok(()));
-    let gated = |bench: &support::Bench| bench.state().form.remarks(Field::Pool).iter().any(|one| one.text.contains("gated"));
+    let gated =
+        |bench: &support::Bench| bench.state().form.remarks(Field::Pool).iter().any(|one| one.text.contains("gated"));
     assert!(gated(&bench));
     type_into(&mut bench, "Hub token", "hf_secret_of_a_person");
     assert!(bench.requests().contains(&Request::SetToken { token: Secret("hf_secret_of_a_person".into()) }));
