@@ -7,7 +7,7 @@ mod support;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use paser_protocol::{Budget, Edit, EditKind, Failure, Report, Request, Secret, Strategy};
-use support::{Bench, Start, engine::Engine};
+use support::{Start, engine::Engine};
 use ui::{
     command::Command,
     dialogs::Dialog,
@@ -383,7 +383,7 @@ fn a_new_project_is_probed_estimated_and_made() {
 fn a_data_set_of_the_hub_asks_for_its_part_and_takes_a_token() {
     let mut bench = Start::default().open();
     bench.click("NewProject");
-    let type_into = |bench: &mut Bench, field: &str, text: &str| {
+    let type_into = |bench: &mut support::Bench, field: &str, text: &str| {
         bench.click(&format!("field:{field}"));
         bench.harness.event(egui::Event::Text(text.into()));
         bench.harness.run_steps(8);
@@ -402,7 +402,8 @@ fn a_data_set_of_the_hub_asks_for_its_part_and_takes_a_token() {
     bench.harness.run_steps(8);
     assert_eq!(bench.state().form.pool, "hub:HuggingFaceH4/ultrachat_200k:default/train_sft");
     assert_eq!(bench.state().form.missing(), Ok(()));
-    let gated = |bench: &Bench| bench.state().form.remarks(Field::Pool).iter().any(|one| one.text.contains("gated"));
+    let gated =
+        |bench: &support::Bench| bench.state().form.remarks(Field::Pool).iter().any(|one| one.text.contains("gated"));
     assert!(gated(&bench));
     type_into(&mut bench, "Hub token", "hf_secret_of_a_person");
     assert!(bench.requests().contains(&Request::SetToken { token: Secret("hf_secret_of_a_person".into()) }));

@@ -12,6 +12,7 @@ use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
 use super::row::{Fields, MOST_FIELDS};
+use super::rows::Batch;
 use super::source::LONGEST_ROW;
 use crate::DataError;
 use crate::guarded::guard;
@@ -110,7 +111,7 @@ impl ParquetRows {
     }
 
     /// The next rows with their numbers from 1, `None` at the end of the file.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<(u64, Result<Fields, String>)>>, DataError> {
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, DataError> {
         let first = self.done + 1;
         let rows = guard(|| self.decode()).and_then(|rows| rows).map_err(|what| damaged(&self.path, &what))?;
         self.done += rows.len() as u64;

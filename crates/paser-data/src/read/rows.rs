@@ -15,7 +15,7 @@ use crate::DataError;
 pub(super) type Batch = Vec<(u64, Result<Fields, String>)>;
 
 pub(super) enum Rows {
-    Text { path: PathBuf, source: Source },
+    Text { path: PathBuf, source: Box<Source> },
     Parquet(Box<ParquetRows>),
 }
 
@@ -26,7 +26,7 @@ impl Rows {
         if head == b"PAR1" {
             return Ok(Self::Parquet(Box::new(ParquetRows::open(path)?)));
         }
-        Ok(Self::Text { path: path.to_owned(), source: Source::open(path)? })
+        Ok(Self::Text { path: path.to_owned(), source: Box::new(Source::open(path)?) })
     }
 
     pub(super) fn format(&self) -> FileFormat {

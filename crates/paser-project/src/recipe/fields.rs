@@ -108,7 +108,14 @@ pub const LATER_KEYS: &[(&str, &str)] = &[("models", "others")];
 pub const FIELDS: &[Field] = &[
     field("", "recipe", "1", Kind::Integer { min: LAYOUT, max: LAYOUT }, "Layout of this file."),
     field("", "name", "\"\"", Kind::Text, "What the project is called in titles; empty: its folder's name."),
-    field("pool", "path", "\"\"", Kind::Text, "Alpaca JSON or JSONL; a relative path starts at this folder."),
+    field(
+        "pool",
+        "path",
+        "\"\"",
+        Kind::Text,
+        "JSON, JSONL or Parquet, a folder of shards (a relative path starts at this folder), or \
+         hub:org/name@revision:config/split.",
+    ),
     field(
         "pool",
         "holdout",
