@@ -179,7 +179,7 @@ fn clusters_are_renamed_merged_and_given_a_quota() {
     drag(&mut bench, &[at, at], Modifiers::SHIFT);
     assert_eq!(*bench.state().focus.brush(), Brush::Clusters([6, other].into()));
     bench.click("cluster menu");
-    bench.click("cluster:Merge...");
+    bench.click("cluster:Merge 2 clusters...");
     bench.click("dialog:Merge");
     let EditKind::MergeClusters { clusters } = edits(&bench).pop().unwrap().what else { panic!("no merge") };
     assert!(clusters.len() == 2 && clusters.contains(&6) && clusters.contains(&other));

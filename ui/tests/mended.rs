@@ -17,6 +17,17 @@ fn type_text(bench: &mut Bench, text: &str) {
     bench.harness.run();
 }
 
+fn click_with(bench: &mut Bench, pos: egui::Pos2, button: egui::PointerButton, modifiers: Modifiers) {
+    bench.harness.event_modifiers(egui::Event::PointerMoved(pos), modifiers);
+    bench.harness.run();
+    for pressed in [true, false] {
+        let event = egui::Event::PointerButton { pos, button, pressed, modifiers };
+        bench.harness.event_modifiers(event, modifiers);
+        bench.harness.step();
+    }
+    bench.harness.run();
+}
+
 fn messages(bench: &Bench) -> Vec<(String, String)> {
     bench.state().toasts.past().iter().map(|past| (past.what.clone(), past.advice.clone())).collect()
 }
@@ -48,7 +59,7 @@ fn a_quota_by_hand_says_what_the_others_lost() {
 #[test]
 fn an_emphasis_that_moves_nothing_says_so() {
     let mut bench = demo();
-    set(&mut bench, "bar:6", "Set emphasis...", "cluster emphasis", "1");
+    set(&mut bench, "bar:6", "Set emphasis...", "cluster emphasis", "1.0001");
     let (what, advice) = messages(&bench).pop().unwrap();
     assert_eq!(what, "No quota changed");
     assert!(!advice.is_empty());
@@ -59,20 +70,9 @@ fn the_menu_of_a_brushed_bar_is_of_all_that_are_brushed() {
     let mut bench = demo();
     bench.click("bar:6");
     let at = bench.rect("bar:5").center();
-    for pressed in [true, false] {
-        let (button, modifiers) = (egui::PointerButton::Primary, Modifiers::COMMAND);
-        bench.harness.event_modifiers(egui::Event::PointerMoved(at), modifiers);
-        bench.harness.event_modifiers(egui::Event::PointerButton { pos: at, button, pressed, modifiers }, modifiers);
-        bench.harness.step();
-    }
-    bench.harness.run();
+    click_with(&mut bench, at, egui::PointerButton::Primary, Modifiers::COMMAND);
     assert_eq!(*bench.state().focus.brush(), Brush::Clusters([5, 6].into()));
-    for pressed in [true, false] {
-        let (button, modifiers) = (egui::PointerButton::Secondary, Modifiers::NONE);
-        bench.harness.event(egui::Event::PointerButton { pos: at, button, pressed, modifiers });
-        bench.harness.step();
-    }
-    bench.harness.run();
+    click_with(&mut bench, at, egui::PointerButton::Secondary, Modifiers::NONE);
     bench.click("cluster:Merge 2 clusters...");
     let Some(Dialog::Cluster(form)) = &bench.state().dialog else { panic!("no form") };
     assert_eq!(form.clusters.len(), 2);
@@ -100,13 +100,7 @@ fn a_range_of_rows_is_brushed_with_shift() {
     bench.click("ToggleTable");
     bench.click("row:1");
     let at = bench.rect("row:4").center();
-    for pressed in [true, false] {
-        let (button, modifiers) = (egui::PointerButton::Primary, Modifiers::SHIFT);
-        bench.harness.event_modifiers(egui::Event::PointerMoved(at), modifiers);
-        bench.harness.event_modifiers(egui::Event::PointerButton { pos: at, button, pressed, modifiers }, modifiers);
-        bench.harness.step();
-    }
-    bench.harness.run();
+    click_with(&mut bench, at, egui::PointerButton::Primary, Modifiers::SHIFT);
     let Brush::Rows(rows) = bench.state().focus.brush() else { panic!("no rows") };
     assert_eq!(rows.len(), 4);
 }

@@ -47,6 +47,7 @@ fn save(bench: &mut Bench, view: View, format: Format) -> (String, Vec<u8>) {
     let (name, bytes) = files.into_iter().next_back().unwrap();
     // Left for a person to look at.
     let scale = if format == Format::Fine { "fine-" } else { "" };
+    #[expect(clippy::disallowed_methods, reason = "the window's tests know no fs-err")]
     std::fs::write(format!("{}/{scale}{name}", env!("CARGO_TARGET_TMPDIR")), &bytes).unwrap();
     (name, bytes)
 }

@@ -1,5 +1,5 @@
-//! The program's icons in every form that systems want, drawn from `icons/icon.svg`. The results are committed; the same
-//! drawing gives the same bytes, which is checked.
+//! The program's icons in every form that systems want, drawn from `icons/icon.svg`. The results are committed; that they
+//! hold the drawing's pixels is checked. Their bytes may differ: which library compresses depends on what else is built.
 
 use std::path::PathBuf;
 
@@ -80,11 +80,28 @@ pub fn icons() -> Result<()> {
     Ok(())
 }
 
+/// Every picture of a file.
+#[cfg(test)]
+fn pixels(name: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("ico") => {
+            let family = ico::IconDir::read(std::io::Cursor::new(bytes))?;
+            family.entries().iter().map(|entry| Ok(entry.decode()?.rgba_data().to_vec())).collect()
+        }
+        Some("icns") => {
+            let family = icns::IconFamily::read(std::io::Cursor::new(bytes))?;
+            let kinds = family.available_icons();
+            kinds.into_iter().map(|kind| Ok(family.get_icon_with_type(kind)?.data().to_vec())).collect()
+        }
+        _ => Ok(vec![ico::IconImage::read_png(std::io::Cursor::new(bytes))?.rgba_data().to_vec()]),
+    }
+}
+
 /// The committed files are what the drawing gives.
 #[cfg(test)]
 fn check() -> Result<()> {
     for (name, bytes) in made()? {
-        if fs_err::read(folder().join(&name))? != bytes {
+        if pixels(&name, &fs_err::read(folder().join(&name))?)? != pixels(&name, &bytes)? {
             anyhow::bail!("icons/{name} is not what icons/icon.svg gives: run `cargo xtask icons` and commit it");
         }
     }

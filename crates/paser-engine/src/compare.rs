@@ -375,8 +375,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_begins_with_a_capital() {
-        assert_eq!(sentence_case("quota full"), "Quota full");
-        assert_eq!(sentence_case(""), "");
+    fn a_lot_needs_no_figures_and_others_say_where_they_went() {
+        let random = SelectionPlan { strategy: Strategy::Random, seed: 3, ..SelectionPlan::default() };
+        assert_eq!(kept_reason(ReasonCode::NotTaken, &random), "Not drawn by lot, with seed 3.");
+        let paser = kept_reason(ReasonCode::Conflict, &SelectionPlan::default());
+        assert!(paser.starts_with("Its concepts conflict") && paser.contains("freeze the strategy again"), "{paser}");
     }
 }

@@ -113,7 +113,7 @@ fn fates_tell_why_a_sample_is_in_one_and_not_in_another() {
     let edit = Edit::new(EditKind::Exclude { rows: vec![only] }, "");
     session.curate(&edit).unwrap();
     let fates = session.fates(only, &names(&["damaged"]), &NEVER).unwrap();
-    assert!(fates[0].taken && fates[0].why.contains("has changed since"), "{fates:?}");
+    assert!(fates[0].taken && fates[0].why.contains("Edits since then changed"), "{fates:?}");
     assert!(session.fates(9_999, &names(&["damaged"]), &NEVER).is_err());
 }
 
@@ -132,7 +132,7 @@ fn a_fate_computes_nothing_for_a_selection_whose_inputs_changed() {
     assert!(!session.fates(0, &names(&["other clusters"]), &NEVER).unwrap()[0].why.contains("changed"));
     session.curate(&Edit::new(EditKind::SplitCluster { cluster: 0, parts: 2 }, "")).unwrap();
     let fates = session.fates(0, &names(&["other clusters"]), &NEVER).unwrap();
-    assert!(fates[0].why.contains("has changed since"), "{fates:?}");
+    assert!(fates[0].why.contains("Edits since then changed"), "{fates:?}");
     assert_eq!(clusterings(), before);
 }
 

@@ -126,7 +126,7 @@ fn temperatures_change_the_order_and_no_cluster() {
 
 #[test]
 fn a_stopped_sweep_keeps_the_settings_that_are_finished() {
-    let (_world, session) = ran(900);
+    let (_world, session) = ran(2400);
     let cancel = AtomicBool::new(false);
     let sink = |event: Event| {
         if let Event::Job { job } = event
@@ -144,7 +144,7 @@ fn a_stopped_sweep_keeps_the_settings_that_are_finished() {
     let found = settings(&sweep(&session, &[Factor::Seed]), Factor::Seed);
     assert_eq!(found.len(), 6);
     // The same as in one go.
-    let (_other, whole) = ran(900);
+    let (_other, whole) = ran(2400);
     assert_eq!(settings(&sweep(&whole, &[Factor::Seed]), Factor::Seed), found);
 }
 

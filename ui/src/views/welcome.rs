@@ -130,7 +130,7 @@ fn drop_here(ui: &mut Ui, state: &AppState) {
     let look = look(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 44.0), Sense::hover());
     dashed_rect(ui, rect, look.edge);
-    let words = "Drop a pool (JSON or JSONL) or a project folder anywhere on this window";
+    let words = "Drop a pool (JSON, JSONL or Parquet) or a project folder anywhere on this window";
     Words::of(look).icon(icons::DOWNLOAD_SIMPLE, 15.0, look.text_3).t3(format!("  {words}")).at(
         ui,
         pos2(rect.left() + 14.0, rect.center().y),
