@@ -90,9 +90,11 @@ fn a_second_start_uses_the_first_window_and_a_view_is_saved_by_its_dialog() -> R
     let deadline = Instant::now() + Duration::from_secs(60);
     while !target.exists() && Instant::now() < deadline {
         window.click("save:map")?;
+        std::thread::sleep(Duration::from_millis(500));
         window.click("save:Svg")?;
         std::thread::sleep(Duration::from_secs(2));
     }
+    ensure!(target.exists(), "the map was not saved: {:#}", window.state()?);
     let svg = fs_err::read_to_string(&target)?;
     ensure!(svg.starts_with("<svg") && svg.contains("<circle"), "{}", &svg[..svg.len().min(300)]);
     Ok(())
