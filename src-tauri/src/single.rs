@@ -150,7 +150,7 @@ mod tests {
     fn a_second_start_hands_its_project_to_the_first() -> io::Result<()> {
         let state = tempfile::tempdir()?;
         let Start::First(first) = start(state.path(), None) else { panic!("nobody was there") };
-        let (sender, wanted) = mpsc::channel();
+        let (sender, wanted) = mpsc::sync_channel(4);
         first.serve(move |project| drop(sender.send(project)))?;
         let project = state.path().join("p");
         assert!(matches!(start(state.path(), Some(&project)), Start::HandedOver));

@@ -19,7 +19,7 @@ pub struct NewArgs {
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Instruction data: a file in JSON, JSON lines or Parquet; a folder with the shards of one split; or a data set on
-    /// the hub, hub:org/name[@revision][:config/split], fetched when a run imports it.
+    /// the hub, `hub:org/name[@revision][:config/split]`, fetched when a run imports it.
     #[arg(long, value_name = "POOL")]
     pool: PathBuf,
     /// The model before pruning: a folder or a hub id.

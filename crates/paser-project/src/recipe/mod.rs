@@ -227,7 +227,7 @@ impl Recipe {
         Ok(changed)
     }
 
-    /// The text with other pruned models. One that is loaded takes the place of one that [prune] would make. A recipe of an
+    /// The text with other pruned models. One that is loaded takes the place of one that `[prune]` would make. A recipe of an
     /// earlier version gets its line.
     ///
     /// # Errors
