@@ -10,6 +10,7 @@ mod columns;
 mod encode;
 mod error;
 pub mod export;
+pub mod file_names;
 mod guarded;
 mod hold_out;
 mod leakage;

@@ -11,6 +11,7 @@ mod row;
 mod rows;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use paser_protocol::Monitor;
@@ -109,6 +110,9 @@ pub struct ImportReport {
     pub bad_total: u64,
     /// The first 1,000 bad rows.
     pub bad: Vec<BadRow>,
+    /// Cells by extra column that hold bytes which are no text, and count as empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread: BTreeMap<String, u64>,
 }
 
 /// A row that cannot be used.

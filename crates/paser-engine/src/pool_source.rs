@@ -36,6 +36,9 @@ pub(crate) struct PoolFiles {
 pub(crate) struct PoolSource {
     pub dataset: String,
     pub commit: String,
+    /// The commit of the hub's Parquet copy, where the files are of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy: Option<String>,
     pub config: String,
     pub split: String,
     /// As its card names it.
@@ -68,9 +71,9 @@ pub(crate) fn is_hub(reference: &str) -> bool {
 }
 
 fn files_of(dataset: Dataset, reference: &DatasetRef) -> PoolFiles {
-    let Dataset { files, commit, config, split, licence } = dataset;
+    let Dataset { files, commit, copy, config, split, licence } = dataset;
     let place = PathBuf::from(reference.to_string());
-    let source = PoolSource { dataset: reference.name().to_owned(), commit, config, split, licence };
+    let source = PoolSource { dataset: reference.name().to_owned(), commit, copy, config, split, licence };
     PoolFiles { place, files, source: Some(source) }
 }
 
@@ -112,9 +115,10 @@ pub(crate) fn obtain(folder: &Folder, reference: &str, monitor: &dyn Monitor) ->
     }
 }
 
-/// Names, sizes and times of the files, and the commit that they are of.
+/// Names, sizes and times of the files, and the commit that holds them.
 fn stamp(pool: &PoolFiles) -> Option<(String, SystemTime)> {
-    let commit = pool.source.as_ref().map(|source| format!("{} ", source.commit)).unwrap_or_default();
+    let commits = |source: &PoolSource| format!("{} ", source.copy.as_ref().unwrap_or(&source.commit));
+    let commit = pool.source.as_ref().map(commits).unwrap_or_default();
     let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     sources::stamp_of(pool.files.iter().map(|file| (format!("{commit}{}", name(file)), file.clone())))
 }

@@ -106,8 +106,8 @@ fn dataset(reference: &str) -> Outcome<Probed> {
             }
         }
         Err(paser_hub::HubError::ChoosePart { .. }) => {
-            let text = format!("{} parts: choose one, as in {}", choices.len(), choices[0].reference);
-            remarks.push(remark("error", text));
+            let example = choices.first().map(|choice| format!(", as in {}", choice.reference)).unwrap_or_default();
+            remarks.push(remark("error", format!("{} parts: choose one{example}", choices.len())));
         }
         Err(error) => remarks.push(remark("error", error.to_string())),
     }
@@ -133,6 +133,7 @@ fn about(part: &DatasetPart) -> String {
         part.bytes().map_or_else(|| "of unknown size".to_owned(), |bytes| format!("{:.1} MB", bytes as f64 / 1e6)),
     );
     words.extend(part.rows.map(|rows| format!("{} rows", short_count(rows))));
+    words.extend(part.refused.as_ref().map(|_| "not readable as one pool".to_owned()));
     words.join(", ")
 }
 
@@ -170,6 +171,10 @@ fn local(found: &PoolFiles) -> Outcome<Vec<Remark>> {
                 bad.reason
             ),
         ));
+    }
+    for (name, cells) in &report.unread {
+        let text = format!("column {name}: {} cells are no text and count as empty", short_count(*cells));
+        remarks.push(remark("warn", text));
     }
     Ok(remarks)
 }

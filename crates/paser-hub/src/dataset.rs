@@ -20,6 +20,8 @@ use crate::{HubEnv, HubError};
 pub const SCHEME: &str = "hub:";
 /// Where the hub keeps its own Parquet copy of a data set.
 const CONVERTED: &str = "refs/convert/parquet";
+/// The branch that it is a copy of.
+const MAIN: &str = "main";
 
 /// A data set on the hub at a branch, tag or commit, and which part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl DatasetRef {
     /// The part that it names, or the only one.
     ///
     /// # Errors
-    /// No such part, or none named where there are several.
+    /// No such part, none named where there are several, or one whose files are not one pool.
     pub fn choose<'a>(&self, info: &'a DatasetInfo) -> Result<&'a DatasetPart, HubError> {
         const SHOWN: usize = 12;
         let listed = || {
@@ -58,17 +60,25 @@ impl DatasetRef {
             }
             names.join(", ")
         };
-        match (&self.part, &info.parts[..]) {
-            (None, [one]) => Ok(one),
-            (None, _) => Err(HubError::ChoosePart { id: self.to_string(), parts: listed() }),
+        let part = match (&self.part, &info.parts[..]) {
+            (None, [one]) => one,
+            (None, _) => return Err(HubError::ChoosePart { id: self.to_string(), parts: listed() }),
             (Some((config, split)), parts) => {
                 let found = parts.iter().find(|part| part.config == *config && part.split == *split);
                 found.ok_or_else(|| HubError::NoSuchPart {
                     id: self.name().to_owned(),
                     part: format!("{config}/{split}"),
                     parts: listed(),
-                })
+                })?
             }
+        };
+        match &part.refused {
+            Some(why) => Err(HubError::PartRefused {
+                id: self.name().to_owned(),
+                part: part.name(),
+                why: why.clone(),
+            }),
+            None => Ok(part),
         }
     }
 }
@@ -136,6 +146,8 @@ pub struct Dataset {
     /// In the order in which their rows count.
     pub files: Vec<PathBuf>,
     pub commit: String,
+    /// The commit of the hub's converted branch, where the files are of that.
+    pub copy: Option<String>,
     pub config: String,
     pub split: String,
     pub licence: Option<String>,
@@ -179,10 +191,6 @@ pub fn fetch_dataset(reference: &DatasetRef, env: &HubEnv, monitor: &dyn Monitor
     let part = reference.choose(&info)?;
     let by_name = |name: &String| siblings.iter().find(|file| file.rfilename == *name);
     let files: Vec<&Sibling> = part.files.iter().filter_map(|file| by_name(&file.name)).collect();
-    if let Some(bad) = files.iter().find(|file| !is_safe(&file.rfilename)) {
-        let name = bad.rfilename.escape_debug().to_string();
-        return Err(HubError::UnsafeName { id: reference.name().to_owned(), name });
-    }
     let (client, cache) = (Client::new(env, &repo, monitor)?, RepoCache::new(&env.cache, &repo));
     Download { id: &repo, client: &client, cache: &cache, env, monitor }.run(&info.files_commit, &files)?;
     cache.remember(&info.files_commit)?;
@@ -215,25 +223,39 @@ fn look(
         licence: listing.licence(),
         gated: listing.is_gated(),
     };
-    if !parts.is_empty() {
+    if parts.iter().any(|part| part.refused.is_none()) {
         return Ok((info(&listing, listing.sha.clone(), parts), listing.siblings, repo.clone()));
     }
-    let lacks = || HubError::Lacks {
-        id: reference.name().to_owned(),
-        wanted: "*.parquet, *.jsonl, *.json".to_owned(),
-        advice: "its rows are in another format or made by a script, and the hub has no Parquet copy of them: convert it, \
-                 and give the file",
+    // What its own files are refused for is told where there is no copy to take instead.
+    let without_copy = |advice: &'static str, parts: Vec<DatasetPart>, siblings: Vec<Sibling>| {
+        if !parts.is_empty() {
+            return Ok((info(&listing, listing.sha.clone(), parts), siblings, repo.clone()));
+        }
+        let wanted = "*.parquet, *.jsonl, *.json".to_owned();
+        Err(HubError::Lacks { id: reference.name().to_owned(), wanted, advice })
     };
+    // The hub converts the newest state of the main branch, and nothing else.
+    let is_newest = repo.revision == MAIN || {
+        let main = RepoId { revision: MAIN.to_owned(), ..repo.clone() };
+        Client::new(env, &main, monitor)?.listing()?.sha == listing.sha
+    };
+    if !is_newest {
+        let advice = "the hub's Parquet copy is of the newest state only, not of the revision that was asked for: name no \
+                      revision, or convert the files of this one yourself";
+        return without_copy(advice, parts, listing.siblings.clone());
+    }
     let branch = RepoId { revision: CONVERTED.to_owned(), ..repo.clone() };
     let copy = match Client::new(env, &branch, monitor)?.listing() {
-        Err(HubError::RevisionNotFound { .. } | HubError::NotFound { .. }) => return Err(lacks()),
-        other => other?,
+        Err(HubError::RevisionNotFound { .. } | HubError::NotFound { .. }) => None,
+        other => Some(other?),
     };
-    let parts = converted(&copy.siblings, &listing.card);
-    if parts.is_empty() {
-        return Err(lacks());
-    }
-    Ok((info(&listing, copy.sha.clone(), parts), copy.siblings, branch))
+    let copied = copy.map(|copy| (converted(&copy.siblings, &listing.card), copy)).filter(|(parts, _)| !parts.is_empty());
+    let Some((copied, copy)) = copied else {
+        let advice = "its rows are in another format or made by a script, and the hub has no Parquet copy of them: convert \
+                      it, and give the file";
+        return without_copy(advice, parts, listing.siblings.clone());
+    };
+    Ok((info(&listing, copy.sha.clone(), copied), copy.siblings, branch))
 }
 
 /// Where the parts of a commit are written down: the cache itself does not say which files make up a split.
@@ -244,9 +266,9 @@ fn index(cache: &RepoCache, commit: &str) -> PathBuf {
 /// What was written down of the revision that was fetched last.
 fn known(cache: &RepoCache) -> Option<DatasetInfo> {
     let info: DatasetInfo = serde_json::from_slice(&fs_err::read(index(cache, &cache.commit()?)).ok()?).ok()?;
-    let safe = |part: &DatasetPart| !part.files.is_empty() && part.files.iter().all(|file| is_safe(&file.name));
+    let safe = |part: &DatasetPart| part.files.iter().all(|file| is_safe(&file.name));
     let commit = |commit: &str| !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (info.parts.iter().all(safe) && commit(&info.files_commit)).then_some(info)
+    (!info.parts.is_empty() && info.parts.iter().all(safe) && commit(&info.files_commit)).then_some(info)
 }
 
 fn place(cache: &RepoCache, info: &DatasetInfo, part: &DatasetPart) -> Dataset {
@@ -254,6 +276,7 @@ fn place(cache: &RepoCache, info: &DatasetInfo, part: &DatasetPart) -> Dataset {
     Dataset {
         files: part.files.iter().map(|file| snapshot.join(&file.name)).collect(),
         commit: info.commit.clone(),
+        copy: info.is_converted().then(|| info.files_commit.clone()),
         config: part.config.clone(),
         split: part.split.clone(),
         licence: info.licence.clone(),

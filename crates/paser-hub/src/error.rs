@@ -16,6 +16,8 @@ pub enum HubError {
     ChoosePart { id: String, parts: String },
     #[error("{id} has no part {part}; it has {parts}")]
     NoSuchPart { id: String, part: String, parts: String },
+    #[error("{id}: {part} {why}; choose another part, or download the files and give those that belong together")]
+    PartRefused { id: String, part: String, why: String },
     #[error("no home folder is known; set HF_HOME to a folder for downloaded models")]
     NoCacheFolder,
     #[error("{variable} is '{endpoint}'; it must start with https:// or http://")]

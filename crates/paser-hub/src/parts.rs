@@ -1,20 +1,20 @@
 //! What a data set consists of: its configs and splits with the files of each, from its card where that says so, else
-//! from the names of its files, else from the branch that the hub converted to Parquet. Pure; owns the rules of names.
+//! from the names of its files, else from the branch that the hub converted to Parquet. Pure.
 
 use std::collections::BTreeMap;
 
+use globset::GlobBuilder;
+use paser_data::file_names::{TRAIN, is_beside, kind, one_split, shard, split_word};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::client::Sibling;
+use crate::files::is_safe;
 
-/// Formats that are read, the preferred one first.
-const KINDS: [&str; 3] = [".parquet", ".jsonl", ".json"];
-/// What data sets keep about themselves beside their rows.
-const NO_DATA: [&str; 6] =
-    ["dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "metadata.json", "config.json"];
 /// The config of files outside of any folder, as Python's `datasets` calls it.
 const DEFAULT: &str = "default";
+/// Letters of a file's name or of a card's pattern; longer ones are nobody's.
+const LONGEST: usize = 400;
 
 /// The files of one split of one config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct DatasetPart {
     /// Rows, and bytes of them uncompressed, as the card says.
     pub rows: Option<u64>,
     pub text_bytes: Option<u64>,
+    /// Why its files cannot be read as one pool.
+    pub refused: Option<String>,
 }
 
 /// A file of a repository.
@@ -56,13 +58,21 @@ impl DatasetPart {
 
 /// The parts that a repository's own files make up.
 pub(crate) fn own(siblings: &[Sibling], card: &Value) -> Vec<DatasetPart> {
-    let data: Vec<&Sibling> = siblings.iter().filter(|file| kind(&file.rfilename).is_some()).collect();
-    let mut named = from_card(&data, card);
+    let files: Vec<&Sibling> = siblings.iter().filter(|file| is_row_file(&file.rfilename)).collect();
+    let mut named = from_card(&files, card);
     if named.is_empty() {
-        for file in data {
+        for file in files.iter().filter(|file| kind(&file.rfilename).is_some()) {
             if let Some(part) = from_name(&file.rfilename) {
-                named.entry(part).or_default().push(file);
+                named.entry(part).or_default().files.push(file);
             }
+        }
+        for chosen in named.values_mut() {
+            // The same rows are often there in several formats.
+            let best = chosen.files.iter().filter_map(|file| kind(&file.rfilename)).min();
+            chosen.files.retain(|file| kind(&file.rfilename) == best);
+            chosen.files.sort_by(|a, b| a.rfilename.cmp(&b.rfilename));
+            let names: Vec<&str> = chosen.files.iter().map(|file| file.rfilename.as_str()).collect();
+            chosen.refused = one_split(&names).err();
         }
     }
     finish(named, card)
@@ -71,31 +81,63 @@ pub(crate) fn own(siblings: &[Sibling], card: &Value) -> Vec<DatasetPart> {
 /// The parts of the branch `refs/convert/parquet`: `config/split/0000.parquet`.
 pub(crate) fn converted(siblings: &[Sibling], card: &Value) -> Vec<DatasetPart> {
     let mut named = Named::new();
-    for file in siblings.iter().filter(|file| file.rfilename.ends_with(".parquet")) {
+    for file in siblings.iter().filter(|file| is_row_file(&file.rfilename) && file.rfilename.ends_with(".parquet")) {
         if let [config, split, _] = file.rfilename.split('/').collect::<Vec<_>>()[..] {
-            named.entry((config.to_owned(), split.to_owned())).or_default().push(file);
+            named.entry((config.to_owned(), split.to_owned())).or_default().files.push(file);
         }
+    }
+    for chosen in named.values_mut() {
+        chosen.files.sort_by(|a, b| a.rfilename.cmp(&b.rfilename));
     }
     finish(named, card)
 }
 
+/// A name that can be a file of the cache, and not one about the data.
+fn is_row_file(name: &str) -> bool {
+    name.len() <= LONGEST && is_safe(name) && !is_beside(name)
+}
+
 /// Files by config and split.
-type Named<'a> = BTreeMap<(String, String), Vec<&'a Sibling>>;
+type Named<'a> = BTreeMap<(String, String), Chosen<'a>>;
+
+#[derive(Default)]
+struct Chosen<'a> {
+    files: Vec<&'a Sibling>,
+    refused: Option<String>,
+}
 
 fn finish(named: Named<'_>, card: &Value) -> Vec<DatasetPart> {
-    let part = |((config, split), mut files): ((String, String), Vec<&Sibling>)| {
-        // The same rows are often there in several formats.
-        let best = files.iter().filter_map(|file| kind(&file.rfilename)).min();
-        files.retain(|file| kind(&file.rfilename) == best);
-        files.sort_by(|a, b| a.rfilename.cmp(&b.rfilename));
-        files.dedup_by(|a, b| a.rfilename == b.rfilename);
-        let files =
-            files.iter().map(|file| DatasetFile { name: file.rfilename.clone(), bytes: file.bytes() }).collect();
+    let part = |((config, split), chosen): ((String, String), Chosen<'_>)| {
+        let refused = chosen.refused.or_else(|| trouble(&chosen.files));
+        let files = chosen.files.iter();
+        let files = files.map(|file| DatasetFile { name: file.rfilename.clone(), bytes: file.bytes() }).collect();
         let told = told(card, &config, &split);
         let number = |key: &str| told?.get(key)?.as_u64();
-        DatasetPart { rows: number("num_examples"), text_bytes: number("num_bytes"), config, split, files }
+        DatasetPart { rows: number("num_examples"), text_bytes: number("num_bytes"), config, split, files, refused }
     };
     named.into_iter().map(part).collect()
+}
+
+/// Why these files are not one pool.
+fn trouble(files: &[&Sibling]) -> Option<String> {
+    if let Some(other) = files.iter().find(|file| kind(&file.rfilename).is_none()) {
+        return Some(format!("holds {}, which is no Parquet or JSON", other.rfilename));
+    }
+    let kinds = |file: &&Sibling| kind(&file.rfilename);
+    if let [first, rest @ ..] = files
+        && let Some(other) = rest.iter().find(|file| kinds(file) != kinds(first))
+    {
+        return Some(format!("mixes formats ({}, {})", first.rfilename, other.rfilename));
+    }
+    // What a card puts together is one split, whatever its names say; but of numbered files none may be missing.
+    let mut numbered: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for name in files.iter().map(|file| file.rfilename.as_str()) {
+        if let Some(shard) = shard(name) {
+            let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+            numbered.entry((folder, shard.split)).or_default().push(name);
+        }
+    }
+    numbered.values().find_map(|names| one_split(names).err())
 }
 
 /// What the card's `dataset_info` says of a split.
@@ -109,21 +151,62 @@ fn told<'a>(card: &'a Value, config: &str, split: &str) -> Option<&'a Value> {
     info.get("splits")?.as_array()?.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(split))
 }
 
-/// `configs` of the card: each with patterns of files by split.
-fn from_card<'a>(data: &[&'a Sibling], card: &Value) -> Named<'a> {
+/// `configs` of the card: each with patterns of files by split. Empty where it says nothing, or nothing that is read:
+/// then the hub's converted branch is the better source.
+fn from_card<'a>(files: &[&'a Sibling], card: &Value) -> Named<'a> {
     let mut named = Named::new();
     for config in card.get("configs").and_then(Value::as_array).into_iter().flatten() {
         let name = config.get("config_name").and_then(Value::as_str).unwrap_or(DEFAULT);
-        for (split, pattern) in patterns(config.get("data_files").unwrap_or(&Value::Null)) {
-            let pattern = pattern.trim_start_matches("./");
-            for file in data.iter().filter(|file| glob(pattern.as_bytes(), file.rfilename.as_bytes())) {
-                if is_word(name) && is_word(split) {
-                    named.entry((name.to_owned(), split.to_owned())).or_default().push(file);
+        let folder = config.get("data_dir").and_then(Value::as_str).map(|folder| folder.trim_matches(['.', '/']));
+        let inside = |file: &'a Sibling| {
+            let name = file.rfilename.as_str();
+            match folder {
+                None | Some("") => Some((file, name)),
+                Some(folder) => Some((file, name.strip_prefix(folder)?.strip_prefix('/')?)),
+            }
+        };
+        let files: Vec<(&'a Sibling, &str)> = files.iter().filter_map(|file| inside(file)).collect();
+        let patterns = patterns(config.get("data_files").unwrap_or(&Value::Null));
+        if patterns.is_empty() && folder.is_some() {
+            for (file, inside) in files.iter().filter(|(file, _)| kind(&file.rfilename).is_some()) {
+                if let Some((_, split)) = from_name(inside).filter(|_| is_word(name)) {
+                    named.entry((name.to_owned(), split)).or_default().files.push(file);
                 }
+            }
+        }
+        for (split, pattern) in patterns {
+            if !is_word(name) || !is_word(split) {
+                continue;
+            }
+            let chosen = named.entry((name.to_owned(), split.to_owned())).or_default();
+            match matching(&files, pattern) {
+                Ok(found) => {
+                    for file in found {
+                        if chosen.files.iter().all(|known| known.rfilename != file.rfilename) {
+                            chosen.files.push(file);
+                        }
+                    }
+                }
+                Err(why) => drop(chosen.refused.get_or_insert(why)),
             }
         }
     }
     named
+}
+
+/// The files that a card's pattern names, by name. `*` and `?` stay in their folder, `**` does not.
+fn matching<'a>(files: &[(&'a Sibling, &str)], pattern: &str) -> Result<Vec<&'a Sibling>, String> {
+    let short: String = pattern.chars().take(60).collect();
+    let not_read = || format!("is {short:?} in the card, which is not understood here");
+    let plain = pattern.trim_start_matches("./");
+    if plain.len() > LONGEST {
+        return Err(not_read());
+    }
+    let glob = GlobBuilder::new(plain).literal_separator(true).build().map_err(|_| not_read())?.compile_matcher();
+    let mut found: Vec<&Sibling> =
+        files.iter().filter(|(_, inside)| glob.is_match(inside)).map(|(file, _)| *file).collect();
+    found.sort_by(|a, b| a.rfilename.cmp(&b.rfilename));
+    if found.is_empty() { Err(format!("is {short:?} in the card, which no file matches")) } else { Ok(found) }
 }
 
 /// Pairs of split and pattern in all forms that cards use.
@@ -144,35 +227,8 @@ fn patterns(value: &Value) -> Vec<(&str, &str)> {
             let entries = all.iter().filter_map(|one| Some((one.get("split")?.as_str()?, one.get("path")?)));
             entries.flat_map(|(split, path)| each(path).into_iter().map(move |file| (split, file))).collect()
         }
-        other => each(other).into_iter().map(|file| ("train", file)).collect(),
+        other => each(other).into_iter().map(|file| (TRAIN, file)).collect(),
     }
-}
-
-/// `*` and `?` stay in their folder, `**` does not.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    // A card is a stranger's text: a pattern of many stars would take for ever.
-    if pattern.iter().filter(|byte| **byte == b'*').count() > 8 {
-        return false;
-    }
-    match pattern {
-        [] => name.is_empty(),
-        [b'*', b'*', b'/', rest @ ..] if glob(rest, name) => true,
-        [b'*', b'*', rest @ ..] => (0..=name.len()).any(|at| glob(rest, &name[at..])),
-        [b'*', rest @ ..] => {
-            let folder = name.iter().position(|byte| *byte == b'/').unwrap_or(name.len());
-            (0..=folder).any(|at| glob(rest, &name[at..]))
-        }
-        [b'?', rest @ ..] => !name.is_empty() && name[0] != b'/' && glob(rest, &name[1..]),
-        [byte, rest @ ..] => name.first() == Some(byte) && glob(rest, &name[1..]),
-    }
-}
-
-fn kind(name: &str) -> Option<usize> {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    if file.starts_with('.') || NO_DATA.contains(&file) {
-        return None;
-    }
-    KINDS.iter().position(|kind| file.ends_with(kind))
 }
 
 /// A name that can stand behind a data set's.
@@ -188,32 +244,17 @@ fn from_name(name: &str) -> Option<(String, String)> {
     let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
     let folders: Vec<&str> = folders.split('/').filter(|folder| !folder.is_empty() && *folder != "data").collect();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let split = match stem.split_once("-of-").and_then(|(head, _)| head.rsplit_once('-')) {
-        Some((split, _)) => Some(split.to_owned()),
-        None => keyword(stem).map(str::to_owned),
-    };
+    let split = shard(name).map_or_else(|| split_word(stem), |shard| Some(shard.split)).map(str::to_owned);
     let (config, split) = match (&folders[..], split) {
         ([], split) => (DEFAULT, split),
-        ([folder], None) if keyword(folder).is_some() => (DEFAULT, Some((*folder).to_owned())),
+        ([folder], None) if split_word(folder).is_some() => (DEFAULT, Some((*folder).to_owned())),
         ([folder], split) => (*folder, split),
         ([folder, split], None) => (*folder, Some((*split).to_owned())),
         _ => return None,
     };
     // As Python's `datasets`: what names no split is for training.
-    let split = split.unwrap_or_else(|| "train".to_owned());
+    let split = split.unwrap_or_else(|| TRAIN.to_owned());
     (is_word(config) && is_word(&split)).then(|| (config.to_owned(), split))
-}
-
-/// The split that a word of a file's name stands for.
-fn keyword(stem: &str) -> Option<&'static str> {
-    stem.split(|letter: char| !letter.is_ascii_alphanumeric()).find_map(|word| {
-        match word.to_ascii_lowercase().as_str() {
-            "train" | "training" => Some("train"),
-            "validation" | "valid" | "val" | "dev" => Some("validation"),
-            "test" | "testing" | "eval" | "evaluation" => Some("test"),
-            _ => None,
-        }
-    })
 }
 
 #[cfg(test)]
@@ -289,8 +330,45 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_many_stars_match_nothing() {
-        assert!(glob(b"**/*.json", b"a.json") && glob(b"**/*.json", b"a/b/c.json") && !glob(b"*.json", b"a/b.json"));
-        assert!(!glob(&b"*a".repeat(40), &b"a".repeat(400)));
+    fn patterns_are_read_whole_and_in_their_order_or_refused_in_words() {
+        let card = |path: &Value| json!({"configs": [{"data_files": [{"split": "train", "path": path}]}]});
+        let found = |names: &[&str], path: Value| {
+            let parts = own(&files(names), &card(&path));
+            let part = parts.into_iter().next().unwrap_or_else(|| panic!("{path}: no part"));
+            (part.files.into_iter().map(|file| file.name).collect::<Vec<_>>(), part.refused.unwrap_or_default())
+        };
+        let all = ["x/b.jsonl", "a1.jsonl", "a2.jsonl", "a3.jsonl"];
+        assert_eq!(found(&all, json!("a[12].jsonl")).0, ["a1.jsonl", "a2.jsonl"]);
+        assert_eq!(found(&all, json!("{a3,a1}.jsonl")).0, ["a1.jsonl", "a3.jsonl"]);
+        assert_eq!(found(&all, json!(["a3.jsonl", "./a*.jsonl"])).0, ["a3.jsonl", "a1.jsonl", "a2.jsonl"]);
+        assert_eq!(found(&all, json!("**/*.jsonl")).0.len(), 4);
+        assert_eq!(found(&all, json!("*.jsonl")).0.len(), 3);
+        for (names, path, why) in [
+            (&all[..], json!(["a1.jsonl", "gone.jsonl"]), "no file matches"),
+            (&all, json!("a[.jsonl"), "not understood"),
+            (&["a.jsonl", "b.parquet"], json!("*"), "mixes formats"),
+            (&["a.jsonl", "b.csv"], json!("*"), "b.csv, which is no"),
+            (&["d/train-00000-of-00002.parquet"], json!("d/*"), "lacks shard 1 of 2"),
+        ] {
+            let (_, refused) = found(names, path.clone());
+            assert!(refused.contains(why), "{path}: {refused}");
+        }
+        let stars = Value::from("*a".repeat(40));
+        assert!(found(&["x.jsonl"], stars).1.contains("no file matches"), "and in a moment");
+    }
+
+    #[test]
+    fn a_folder_that_the_card_names_is_looked_through() {
+        let card = json!({"configs": [{"config_name": "fr", "data_dir": "french"}, {"data_dir": "x", "data_files": "*"}]});
+        let names = ["french/test.jsonl", "french/train.jsonl", "german/train.jsonl", "x/rows.jsonl"];
+        let parts = own_of(&names, &card);
+        let part = |name: &str| (name.to_owned(), 1);
+        assert_eq!(parts, [part("default/train"), part("fr/test"), part("fr/train")]);
+    }
+
+    #[test]
+    fn names_that_leave_the_cache_are_no_files() {
+        let long = format!("{}.json", "a".repeat(LONGEST));
+        assert_eq!(own_of(&["../train.json", "/train.json", "a\\b.json", &long], &Value::Null), []);
     }
 }

@@ -56,6 +56,10 @@ pub fn read(args: &PoolArgs, output: Output) -> Result<Pool, Report> {
             eprintln!("  row {}: {}", bad.line, bad.reason);
         }
     }
+    for (name, cells) in &report.unread {
+        let cells = thousands(*cells);
+        eprintln!("{}: {cells} cells of {name} are no text and count as empty", args.pool.display());
+    }
     let roles = &pool.roles;
     output.say(format!(
         "{} distinct samples ({} rows, {} merged, {} bad); columns: {} -> {}, {} ({})",

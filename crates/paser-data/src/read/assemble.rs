@@ -1,6 +1,6 @@
 //! Rows in file order become the pool: ids checked, exact duplicates merged, bad rows listed, hold-out marked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use paser_protocol::compare_ids;
@@ -36,6 +36,7 @@ pub(super) struct Assembler<'a> {
     merged: u64,
     bad: Vec<BadRow>,
     bad_total: u64,
+    unread: BTreeMap<String, u64>,
 }
 
 impl<'a> Assembler<'a> {
@@ -57,6 +58,7 @@ impl<'a> Assembler<'a> {
             merged: 0,
             bad: Vec::new(),
             bad_total: 0,
+            unread: BTreeMap::new(),
         })
     }
 
@@ -72,6 +74,9 @@ impl<'a> Assembler<'a> {
                 return Ok(());
             }
         };
+        for name in row.unread {
+            *self.unread.entry(name).or_default() += 1;
+        }
         let at = match self.by_hash.get(&row.hash) {
             Some(at) => *at,
             None => self.samples.len() as u32,
@@ -199,6 +204,7 @@ impl<'a> Assembler<'a> {
                 merged: self.merged,
                 bad_total: self.bad_total,
                 bad: self.bad,
+                unread: self.unread,
             },
         })
     }

@@ -1,14 +1,13 @@
 //! Which files a pool is made of: one file, or the files of a folder in the order of their names (as data sets are cut
 //! into shards), and the one hash that stands for all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::DataError;
-
-const KINDS: [&str; 3] = ["parquet", "jsonl", "json"];
+use crate::file_names::{KINDS, kind, one_split};
 
 /// The files of the pool at `path`, in the order in which their rows count.
 ///
@@ -19,21 +18,15 @@ pub fn pool_files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         return Ok(vec![path.to_owned()]);
     }
     let refuse = |what: String| DataError::NotInstructionData { path: path.to_owned(), what };
-    let mut found: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    let mut found: BTreeMap<usize, Vec<PathBuf>> = BTreeMap::new();
     for entry in fs_err::read_dir(path)? {
         let file = entry?.path();
-        let name = name_of(&file);
-        // What data sets keep about themselves beside their rows.
-        if !file.is_file() || name.starts_with('.') || name.starts_with("dataset_info") || name == "state.json" {
-            continue;
-        }
-        let kind = |kind: &&str| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(kind));
-        if let Some(kind) = KINDS.into_iter().find(|one| kind(one)) {
+        if let Some(kind) = kind(&name_of(&file)).filter(|_| file.is_file()) {
             found.entry(kind).or_default().push(file);
         }
     }
     if found.len() > 1 {
-        let kinds: Vec<String> = found.iter().map(|(kind, files)| format!("{} .{kind}", files.len())).collect();
+        let kinds: Vec<String> = found.iter().map(|(kind, files)| format!("{} .{}", files.len(), KINDS[*kind])).collect();
         return Err(refuse(format!(
             "holds data files of several kinds ({}): give one of them, or a folder with one kind",
             kinds.join(", ")
@@ -45,40 +38,10 @@ pub fn pool_files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         ));
     };
     files.sort();
-    complete(&files).map_err(refuse)?;
-    Ok(files)
-}
-
-/// Shards of one split, none missing; files without numbers count as they are.
-fn complete(files: &[PathBuf]) -> Result<(), String> {
     let names: Vec<String> = files.iter().map(|file| name_of(file)).collect();
-    let shards: Vec<(&str, u32, u32)> = names.iter().filter_map(|name| shard(name)).collect();
-    let splits: BTreeSet<&str> = shards.iter().map(|(split, ..)| *split).collect();
-    if splits.len() > 1 {
-        let splits: Vec<&str> = splits.into_iter().collect();
-        return Err(format!(
-            "holds several splits ({}): give the folder of one, or move the others elsewhere",
-            splits.join(", ")
-        ));
-    }
-    for (split, _, total) in &shards {
-        if let Some(missing) = (0..*total).find(|number| !shards.contains(&(*split, *number, *total))) {
-            return Err(format!(
-                "lacks shard {missing} of {total} of {split}: download the rest, or rename the files so that they stop \
-                 naming it"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// `train-00000-of-00003-a1b2.parquet` as (train, 0, 3).
-fn shard(name: &str) -> Option<(&str, u32, u32)> {
-    let (head, tail) = name.rsplit_once("-of-")?;
-    let (split, number) = head.rsplit_once('-')?;
-    let digits = tail.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(tail.len());
-    let total: u32 = tail[..digits].parse().ok()?;
-    (total <= 100_000).then_some((split, number.parse().ok()?, total))
+    one_split(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .map_err(|why| refuse(format!("{why}: give one file, or a folder with the whole of one split and nothing else")))?;
+    Ok(files)
 }
 
 pub(super) fn name_of(path: &Path) -> String {
@@ -119,8 +82,9 @@ mod tests {
     fn folders_that_could_mean_several_pools_are_refused() {
         for (files, part) in [
             (&["README.md"][..], "no .parquet"),
-            (&["a.jsonl", "a.parquet"], "1 .jsonl, 1 .parquet"),
-            (&["test-00000-of-00001.parquet", "train-00000-of-00001.parquet"], "(test, train)"),
+            (&["a.jsonl", "a.parquet"], "1 .parquet, 1 .jsonl"),
+            (&["test-00000-of-00001.parquet", "train-00000-of-00001.parquet"], "(test: test-00000-of-00001.parquet, train: "),
+            (&["test.jsonl", "train.jsonl"], "several splits"),
             (&["train-00000-of-00002.parquet"], "lacks shard 1 of 2 of train"),
         ] {
             let error = names(files).unwrap_err();

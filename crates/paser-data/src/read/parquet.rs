@@ -182,19 +182,28 @@ fn damaged(path: &Path, what: &str) -> DataError {
     DataError::Parquet { path: path.to_owned(), what: short }
 }
 
-/// The fields of a row, and how many bytes of text they hold.
+/// The fields of a row, and how many bytes they hold. What is no text is null: it may be a column of pictures
+/// that nobody needs.
 fn fields(row: Row) -> (Result<Fields, String>, usize) {
-    let mut size = 0;
-    let cells = row.into_columns().into_iter().map(|(name, field)| {
-        let cell = cell(&field, &mut size).map_err(|reason| format!("the field {name:?} {reason}"))?;
-        Ok((name, cell))
-    });
-    let fields: Result<Vec<(String, Value)>, String> = cells.collect();
-    if size > LONGEST_ROW {
-        let reason = format!("it holds {size} bytes, more than the {LONGEST_ROW} bytes a sample may have");
+    let (mut size, mut text, mut cells, mut unread) = (0, 0, Vec::new(), Vec::new());
+    for (name, field) in row.into_columns() {
+        let before = size;
+        match cell(&field, &mut size) {
+            Ok(value) => {
+                text += size - before;
+                cells.push((name, value));
+            }
+            Err(reason) => {
+                unread.push((name.clone(), reason));
+                cells.push((name, Value::Null));
+            }
+        }
+    }
+    if text > LONGEST_ROW {
+        let reason = format!("it holds {text} bytes, more than the {LONGEST_ROW} bytes a sample may have");
         return (Err(reason), size);
     }
-    (fields.map(Fields::of_unique), size)
+    (Ok(Fields::of_unique(cells, unread)), size)
 }
 
 fn cell(field: &Field, size: &mut usize) -> Result<Value, String> {

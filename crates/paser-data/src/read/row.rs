@@ -10,16 +10,20 @@ use super::source::{LONGEST_ROW, Record};
 use crate::{Roles, content_hash};
 
 /// The fields of a JSON object in file order, names unique.
-pub(super) struct Fields(Vec<(String, Value)>);
+pub(super) struct Fields {
+    cells: Vec<(String, Value)>,
+    /// Fields that are null here because their bytes are no text, with the reason.
+    unread: Vec<(String, String)>,
+}
 
 impl Fields {
     /// Of names that are known to be unique.
-    pub(super) fn of_unique(fields: Vec<(String, Value)>) -> Self {
-        Self(fields)
+    pub(super) fn of_unique(cells: Vec<(String, Value)>, unread: Vec<(String, String)>) -> Self {
+        Self { cells, unread }
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.cells.iter().map(|(name, _)| name.as_str())
     }
 }
 
@@ -54,6 +58,8 @@ pub(super) struct Row {
     pub output: String,
     pub hash: [u8; 32],
     pub extra: Vec<(String, Value)>,
+    /// Names of extra fields whose bytes are no text.
+    pub unread: Vec<String>,
 }
 
 pub(super) struct Id {
@@ -82,7 +88,7 @@ impl<'de> Deserialize<'de> for Fields {
                     }
                     fields.push((name, value));
                 }
-                Ok(Fields(fields))
+                Ok(Fields { cells: fields, unread: Vec::new() })
             }
         }
         deserializer.deserialize_map(Object)
@@ -128,10 +134,20 @@ pub(super) fn parse(bytes: &[u8], record: &Record) -> Result<Fields, Refusal> {
 }
 
 /// Gives every field its role.
-pub(super) fn extract(Fields(fields): Fields, roles: &Roles) -> Result<Row, String> {
+pub(super) fn extract(fields: Fields, roles: &Roles) -> Result<Row, String> {
+    let has_role = |name: &String| {
+        *name == roles.instruction
+            || *name == roles.output
+            || roles.input.as_ref() == Some(name)
+            || roles.id.as_ref() == Some(name)
+    };
+    if let Some((name, reason)) = fields.unread.iter().find(|(name, _)| has_role(name)) {
+        return Err(format!("the field {name:?} {reason}"));
+    }
+    let unread = fields.unread.into_iter().map(|(name, _)| name).collect();
     let (mut instruction, mut input, mut output, mut id) = (None, None, None, None);
     let mut extra = Vec::new();
-    for (name, value) in fields {
+    for (name, value) in fields.cells {
         if name == roles.instruction {
             instruction = Some(value);
         } else if name == roles.output {
@@ -159,7 +175,7 @@ pub(super) fn extract(Fields(fields): Fields, roles: &Roles) -> Result<Row, Stri
         Some(other) => return Err(format!("the id is {}, neither text nor a whole number", kind(&other))),
     };
     let hash = content_hash(&instruction, &input, &output);
-    Ok(Row { id, instruction, input, output, hash, extra })
+    Ok(Row { id, instruction, input, output, hash, extra, unread })
 }
 
 fn text(name: &str, value: Option<Value>) -> Result<String, String> {

@@ -134,6 +134,17 @@ fn bytes_that_are_no_text_are_refused_rows() {
 }
 
 #[test]
+fn an_extra_column_of_pictures_costs_no_row() {
+    let schema = "message schema { required binary instruction; required binary output; required binary image; }";
+    let text = |cells| Cells::Text(cells);
+    let columns = vec![text(vec![b"a", b"b"]), text(vec![b"x", b"y"]), text(vec![b"\x89PNG\xFF", b"none"])];
+    let pool = pool_of(&file(schema, &[columns], Compression::SNAPPY)).unwrap();
+    assert_eq!((pool.samples.len(), pool.report.bad_total), (2, 0));
+    assert_eq!(pool.report.unread.get("image"), Some(&1));
+    assert_eq!(pool.columns[0].name, "image");
+}
+
+#[test]
 fn unusable_columns_are_named() {
     let schema = "message schema { required binary question (UTF8); required binary answer (UTF8); }";
     let bytes = file(schema, &[vec![Cells::Text(vec![b"a"]), Cells::Text(vec![b"b"])]], Compression::SNAPPY);

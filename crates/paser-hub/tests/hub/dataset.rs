@@ -12,6 +12,9 @@ use crate::server::{COMMIT, Reply, Request, Server, answer, etag, is_large, sha2
 /// The commit of the converted branch.
 const COPY: &str = "fedcba9876543210fedcba9876543210fedcba98";
 
+/// A commit before the newest one.
+const OLDER: &str = "1123456789abcdef0123456789abcdef01234567";
+
 type Files = Vec<(&'static str, Vec<u8>)>;
 
 fn rows(seed: u32) -> Vec<u8> {
@@ -51,6 +54,9 @@ fn hub(
         let path = request.path.split('?').next().unwrap_or_default();
         if path == "/api/datasets/org/name/revision/main" {
             return Some(listing(COMMIT, &own, &card));
+        }
+        if path == "/api/datasets/org/name/revision/older" {
+            return Some(listing(OLDER, &own, &card));
         }
         if path == "/api/datasets/org/name/revision/refs%2Fconvert%2Fparquet" {
             let missing = Reply::status(404).with("x-error-code", "RevisionNotFound");
@@ -141,6 +147,7 @@ fn the_converted_branch_stands_in_for_what_is_not_read() {
     let dataset = fetch(&home, "hub:org/name").unwrap();
     assert_eq!(contents(&dataset), [rows(5), rows(6)]);
     assert_eq!((dataset.commit.as_str(), dataset.licence.as_deref()), (COMMIT, Some("mit, apache-2.0")));
+    assert_eq!(dataset.copy.as_deref(), Some(COPY));
     assert!(dataset.files[0].starts_with(home.env.cache.join("datasets--org--name/snapshots").join(COPY)));
     let before = server.requests().len();
     assert_eq!(fetch(&home, "hub:org/name").unwrap(), dataset);
@@ -149,6 +156,34 @@ fn the_converted_branch_stands_in_for_what_is_not_read() {
     let (_server, home) = hub(own, vec![], Value::Null, |_| None);
     let error = fetch(&home, "hub:org/name").unwrap_err().to_string();
     assert!(error.contains("*.parquet") && error.contains("convert it"), "{error}");
+}
+
+#[test]
+fn an_older_revision_is_never_answered_by_a_copy_of_the_newest_one() {
+    let own = vec![("rows.csv", vec![1])];
+    let copy = vec![("plain/train/0000.parquet", rows(5))];
+    let (server, home) = hub(own, copy, Value::Null, |_| None);
+    let error = fetch(&home, "hub:org/name@older").unwrap_err().to_string();
+    assert!(error.contains("newest state only"), "{error}");
+    assert!(!server.requests().iter().any(is_download));
+}
+
+#[test]
+fn a_part_whose_files_are_not_one_pool_is_refused_in_words() {
+    let card = json!({"configs": [{"data_files": [
+        {"split": "train", "path": "*.jsonl"}, {"split": "test", "path": ["held.jsonl", "lost.jsonl"]}]}]});
+    let own = vec![("a.jsonl", rows(1)), ("held.jsonl", rows(2))];
+    let (server, home) = hub(own, vec![], card, |_| None);
+    let error = fetch(&home, "hub:org/name:default/test").unwrap_err().to_string();
+    assert!(error.contains("default/test") && error.contains("lost.jsonl"), "{error}");
+    assert!(!server.requests().iter().any(is_download));
+    assert_eq!(fetch(&home, "hub:org/name:default/train").unwrap().files.len(), 2);
+    let gone = json!({"configs": [{"data_files": "gone/*"}]});
+    let (_server, home) = hub(vec![("a.jsonl", rows(1))], vec![("x/train/0.parquet", rows(3))], gone.clone(), |_| None);
+    assert_eq!(contents(&fetch(&home, "hub:org/name").unwrap()), [rows(3)], "the copy where the card's files are not read");
+    let (_server, home) = hub(vec![("a.jsonl", rows(1))], vec![], gone, |_| None);
+    let error = fetch(&home, "hub:org/name").unwrap_err().to_string();
+    assert!(error.contains("gone/*"), "{error}");
 }
 
 #[test]
