@@ -1,6 +1,9 @@
 //! The desktop program in its real window, on a screen without a monitor.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 use paser_tests::{Served, Window, command, program};
@@ -43,7 +46,7 @@ fn demo_bar_budget_export_close_and_reopen() -> Result<()> {
 }
 
 #[test]
-fn a_project_that_is_open_elsewhere_is_shown_from_there_and_taken_over_when_its_owner_is_gone() -> Result<()> {
+fn a_project_that_is_open_elsewhere_is_shown_from_there_and_taken_over_when_itsowner_is_gone() -> Result<()> {
     let state = tempfile::tempdir()?;
     let demo = state.path().join("mine");
     let made = command(state.path())?.arg("demo").arg(&demo).output()?;
@@ -70,6 +73,37 @@ fn a_project_that_is_open_elsewhere_is_shown_from_there_and_taken_over_when_its_
     Ok(())
 }
 
+/// A second start, which needs no screen: it hands its project over and ends.
+fn start_again(state: &Path, project: &Path) -> Result<()> {
+    let second = std::process::Command::new(program("paser-studio")?)
+        .arg(project)
+        .env("XDG_STATE_HOME", state)
+        .env_remove("DISPLAY")
+        .output()?;
+    ensure!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    Ok(())
+}
+
+#[test]
+fn a_second_start_turns_a_window_away_from_another_programs_project() -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let (theirs, mine) = (state.path().join("theirs"), state.path().join("mine"));
+    for project in [&theirs, &mine] {
+        let made = command(state.path())?.arg("demo").arg(project).output()?;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let owner = Served::start(state.path(), Some(&theirs))?;
+    let window = Window::on_desktop(state.path(), Some(&theirs), None, (1280, 800), "")?;
+    window.wait("the project of the other program", |state| state["attached"] == true)?;
+    start_again(state.path(), &mine)?;
+    window.wait("the project of the second start", |state| {
+        state["attached"] == false && state["project"]["path"].as_str().is_some_and(|path| path.ends_with("mine"))
+    })?;
+    let lock: serde_json::Value = serde_json::from_slice(&fs_err::read(theirs.join("project.lock"))?)?;
+    ensure!(lock["pid"].as_u64() == Some(owner.process_id().into()), "the other program lost its project: {lock}");
+    Ok(())
+}
+
 #[test]
 fn a_second_start_uses_the_first_window_and_a_view_is_saved_by_its_dialog() -> Result<()> {
     let state = tempfile::tempdir()?;
@@ -77,13 +111,7 @@ fn a_second_start_uses_the_first_window_and_a_view_is_saved_by_its_dialog() -> R
     let made = command(state.path())?.arg("demo").arg(&demo).output()?;
     ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let window = Window::on_desktop(state.path(), None, Some(&target), (1280, 800), "")?;
-    // No screen is needed: it hands its project over and ends.
-    let second = std::process::Command::new(program("paser-studio")?)
-        .arg(&demo)
-        .env("XDG_STATE_HOME", state.path())
-        .env_remove("DISPLAY")
-        .output()?;
-    ensure!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    start_again(state.path(), &demo)?;
     let told =
         window.wait("the project of the second start", |state| state["project"]["samples"].as_u64() > Some(0))?;
     ensure!(told["project"]["path"].as_str().is_some_and(|path| path.ends_with("mine")), "{:#}", told["project"]);

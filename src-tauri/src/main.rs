@@ -99,6 +99,18 @@ fn open(studio: &Studio, folder: &Path) -> Option<Remote> {
     owner
 }
 
+/// What the page's address says: which engine it asks, and its own one where that is another program's.
+fn query(server: &Server, owner: Option<&Remote>) -> String {
+    let more = for_tests(QUERY).map(|more| format!("&{more}")).unwrap_or_default();
+    match owner {
+        None => format!("engine={}&token={}&own=&own-token={more}", server.base(), server.token()),
+        Some(owner) => {
+            let (base, token) = (&owner.address().base, &owner.address().token);
+            format!("engine={base}&token={token}&own={}&own-token={}{more}", server.base(), server.token())
+        }
+    }
+}
+
 fn window() -> anyhow::Result<()> {
     let state = state_folder();
     crash::install("window", state.clone());
@@ -111,15 +123,7 @@ fn window() -> anyhow::Result<()> {
     let studio = Arc::new(Studio::new(StudioOptions { worker, ..Default::default() }));
     let owner = project.and_then(|folder| open(&studio, &folder));
     let server = Server::start(Arc::clone(&studio), Port::Free)?;
-    let query = for_tests(QUERY).map(|more| format!("&{more}")).unwrap_or_default();
-    let engine = match &owner {
-        None => format!("engine={}&token={}", server.base(), server.token()),
-        Some(owner) => {
-            let (base, token) = (&owner.address().base, &owner.address().token);
-            format!("engine={base}&token={token}&own={}&own-token={}", server.base(), server.token())
-        }
-    };
-    let page = format!("index.html?{engine}{query}");
+    let page = format!("index.html?{}", query(&server, owner.as_ref()));
 
     let kept = Arc::new(Mutex::new(geometry::read(&state).unwrap_or_default()));
     let (begin, later) = (Arc::clone(&kept), Arc::clone(&studio));
@@ -146,10 +150,12 @@ fn window() -> anyhow::Result<()> {
     program.run(move |app, event| match event {
         RunEvent::WindowEvent { event: WindowEvent::Moved(_) | WindowEvent::Resized(_), .. } => remember(app, &kept),
         RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. } => {
+            app.state::<Single>().close();
             remember(app, &kept);
             geometry::write(&state, *kept.lock().unwrap_or_else(PoisonError::into_inner));
         }
         RunEvent::Exit => {
+            app.state::<Single>().close();
             if let Err(report) = studio.shut_down() {
                 tracing::error!(%report, "the run cannot go on without the window");
             }
@@ -169,16 +175,26 @@ fn remember(app: &AppHandle, kept: &Mutex<Geometry>) {
 /// A later start brings this window to the front, and its project into it.
 fn wait_for_others(single: &Single, app: AppHandle, studio: Arc<Studio>) -> std::io::Result<()> {
     single.serve(move |project| {
-        if let Some(window) = app.get_webview_window(MAIN) {
-            for done in [window.unminimize(), window.show(), window.set_focus()] {
-                if let Err(error) = done {
-                    tracing::warn!(%error, "the window does not come to the front");
-                }
+        let Some(window) = app.get_webview_window(MAIN) else { return false };
+        for done in [window.unminimize(), window.show(), window.set_focus()] {
+            if let Err(error) = done {
+                tracing::warn!(%error, "the window does not come to the front");
             }
         }
-        if let Some(project) = project {
-            // The window opens it, and shows what keeps it from opening.
+        let Some(project) = project else { return true };
+        let server = app.state::<Server>();
+        // The window opens it, and shows what keeps it from opening.
+        if server.is_watched() {
             studio.tell(&Event::Wanted { path: project.to_string_lossy().into_owned() });
+            return true;
         }
+        // The page is not there yet, or listens to another program's engine: it starts anew with this project.
+        let owner = open(&studio, &project);
+        let query = query(&server, owner.as_ref());
+        let turned = window.url().and_then(|mut url| {
+            url.set_query(Some(&query));
+            window.navigate(url)
+        });
+        turned.inspect_err(|error| tracing::warn!(%error, "the window does not turn to the other project")).is_ok()
     })
 }

@@ -6,8 +6,9 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use paser_project::Lock;
@@ -15,6 +16,11 @@ use serde::{Deserialize, Serialize};
 
 /// Longest wait for the other window, and for a line of somebody who knocks.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries while the first window is opening or closing.
+const PAUSE: Duration = Duration::from_millis(100);
+/// What is answered to the right word: the project is taken, or the window is closing and the other start takes its place.
+const OPEN: &str = "open";
+const CLOSING: &str = "closing";
 /// Bytes of a line that is handed over.
 const LONGEST: u64 = 64 << 10;
 
@@ -36,6 +42,14 @@ struct Knock {
 pub struct Single {
     _lock: Option<Lock>,
     listener: Option<(TcpListener, String)>,
+    /// Whether later starts are still taken over; held while one is.
+    open: Arc<Mutex<bool>>,
+}
+
+enum Answer {
+    Open,
+    /// Nobody is at the door yet, or any more.
+    Nobody,
 }
 
 pub enum Start {
@@ -50,25 +64,26 @@ fn door(state: &Path) -> PathBuf {
 
 /// First of this person, or handed over to the one that is. Where neither can be told, a window opens.
 pub fn start(state: &Path, project: Option<&Path>) -> Start {
-    let alone = Single { _lock: None, listener: None };
+    let first = |lock, listener| Start::First(Single { _lock: lock, listener, open: Arc::new(Mutex::new(true)) });
     if let Err(error) = fs_err::create_dir_all(state) {
         tracing::warn!(%error, "it cannot be told whether another window is open");
-        return Start::First(alone);
+        return first(None, None);
     }
-    let Ok(lock) = Lock::acquire(&state.join("window.lock")) else {
-        return match hand_over(state, project) {
-            Ok(()) => Start::HandedOver,
-            Err(error) => {
-                tracing::warn!(%error, "another window is open and does not answer");
-                Start::First(alone)
+    let begun = Instant::now();
+    loop {
+        if let Ok(lock) = Lock::acquire(&state.join("window.lock")) {
+            let listener = listen(state)
+                .inspect_err(|error| tracing::warn!(%error, "a second window cannot be told to use this one"));
+            return first(Some(lock), listener.ok());
+        }
+        match hand_over(state, project) {
+            Ok(Answer::Open) => return Start::HandedOver,
+            Ok(Answer::Nobody) if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
+            unanswered => {
+                let why = unanswered.err().map_or_else(|| "nobody is at its door".to_owned(), |error| error.to_string());
+                tracing::warn!(why, "another window is open and does not answer");
+                return first(None, None);
             }
-        };
-    };
-    match listen(state) {
-        Ok(listener) => Start::First(Single { _lock: Some(lock), listener: Some(listener) }),
-        Err(error) => {
-            tracing::warn!(%error, "a second window cannot be told to use this one");
-            Start::First(Single { _lock: Some(lock), listener: None })
         }
     }
 }
@@ -94,10 +109,16 @@ fn listen(state: &Path) -> io::Result<(TcpListener, String)> {
     Ok((listener, word))
 }
 
-fn hand_over(state: &Path, project: Option<&Path>) -> io::Result<()> {
-    let door: Door = serde_json::from_slice(&fs_err::read(door(state))?)?;
+fn hand_over(state: &Path, project: Option<&Path>) -> io::Result<Answer> {
+    let door: Door = match fs_err::read(door(state)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Answer::Nobody),
+        text => serde_json::from_slice(&text?)?,
+    };
     let project = project.map(std::path::absolute).transpose()?;
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, door.port))?;
+    let mut stream = match TcpStream::connect((Ipv4Addr::LOCALHOST, door.port)) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(Answer::Nobody),
+        stream => stream?,
+    };
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(&Knock { word: door.word, project })?;
@@ -105,39 +126,57 @@ fn hand_over(state: &Path, project: Option<&Path>) -> io::Result<()> {
     stream.write_all(&line)?;
     let mut answer = String::new();
     BufReader::new(stream.take(16)).read_line(&mut answer)?;
-    if answer.trim() == "open" { Ok(()) } else { Err(io::Error::other("its door stayed closed")) }
+    match answer.trim() {
+        OPEN => Ok(Answer::Open),
+        CLOSING => Ok(Answer::Nobody),
+        _ => Err(io::Error::other("its door stayed closed")),
+    }
 }
 
 impl Single {
-    /// Calls `wanted` with the project of every later start.
-    pub fn serve(&self, wanted: impl Fn(Option<PathBuf>) + Send + 'static) -> io::Result<()> {
+    /// Calls `wanted` with the project of every later start, which ends when it returns true and opens a window of its
+    /// own otherwise.
+    pub fn serve(&self, wanted: impl Fn(Option<PathBuf>) -> bool + Send + 'static) -> io::Result<()> {
         let Some((listener, word)) = &self.listener else { return Ok(()) };
-        let (listener, word) = (listener.try_clone()?, word.clone());
+        let (listener, word, open) = (listener.try_clone()?, word.clone(), Arc::clone(&self.open));
         thread::Builder::new().name("second starts".to_owned()).spawn(move || {
             for stream in listener.incoming() {
-                match stream.and_then(|stream| answer(stream, &word)) {
-                    Ok(Some(project)) => wanted(project),
-                    Ok(None) => tracing::warn!("somebody knocked at the window's door without its word"),
+                match stream.and_then(|stream| answer(stream, &word, &open, &wanted)) {
+                    Ok(true) => {}
+                    Ok(false) => tracing::warn!("somebody knocked at the window's door without its word"),
                     Err(error) => tracing::warn!(%error, "a second start was not understood"),
                 }
             }
         })?;
         Ok(())
     }
+
+    /// Takes no later start over any more: the window closes.
+    pub fn close(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
 }
 
-/// None: the word was wrong.
-fn answer(mut stream: TcpStream, word: &str) -> io::Result<Option<Option<PathBuf>>> {
+/// False: the word was wrong.
+fn answer(
+    mut stream: TcpStream,
+    word: &str,
+    open: &Mutex<bool>,
+    wanted: &impl Fn(Option<PathBuf>) -> bool,
+) -> io::Result<bool> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new((&stream).take(LONGEST)).read_line(&mut line)?;
     let knock: Knock = serde_json::from_str(&line)?;
     if knock.word != word {
-        return Ok(None);
+        return Ok(false);
     }
-    stream.write_all(b"open\n")?;
-    Ok(Some(knock.project))
+    let open = open.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = if *open && wanted(knock.project) { OPEN } else { CLOSING };
+    stream.write_all(told.as_bytes())?;
+    stream.write_all(b"\n")?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -151,7 +190,7 @@ mod tests {
         let state = tempfile::tempdir()?;
         let Start::First(first) = start(state.path(), None) else { panic!("nobody was there") };
         let (sender, wanted) = mpsc::sync_channel(4);
-        first.serve(move |project| drop(sender.send(project)))?;
+        first.serve(move |project| sender.send(project).is_ok())?;
         let project = state.path().join("p");
         assert!(matches!(start(state.path(), Some(&project)), Start::HandedOver));
         assert_eq!(wanted.recv_timeout(PATIENCE).ok(), Some(Some(project)));
@@ -169,6 +208,21 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs_err::metadata(door(state.path()))?.permissions().mode() & 0o077, 0);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_start_while_the_first_window_closes_takes_its_place() -> io::Result<()> {
+        let state = tempfile::tempdir()?;
+        let Start::First(first) = start(state.path(), None) else { panic!("nobody was there") };
+        first.serve(|_| panic!("a closing window took a project"))?;
+        first.close();
+        let path = state.path().to_owned();
+        let second = thread::spawn(move || matches!(start(&path, None), Start::First(single) if single.listener.is_some()));
+        thread::sleep(3 * PAUSE);
+        assert!(!second.is_finished(), "it waits for the first to be gone");
+        drop(first);
+        assert!(second.join().is_ok_and(|first| first), "and is the one window then");
         Ok(())
     }
 }

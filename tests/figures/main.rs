@@ -80,7 +80,10 @@ fn main() -> Result<()> {
     let load = record::load_average();
     let settings = "Chromium without a window, WebGL by SwiftShader, page of 1280 x 800; times in milliseconds";
     let million = asked.million.as_deref().map(million::measure).transpose()?;
-    let mut fields = json!({ "settings": settings, "program": paser_tests::program("paser")?, "load_before": load });
+    // Debug or release; where it was built is nobody's business.
+    let program = paser_tests::program("paser")?;
+    let build = program.parent().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let mut fields = json!({ "settings": settings, "build": build, "load_before": load });
     let prefix = if asked.only_million {
         "million-"
     } else if million.is_some() {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use paser_hub::HubEnv;
+use paser_hub::{HubEnv, clear_downloads};
 use paser_project::{Folder, Lock};
 use paser_protocol::CacheView;
 
@@ -115,16 +115,31 @@ pub fn clear(state: &Path, session: Option<&Session>, id: &str) -> Outcome<u64> 
                 session.store.remove(&stage, &key).map_err(Told::told)?;
             }
         }
-        (DEMO, _) => {
-            // Another window's demo is not pulled from under it.
-            if let Ok(folder) = Folder::open(Path::new(&cache.path)) {
-                drop(Lock::acquire(&folder.lock()).map_err(Told::told)?);
+        (DEMO, _) => clear_demo(state, Path::new(&cache.path))?,
+        _ => {
+            let folder = Path::new(&cache.path).file_name().unwrap_or_default().to_string_lossy();
+            let env = HubEnv::from_process().map_err(Told::told)?;
+            if !clear_downloads(&env, &folder).map_err(Told::told)? {
+                return Err(usage(
+                    format!("{} cannot be cleared: a program is downloading into it.", cache.name),
+                    "Wait for it, or stop it.",
+                ));
             }
-            fs_err::remove_dir_all(&cache.path).map_err(Told::told)?;
         }
-        _ => fs_err::remove_dir_all(&cache.path).map_err(Told::told)?,
     }
     Ok(cache.bytes)
+}
+
+/// Another window's demo is not pulled from under it, and nobody opens one that is half gone.
+fn clear_demo(state: &Path, demo: &Path) -> Outcome<()> {
+    let folder = Folder::open(demo).ok();
+    let lock = folder.map(|folder| Lock::acquire(&folder.lock()).map_err(Told::told)).transpose()?;
+    // There a folder with an open file in it has no other name.
+    let lock = lock.filter(|_| !cfg!(windows));
+    let aside = state.join(format!("demo.removed-{}", std::process::id()));
+    fs_err::rename(demo, &aside).map_err(Told::told)?;
+    drop(lock);
+    fs_err::remove_dir_all(&aside).map_err(Told::told)
 }
 
 impl Session {
@@ -160,5 +175,19 @@ mod tests {
         assert!(refused.what.contains("recent.json"), "{refused}");
         assert_eq!(clear(state.path(), None, DEMO).unwrap(), 1000);
         assert!(!state.path().join("demo").exists() && state.path().join("recent.json").exists());
+    }
+
+    #[test]
+    fn a_demo_that_another_window_has_open_stays_whole() {
+        let state = tempfile::tempdir().unwrap();
+        let demo = state.path().join("demo");
+        fs_err::create_dir_all(&demo).unwrap();
+        fs_err::write(demo.join("recipe.toml"), "").unwrap();
+        let held = Lock::acquire(&Folder::open(&demo).unwrap().lock()).unwrap();
+        assert!(clear(state.path(), None, DEMO).is_err());
+        assert!(demo.join("recipe.toml").exists());
+        drop(held);
+        clear(state.path(), None, DEMO).unwrap();
+        assert_eq!(fs_err::read_dir(state.path()).unwrap().count(), 0, "nor is anything left beside it");
     }
 }

@@ -3,14 +3,16 @@
 
 use std::{
     backtrace::Backtrace,
+    borrow::Cow,
     collections::VecDeque,
-    fmt::Write as _,
     io::{self, Write},
     panic,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{LazyLock, Mutex, OnceLock, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use regex::Regex;
 
 /// Log lines kept for a report.
 const LINES: usize = 50;
@@ -35,7 +37,7 @@ impl Write for Log {
         rest.push_str(&String::from_utf8_lossy(bytes));
         while let Some(end) = rest.find('\n') {
             let line: String = rest.drain(..=end).collect();
-            lines.push_back(clean(&without_colours(line.trim_end())));
+            lines.push_back(without_secrets(&without_quotes(&without_colours(line.trim_end()))));
             while lines.len() > LINES {
                 lines.pop_front();
             }
@@ -61,36 +63,56 @@ fn without_colours(line: &str) -> String {
     out + rest
 }
 
-/// Without access tokens, and without quoted pieces that may be a sample's text.
+/// What is quoted may be a sample's text, which may hold such marks itself: from the first to the last one of a kind
+/// everything goes, unless it is short.
+fn without_quotes(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for mark in ['`', '"', '\'', '\u{2018}', '\u{201c}'] {
+        let closing = match mark {
+            '\u{2018}' => '\u{2019}',
+            '\u{201c}' => '\u{201d}',
+            same => same,
+        };
+        let (Some(from), Some(to)) = (text.find(mark), text.rfind(closing)) else { continue };
+        let from = from + mark.len_utf8();
+        if to > from && text[from..to].chars().count() > QUOTED {
+            text = Cow::Owned(format!("{}...{}", &text[..from], &text[to..]));
+        }
+    }
+    text
+}
+
+/// Access tokens and hashes, wherever they stand.
+fn without_secrets(text: &str) -> String {
+    static SECRETS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+        let patterns = [
+            r"(hf_)[A-Za-z0-9]{8,}",
+            r#"(?i)(token["']?\s*[=:]\s*["']?)[^\s"'&,;}]+"#,
+            r"(?i)(bearer\s+)\S+",
+            r"()[0-9a-fA-F]{64,}",
+        ];
+        patterns.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
+    });
+    SECRETS.iter().fold(text.to_owned(), |text, secret| secret.replace_all(&text, "$1...").into_owned())
+}
+
+/// A panic's message, of one or many lines, and its trace behind it, as this program and browsers write them.
 fn clean(text: &str) -> String {
-    let mut out = String::new();
-    for (place, piece) in text.split('`').enumerate() {
-        if place > 0 {
-            out.push('`');
+    let number = |line: &str| line.split_once(':').and_then(|(number, _)| number.trim().parse::<u32>().ok());
+    let mut trace = 0;
+    for line in text.split_inclusive('\n').rev() {
+        let bare = line.trim();
+        if number(line).is_none() && !bare.is_empty() && !bare.starts_with("at ") && !bare.contains("wasm-function") {
+            break;
         }
-        // Odd pieces stand between two marks.
-        if place % 2 == 1 && piece.chars().count() > QUOTED { out.push_str("...") } else { out.push_str(piece) }
-    }
-    let secret = |word: &str| {
-        let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
-        bare.starts_with("hf_") && bare.len() > 10 || bare.len() >= 64 && bare.chars().all(|c| c.is_ascii_hexdigit())
-    };
-    let mut cleaned = String::new();
-    let mut bearer = false;
-    for word in out.split_inclusive([' ', '\n', '&', '?']) {
-        let (body, end) = word.split_at(word.trim_end_matches([' ', '\n', '&', '?']).len());
-        match body.split_once("token=") {
-            Some((before, _)) => {
-                let _ = write!(cleaned, "{before}token=...{end}");
-            }
-            None if bearer || secret(body) => {
-                let _ = write!(cleaned, "...{end}");
-            }
-            None => cleaned.push_str(word),
+        trace += line.len();
+        // The innermost frame. What looks like one before it is the message's.
+        if number(line) == Some(0) {
+            break;
         }
-        bearer = body.eq_ignore_ascii_case("bearer");
     }
-    cleaned
+    let (message, trace) = text.split_at(text.len() - trace);
+    without_secrets(&(without_quotes(message) + trace))
 }
 
 /// Writes a report for every panic of this process from now on, beside what the hook before does. `face`: the program.
@@ -179,12 +201,41 @@ mod tests {
         let path = write(state.path(), "serve", &what).unwrap();
         let report = fs_err::read_to_string(path).unwrap();
         assert!(report.contains(env!("CARGO_PKG_VERSION")) && report.contains("byte index 3"), "{report}");
-        assert!(report.contains("`short`") && !report.contains(&text), "a sample's text stays here: {report}");
+        assert!(!report.contains(&text), "a sample's text stays here: {report}");
         assert!(report.contains("WARN fetching with") && !report.contains('\u{1b}'), "{report}");
         for secret in ["hf_abcdefghijklmnop", "0123", "Bearer abc"] {
             assert!(!report.contains(secret), "{secret} in {report}");
         }
         assert!(report.contains("e2e=1"));
+    }
+
+    #[test]
+    fn samples_and_tokens_stay_here_whatever_surrounds_them() {
+        let trace = "\n\n   0: rust_begin_unwind\n             at ./main.rs:7:1\n   1: paser::main\n";
+        for sample in [
+            "Run `ls` here\n1: first `cd`, then \"make\" twice and see what it says of this",
+            "She said \"it's `fine`\" and then went home to look after the cat",
+        ] {
+            for (open, close) in [('`', '`'), ('"', '"'), ('\'', '\''), ('\u{201c}', '\u{201d}')] {
+                let told = clean(&format!("thread main: inside {open}{sample}{close} at 3{trace}"));
+                for words in sample.split(['`', '"', '\'', '\n']).filter(|words| words.len() > 8) {
+                    assert!(!told.contains(words), "{words:?} in {told:?}");
+                }
+                assert!(told.starts_with("thread main: inside") && told.ends_with(trace), "{told}");
+            }
+        }
+        for secret in [
+            "HF_TOKEN=hf_abcdefghij1234",
+            "{\"token\":\"hf_abcdefghij1234\"}",
+            "{\"Token\": \"s3cr3t\"}",
+            "x=(hf_abcdefghij1234)",
+            "authorization: BEARER s3cr3t",
+        ] {
+            let told = clean(secret);
+            assert!(!told.contains("abcdefghij") && !told.contains("s3cr3t"), "{told}");
+        }
+        assert_eq!(clean("called `Option::unwrap()` on a `None` value"), "called `Option::unwrap()` on a `None` value");
+        assert_eq!(clean("response_tokens: 12"), "response_tokens: 12");
     }
 
     #[test]

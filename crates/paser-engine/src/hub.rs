@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,19 +21,24 @@ use crate::{
 
 /// So long a form waits for the hub to say how large something is.
 const PATIENCE: Duration = Duration::from_millis(2500);
-/// So long an answer of the hub, or its silence, is remembered.
+/// So long an answer of the hub is remembered.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// So long its refusal or its silence: a person may mend what was wrong.
+const REFUSED: Duration = Duration::from_secs(10);
 
 static TOKEN: Mutex<Option<Secret>> = Mutex::new(None);
+/// Counts the tokens: an answer that was asked for with another one is not remembered.
+static TOKENS: AtomicU64 = AtomicU64::new(0);
 
 /// Takes a token for every request to the hub until the program ends; an empty one gives the environment's back.
 pub(crate) fn set_token(token: Secret) {
     *lock(&TOKEN) = Some(token).filter(|token| !token.0.trim().is_empty());
+    TOKENS.fetch_add(1, Ordering::SeqCst);
     lock(&SIZES).clear();
     lock(&DATASETS).clear();
 }
 
-/// The environment, with the token that was typed in this session before the one that it names.
+/// The environment, with the token that was typed since the program's start before the one that it names.
 pub(crate) fn env() -> Outcome<HubEnv> {
     let mut env = HubEnv::from_process().map_err(Told::told)?;
     if let Some(token) = &*lock(&TOKEN) {
@@ -50,6 +58,7 @@ impl Monitor for Until {
     }
 }
 
+/// Until when an answer holds, and the answer.
 type Answers<T> = Mutex<BTreeMap<String, (Instant, Outcome<T>)>>;
 
 static SIZES: Answers<ModelSize> = Mutex::new(BTreeMap::new());
@@ -61,17 +70,22 @@ fn remembered<T: Clone>(
     ask: impl FnOnce(&Until) -> Result<T, HubError>,
     silent: T,
 ) -> Outcome<T> {
-    if let Some((when, answer)) = lock(answers).get(&key)
-        && when.elapsed() < REMEMBERED
+    if let Some((until, answer)) = lock(answers).get(&key)
+        && Instant::now() < *until
     {
         return answer.clone();
     }
-    let answer = match ask(&Until(Instant::now() + PATIENCE)) {
+    let token = TOKENS.load(Ordering::SeqCst);
+    let (answer, holds) = match ask(&Until(Instant::now() + PATIENCE)) {
+        Ok(answer) => (Ok(answer), REMEMBERED),
         // Nobody asks for a size where the hub is out of reach: that is no mistake in the form.
-        Err(HubError::Cancelled | HubError::Offline { .. } | HubError::Network { .. }) => Ok(silent),
-        other => other.map_err(Told::told),
+        Err(HubError::Cancelled | HubError::Offline { .. } | HubError::Network { .. }) => (Ok(silent), REFUSED),
+        Err(error) => (Err(error.told()), REFUSED),
     };
-    lock(answers).insert(key, (Instant::now(), answer.clone()));
+    let mut answers = lock(answers);
+    if TOKENS.load(Ordering::SeqCst) == token {
+        answers.insert(key, (Instant::now() + holds, answer.clone()));
+    }
     answer
 }
 
@@ -86,4 +100,29 @@ pub(crate) fn ask_dataset(reference: &DatasetRef, env: &HubEnv) -> Outcome<Optio
     // Its parts are the same whichever of them is meant.
     let key = format!("{} {} {}", env.endpoint, env.cache.display(), reference.without_part());
     remembered(&DATASETS, key, |until| dataset_info(reference, env, until).map(Some), None)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn answers_hold_for_their_token_and_refusals_for_a_moment() {
+        static KNOWN: Answers<u8> = Mutex::new(BTreeMap::new());
+        let ask = |key: &str, answer| remembered(&KNOWN, key.to_owned(), |_| answer, 0);
+        let until = |key: &str| lock(&KNOWN).get(key).map(|(until, _)| *until - Instant::now());
+        assert_eq!(ask("a", Ok(1)).unwrap(), 1);
+        assert_eq!(ask("a", Ok(2)).unwrap(), 1, "remembered");
+        assert!(until("a").unwrap() > REFUSED);
+        assert!(ask("b", Err(HubError::NoCacheFolder)).is_err());
+        assert_eq!(ask("c", Err(HubError::Cancelled)).unwrap(), 0);
+        assert!(until("b").unwrap() <= REFUSED && until("c").unwrap() <= REFUSED);
+        let late = |_: &Until| {
+            set_token(Secret("hf_other".to_owned()));
+            Ok(3)
+        };
+        assert_eq!(remembered(&KNOWN, "d".to_owned(), late, 0).unwrap(), 3);
+        assert_eq!(until("d"), None, "another token may see something else");
+    }
 }

@@ -89,6 +89,13 @@ pub(crate) fn damages(loaded: &Loaded) -> BTreeMap<String, Vec<Option<Cds>>> {
     loaded.others.iter().map(|(reference, scores)| (reference.clone(), of(scores))).collect()
 }
 
+/// Keys of the scores that the recipe means now, as far as they can be told.
+pub(crate) struct WantedScores {
+    pub own: Option<String>,
+    /// By reference.
+    pub others: BTreeMap<String, String>,
+}
+
 impl Session {
     /// The scores of the recipe's other pruned models, as they were made last.
     pub(crate) fn read_others(&self, loaded: &mut Loaded) -> Outcome<()> {
@@ -143,10 +150,14 @@ impl Session {
         parts: &Parts,
         facts: (Option<&ModelFacts>, Option<&ModelFacts>),
         others: &[(String, Known<ModelFacts>)],
+        wanted: &WantedScores,
     ) -> Vec<SchemeView> {
         if others.is_empty() {
             return Vec::new();
         }
+        // Scores of another pair or template say nothing of this one.
+        let own_scores = loaded.scores.as_ref().filter(|scores| wanted.own.as_ref() == Some(&scores.key));
+        let own_partial = loaded.partial.as_ref().filter(|_| own_scores.is_none());
         let (dense, own) = facts;
         let words = |pruned: Option<&ModelFacts>| match (dense, pruned) {
             (Some(dense), Some(pruned)) => pruning_words(dense, pruned),
@@ -157,28 +168,35 @@ impl Session {
             name: pruned_name(recipe),
             pruning: words(own),
             own: true,
-            scored: match (&loaded.scores, &loaded.partial) {
+            scored: match (own_scores, own_partial) {
                 (Some(scores), _) => scores.rows.iter().flatten().count() as u64,
                 (None, Some(partial)) => partial.scored as u64,
                 (None, None) => 0,
             },
-            whole: loaded.scores.is_some(),
+            whole: own_scores.is_some(),
             damage: parts
                 .clusters
                 .iter()
-                .map(|cluster| ClusterDamage {
-                    cluster: cluster.cluster,
-                    cds: cluster.cds,
-                    cds_low: cluster.cds_low,
-                    cds_high: cluster.cds_high,
-                    cds_rest: cluster.cds_rest,
-                    scored: cluster.scored,
+                .map(|cluster| {
+                    if own_scores.is_none() && own_partial.is_none() {
+                        return ClusterDamage::unknown(cluster.cluster);
+                    }
+                    ClusterDamage {
+                        cluster: cluster.cluster,
+                        cds: cluster.cds,
+                        cds_low: cluster.cds_low,
+                        cds_high: cluster.cds_high,
+                        cds_rest: cluster.cds_rest,
+                        scored: cluster.scored,
+                    }
                 })
                 .collect(),
         }];
         for (reference, known) in others {
-            let scores = loaded.others.get(reference);
-            let damage = parts.others.get(reference).map(Vec::as_slice).unwrap_or_default();
+            let is_wanted = |scores: &&Arc<OtherScores>| wanted.others.get(reference) == Some(&scores.key);
+            let scores = loaded.others.get(reference).filter(is_wanted);
+            let damage = parts.others.get(reference).filter(|_| scores.is_some());
+            let damage = damage.map(Vec::as_slice).unwrap_or_default();
             views.push(SchemeView {
                 reference: reference.clone(),
                 name: model_name(reference),
@@ -227,7 +245,7 @@ impl Session {
         found.or_else(|| others.iter().find(same)).cloned()
     }
 
-    /// Writes another choice of pruned models into the recipe. Scores stay where they are.
+    /// Writes another choice of pruned models into the recipe. Scores that are there stay with their models.
     ///
     /// # Errors
     /// A model that the project does not have, or has already; no dense model.
@@ -238,6 +256,7 @@ impl Session {
         let (dense, _) = score::known_pair(self, &recipe);
         let samples = self.loaded().samples;
         let own = prune::reference(&recipe, dense.and_then(Known::value).as_ref(), samples.as_deref());
+        let mut handed_on = Vec::new();
         let mut others = recipe.models.others.clone();
         let place = |typed: &str| {
             let at = self.other_pruned_model(typed).and_then(|found| others.iter().position(|other| *other == found));
@@ -253,7 +272,12 @@ impl Session {
             PrunedChange::Use { model } if self.is_pruned_model(model) => return Ok(()),
             PrunedChange::Use { model } => {
                 let at = place(model)?;
-                match own.filter(|own| self.folder.resolve(own).exists() || !recipe.models.pruned.is_empty()) {
+                let own = own.filter(|own| self.folder.resolve(own).exists() || !recipe.models.pruned.is_empty());
+                // Their scores change places with them: nothing stands under the other one's name, and nothing is
+                // computed again.
+                handed_on.push((record_name(&others[at]), score::STAGE.to_owned()));
+                handed_on.extend(own.as_ref().map(|own| (score::STAGE.to_owned(), record_name(own))));
+                match own {
                     Some(own) => std::mem::replace(&mut others[at], own),
                     None => others.remove(at),
                 }
@@ -280,11 +304,23 @@ impl Session {
         };
         let changed = Recipe::with_pruned(&text, &pruned, &others, &path).map_err(Told::told)?;
         write_durably(&path, changed.as_bytes()).map_err(Told::told)?;
+        if !handed_on.is_empty() {
+            let pairs: Vec<(&str, &str)> = handed_on.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+            lock(&self.catalogue).hand_on_stages(&pairs).map_err(Told::told)?;
+        }
         self.reread_recipe()?;
         // What is known of a model that came or went is told at once.
-        let mut loaded = self.loaded();
+        let mut loaded = Loaded { others: BTreeMap::new(), ..self.loaded() };
+        if !handed_on.is_empty() {
+            (loaded.scores, loaded.partial) = (self.read_scores(loaded.samples.as_deref())?, None);
+        }
         self.read_others(&mut loaded)?;
-        self.with_loaded(|held| held.others = loaded.others);
+        self.with_loaded(|held| {
+            held.others = loaded.others;
+            if !handed_on.is_empty() {
+                (held.scores, held.partial) = (loaded.scores, loaded.partial);
+            }
+        });
         Ok(())
     }
 }

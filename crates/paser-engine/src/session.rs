@@ -423,9 +423,7 @@ impl Session {
                 loaded.manifold =
                     ManifoldData::read(&mut found).ok().filter(|data| data.clusters.len() == rows).map(Arc::new);
             }
-            if let Some(mut found) = artefact(Stage::Score.name())? {
-                loaded.scores = Scores::read(&mut found).ok().filter(|data| data.rows.len() == rows).map(Arc::new);
-            }
+            loaded.scores = self.read_scores(Some(samples))?;
             if let Some(mut found) = artefact(crate::stages::concepts::STAGE)? {
                 loaded.concepts =
                     Concepts::read(&mut found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
@@ -453,6 +451,11 @@ impl Session {
     fn made_last(&self, stage: &str) -> Outcome<Option<Artefact>> {
         let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?;
         Ok(record.and_then(|record| self.store.get(stage, &record.key).ok().flatten()))
+    }
+
+    pub(crate) fn read_scores(&self, samples: Option<&Samples>) -> Outcome<Option<Arc<Scores>>> {
+        let found = self.made_last(Stage::Score.name())?.and_then(|mut found| Scores::read(&mut found).ok());
+        Ok(found.filter(|scores| samples.is_some_and(|samples| samples.len() == scores.rows.len())).map(Arc::new))
     }
 
     fn read_samples(&self, loaded: &mut Loaded) -> Outcome<()> {

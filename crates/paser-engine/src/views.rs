@@ -12,7 +12,9 @@ use paser_protocol::{
 use crate::{
     clusters, estimate,
     frozen::stored_view,
-    pool_source, selection,
+    pool_source,
+    schemes::WantedScores,
+    selection,
     session::{Loaded, Session, lock},
     sources::{self, Known, pruning_words},
     stages::{concepts, embed, import, manifold, passes, score},
@@ -34,7 +36,9 @@ impl Session {
         let wanted = self.wanted(&loaded, &recipe.recipe, dense, pruned);
         // What another pair of models or another template began says nothing of this one.
         let [.., scores, _] = &wanted;
-        loaded.partial = loaded.partial.filter(|partial| scores.key().is_some_and(|key| key == partial.key));
+        let others_keys = wanted_others.iter().filter_map(|(reference, wanted)| Some((reference.clone(), wanted.key()?)));
+        let meant = WantedScores { own: scores.key(), others: others_keys.collect() };
+        loaded.partial = loaded.partial.filter(|partial| meant.own.as_ref() == Some(&partial.key));
         let parts = self.parts(&loaded);
         let heads = self.selection_heads();
         let views = heads.as_deref().unwrap_or_default().iter().map(|head| stored_view(&head.name, &head.view));
@@ -58,7 +62,14 @@ impl Session {
             stages: self.stage_views(&loaded, &recipe.recipe, &heads, wanted, &wanted_others),
             manifold: manifold_view(&loaded),
             clusters: clusters::marked(&parts.clusters, &loaded),
-            schemes: self.scheme_views(&loaded, &recipe.recipe, &parts, (facts.0.as_ref(), facts.1.as_ref()), &others),
+            schemes: self.scheme_views(
+                &loaded,
+                &recipe.recipe,
+                &parts,
+                (facts.0.as_ref(), facts.1.as_ref()),
+                &others,
+                &meant,
+            ),
             scored_so_far: loaded.partial.as_ref().map(|partial| partial.scored as u64),
             damage_scale: parts.damage_scale,
             columns: parts.columns.clone(),

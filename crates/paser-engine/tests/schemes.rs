@@ -123,7 +123,10 @@ fn every_pruned_model_is_scored_and_changing_places_computes_nothing() {
     assert_eq!(session.other_pruned_model("heavy").as_deref(), Some(&*world.path("heavy").to_string_lossy()));
     session.change_pruned(&PrunedChange::Use { model: "heavy".to_owned() }).unwrap();
     assert!(session.is_pruned_model("heavy"));
-    assert!(matches!(state(&session.view(), Stage::Score), StageState::Stale { .. }));
+    let at_once = session.view();
+    assert!(is_done(&at_once, Stage::Score), "its scores came with it: {:?}", at_once.stages);
+    assert_eq!(of_clusters(&at_once), scheme(&view, "heavy").damage, "nothing stands under another model's name");
+    assert_eq!(scheme(&at_once, "pruned").damage, view.schemes[0].damage);
     let summary = run(&session, Stage::Select).unwrap();
     assert_eq!(computed(&summary), [Stage::Select], "no model was asked again");
     let now = session.view();
@@ -185,6 +188,33 @@ fn a_model_comes_and_goes() {
     // It is scored no second time when it comes back soon.
     add(&heavy).unwrap();
     assert_eq!(computed(&run(&session, Stage::Select).unwrap()), []);
+}
+
+#[test]
+fn what_was_scored_of_another_pair_is_not_told_of_this_one() {
+    let world = world(200);
+    let session = project(&world, "p", "pruned", &["light", "heavy"]);
+    run(&session, Stage::Score).unwrap();
+    let before = session.view();
+    // A model that was never scored takes the project's own place, and the run that would score it fails.
+    let other = world.path("broken");
+    fs_err::create_dir_all(&other).unwrap();
+    session.change_pruned(&PrunedChange::Add { model: other.to_string_lossy().into_owned() }).unwrap();
+    session.change_pruned(&PrunedChange::Use { model: "broken".to_owned() }).unwrap();
+    assert!(run(&session, Stage::Score).is_err());
+    let view = session.view();
+    assert!(scheme(&view, "broken").own && !scheme(&view, "broken").whole);
+    assert!(of_clusters(&view).iter().all(|damage| damage.cds.is_none()), "{:?}", view.clusters);
+    assert_eq!(scheme(&view, "pruned").damage, before.schemes[0].damage);
+    session.change_pruned(&PrunedChange::Use { model: "pruned".to_owned() }).unwrap();
+    assert_eq!(of_clusters(&session.view()), before.schemes[0].damage);
+    session.change_pruned(&PrunedChange::Remove { model: "broken".to_owned() }).unwrap();
+    // Another template changes all of them.
+    world.edit("p", "name = \"plain\"", "name = \"alpaca\"");
+    session.reread();
+    let view = session.view();
+    assert!(view.schemes.iter().all(|scheme| !scheme.whole && scheme.scored == 0), "{:?}", view.schemes);
+    assert!(view.schemes.iter().flat_map(|scheme| &scheme.damage).all(|damage| damage.cds.is_none()));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The cache folder that Python's tools share: `models--org--name/{blobs,refs,snapshots}` and `.locks`. Owns its paths,
 //! atomic writing of refs and pointers, and finding what is already there.
 
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hf_hub::{Cache, CacheRepo};
 
-use crate::HubError;
+use crate::{HubEnv, HubError};
 use crate::files::{Pattern, is_safe, missing, wanted};
 use crate::id::RepoId;
 
@@ -105,6 +106,29 @@ impl RepoCache {
         fs_err::write(&draft, bytes).map_err(io(&draft))?;
         fs_err::rename(&draft, path).map_err(io(path))
     }
+}
+
+/// Removes the folder of one repository, whatever program it was fetched by. False: a program is at work on it.
+///
+/// # Errors
+/// What cannot be removed.
+pub fn clear_downloads(env: &HubEnv, folder: &str) -> Result<bool, HubError> {
+    let place = env.cache.join(folder);
+    let locks = env.cache.join(".locks").join(folder);
+    let mut held = Vec::new();
+    for entry in fs_err::read_dir(&locks).into_iter().flatten().flatten() {
+        let file = fs_err::File::open(entry.path()).map_err(io(&entry.path()))?;
+        match file.try_lock() {
+            Ok(()) => held.push(file),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(io(&locks)(error)),
+        }
+    }
+    // Moved aside in one step: nobody finds half of it.
+    let aside = draft_of(&place);
+    fs_err::rename(&place, &aside).map_err(io(&place))?;
+    fs_err::remove_dir_all(&aside).map_err(io(&aside))?;
+    Ok(true)
 }
 
 /// A name beside `path` that no other process or thread uses.

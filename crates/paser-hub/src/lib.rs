@@ -18,6 +18,7 @@ mod parts;
 mod size;
 mod transfer;
 
+pub use cache::clear_downloads;
 pub use dataset::{Dataset, DatasetInfo, DatasetRef, SCHEME, cached_dataset, dataset_info, fetch_dataset};
 pub use env::{HubEnv, VARIABLES, Variable};
 pub use error::HubError;

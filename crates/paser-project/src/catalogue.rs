@@ -275,6 +275,25 @@ impl Catalogue {
         self.told(write_stage(&self.connection, record))
     }
 
+    /// Gives what stages made last to others, all at once: pairs of whose and to whom. What was not made is not there
+    /// afterwards either.
+    pub fn hand_on_stages(&self, pairs: &[(&str, &str)]) -> Result<(), ProjectError> {
+        let records = pairs.iter().map(|(from, _)| self.stage(from)).collect::<Result<Vec<_>, _>>()?;
+        let write = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            for stage in pairs.iter().flat_map(|(from, to)| [from, to]) {
+                transaction.execute("DELETE FROM stages WHERE stage = ?1", [stage])?;
+            }
+            for (record, (_, to)) in records.into_iter().zip(pairs) {
+                if let Some(record) = record {
+                    write_stage(&transaction, &StageRecord { stage: (*to).to_owned(), ..record })?;
+                }
+            }
+            transaction.commit()
+        };
+        self.told(write())
+    }
+
     pub fn stage(&self, stage: &str) -> Result<Option<StageRecord>, ProjectError> {
         self.told(
             self.connection
@@ -480,6 +499,19 @@ mod tests {
         catalogue.replace_pool(std::iter::once(record(0, "Only this")), &[], &made("import", "second")).unwrap();
         assert_eq!(catalogue.search("sort").unwrap(), Vec::<u32>::new());
         assert_eq!(catalogue.search("only").unwrap(), [0]);
+    }
+
+    #[test]
+    fn stages_change_places() {
+        let (_place, catalogue) = open();
+        for (stage, key) in [("score", "a"), ("score b", "b")] {
+            catalogue.record_stage(&made(stage, key)).unwrap();
+        }
+        catalogue.hand_on_stages(&[("score b", "score"), ("score", "score a")]).unwrap();
+        let key = |stage: &str| catalogue.stage(stage).unwrap().map(|record| record.key);
+        assert_eq!([key("score"), key("score a"), key("score b")], [Some("b".to_owned()), Some("a".to_owned()), None]);
+        catalogue.hand_on_stages(&[("score c", "score"), ("score", "score b")]).unwrap();
+        assert_eq!([key("score"), key("score b"), key("score c")], [None, Some("b".to_owned()), None]);
     }
 
     #[test]

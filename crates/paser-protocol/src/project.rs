@@ -143,6 +143,12 @@ pub struct ClusterDamage {
     pub scored: u64,
 }
 
+impl ClusterDamage {
+    pub fn unknown(cluster: u32) -> Self {
+        Self { cluster, cds: None, cds_low: None, cds_high: None, cds_rest: None, scored: 0 }
+    }
+}
+
 /// One of several pruned models of a project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchemeView {

@@ -57,6 +57,7 @@ pub struct Server {
     address: SocketAddr,
     token: String,
     studio: Arc<Studio>,
+    events: broadcast::Sender<Arc<str>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -79,7 +80,7 @@ impl Server {
         let pump = events.clone();
         thread::Builder::new().name("events".into()).spawn(move || forward(&received, &pump))?;
 
-        let router = routes::router(Arc::clone(&studio), guard, events);
+        let router = routes::router(Arc::clone(&studio), guard, events.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("server".into()).spawn(move || {
             runtime.block_on(async {
@@ -91,9 +92,14 @@ impl Server {
             });
             runtime.shutdown_background();
         })?;
-        let server = Self { address, token, studio, stop: Some(stop), thread: Some(thread) };
+        let server = Self { address, token, studio, events, stop: Some(stop), thread: Some(thread) };
         server.studio.serve_at(Some(Address { base: server.base(), token: server.token.clone() }));
         Ok(server)
+    }
+
+    /// A page listens to this server's engine.
+    pub fn is_watched(&self) -> bool {
+        self.events.receiver_count() > 0
     }
 
     pub fn port(&self) -> u16 {

@@ -84,7 +84,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             // XML has no place for them.
-            c if c.is_control() => out.push(' '),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
             c => out.push(c),
         }
     }
@@ -139,6 +139,11 @@ impl Writer<'_> {
             let _ = writeln!(self.out, "<g clip-path=\"url(#c{place})\">");
             self.open = Some(place);
         }
+    }
+
+    /// What the group being written shows.
+    fn open_clip(&self) -> Rect {
+        self.open.and_then(|place| self.clips.get(place).copied()).unwrap_or(self.crop)
     }
 
     fn shape(&mut self, clip: Rect, shape: &Shape) -> Result<(), String> {
@@ -248,7 +253,7 @@ impl Writer<'_> {
             self.points(&scene);
             return Ok(());
         }
-        let shown = rect.intersect(self.clips.last().copied().unwrap_or(rect)).intersect(self.crop);
+        let shown = rect.intersect(self.open_clip()).intersect(self.crop);
         let share = |place: f32, from: f32, to: f32| if to > from { (place - from) / (to - from) } else { 0.0 };
         let corner = |place: Pos2| {
             egui::pos2(
@@ -411,7 +416,34 @@ mod tests {
         assert_eq!(number(1.0), "1");
         assert_eq!(number(-0.001), "0");
         assert_eq!(number(12.346), "12.35");
-        assert_eq!(escaped("a <b> & \"c\"\u{1}"), "a &lt;b&gt; &amp; &quot;c&quot; ");
+        assert_eq!(escaped("a <b> & \"c\"\u{1}\u{fffe}\u{ffff}"), "a &lt;b&gt; &amp; &quot;c&quot;   ");
         assert_eq!(fill(Color32::from_rgba_unmultiplied(255, 0, 0, 51)), "fill=\"#ff0000\" fill-opacity=\"0.2\"");
+    }
+
+    #[test]
+    fn a_picture_is_cut_by_the_clip_that_it_was_painted_in() -> Result<(), String> {
+        let (body, narrow) = (Rect::from_min_max(Pos2::ZERO, egui::pos2(300.0, 300.0)), 100.0);
+        let caption = crate::picture::Caption { title: String::new(), details: String::new() };
+        let mut texture = None;
+        let taken = crate::picture::take(&Context::default(), (body, 1.0), caption, &[], |ui| {
+            let image = egui::ColorImage::filled([8, 8], Color32::RED);
+            let load = || ui.ctx().load_texture("red", image, egui::TextureOptions::NEAREST);
+            let picture = texture.get_or_insert_with(load).id();
+            let left = body.with_max_x(narrow);
+            let uv = Rect::from_min_max(Pos2::ZERO, egui::pos2(1.0, 1.0));
+            for clip in [left, body, left] {
+                let painter = ui.painter().with_clip_rect(clip);
+                if clip == left {
+                    painter.image(picture, body, uv, Color32::WHITE);
+                } else {
+                    painter.rect_filled(body, 0.0, Color32::BLUE);
+                }
+            }
+        });
+        let svg = taken.svg()?;
+        let pictures: Vec<&str> = svg.lines().filter(|line| line.starts_with("<image")).collect();
+        assert_eq!(pictures.len(), 2, "{svg}");
+        assert!(pictures.iter().all(|picture| picture.contains("width=\"100\"")), "{pictures:?}");
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use paser_hub::{Dataset, DatasetInfo, DatasetRef, HubError, cached_dataset, dataset_info, fetch_dataset};
+use paser_hub::{Dataset, DatasetInfo, DatasetRef, HubError, cached_dataset, clear_downloads, dataset_info, fetch_dataset};
 use paser_protocol::Silent;
 use serde_json::{Value, json};
 
@@ -197,6 +197,22 @@ fn a_cancelled_download_goes_on_where_it_stopped() {
     assert_eq!(contents(&fetch(&home, "hub:org/name:default/train").unwrap()), [rows(1), rows(2)]);
     let last = server.requests().iter().rfind(|request| is_download(request)).unwrap().clone();
     assert!(last.header("range").is_some_and(|range| range.starts_with("bytes=")), "{last:?}");
+}
+
+#[test]
+fn what_a_program_is_downloading_is_not_cleared_under_it() {
+    let (_server, home) = hub(sharded(), vec![], Value::Null, |_| None);
+    let (folder, train) = ("datasets--org--name", "hub:org/name:default/train");
+    fetch(&home, train).unwrap();
+    let lock = home.env.cache.join(".locks").join(folder).join(format!("{}.lock", sha256(&rows(1))));
+    let other = fs_err::File::open(lock).unwrap();
+    other.lock().unwrap();
+    assert!(!clear_downloads(&home.env, folder).unwrap());
+    assert!(cached_dataset(&named(train), &home.env).is_some());
+    drop(other);
+    assert!(clear_downloads(&home.env, folder).unwrap());
+    assert!(cached_dataset(&named(train), &home.env).is_none());
+    assert_eq!(contents(&fetch(&home, train).unwrap()), [rows(1), rows(2)], "it can be had again");
 }
 
 #[test]
