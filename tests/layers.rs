@@ -24,7 +24,8 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Arrows within a layer.
-const NEIGHBOURS: [(&str, &str); 9] = [
+const NEIGHBOURS: [(&str, &str); 10] = [
+    ("paser-hub", "paser-data"),
     ("paser-prune", "paser-model"),
     ("paser-score", "paser-model"),
     ("paser-demo", "paser-prune"),
