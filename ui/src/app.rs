@@ -147,6 +147,7 @@ impl App {
         let aside = self.state.dialog.is_some();
         self.state.toasts.show(&ctx, now, bottom, aside);
 
+        self.state.writing = ctx.text_edit_focused();
         if self.state.focus.turn() {
             ctx.request_repaint();
         }

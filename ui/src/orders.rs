@@ -199,7 +199,6 @@ impl AppState {
                 });
                 (self.compare.lower, self.compare.measure) = Default::default();
                 self.map_order = Some(MapOrder::Fit);
-                ctx.set_zoom_factor(1.0);
             }
             Command::Theme => self.mode = self.mode.next(),
             Command::Larger => scale(ctx, 1),
@@ -290,9 +289,9 @@ impl AppState {
         }
     }
 
-    /// One level at a time: dialog, message, box or cluster, sample, search.
+    /// One level at a time: dialog, region being drawn, box or cluster, sample, search. Messages have a button of their own.
     fn back(&mut self) {
-        if self.dialog.take().is_some() || self.toasts.close_one() {
+        if self.dialog.take().is_some() {
             return;
         }
         if self.drawing {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem::Discriminant,
     rc::Rc,
 };
 
@@ -329,6 +330,8 @@ pub struct AppState {
     pub table: TableState,
     pub form: Form,
     pub dialog: Option<Dialog>,
+    /// Which dialog is open, and what its fields held at first.
+    pub(crate) opened: Option<(Discriminant<Dialog>, Vec<String>)>,
     /// A file to be fetched and handed to the person, beside one that a dialog waits for.
     pub download: Option<DownloadView>,
     pub toasts: Toasts,
@@ -360,6 +363,8 @@ pub struct AppState {
     /// Seconds since 1970.
     pub wall: u64,
     pub dragging_budget: bool,
+    /// A text field had the keyboard at the end of the last frame.
+    pub writing: bool,
     /// The theme this frame is drawn in.
     pub dark: bool,
     /// Wide enough for the contents beside everything else.

@@ -450,9 +450,66 @@ fn an_error_says_what_to_do_and_loses_nothing() {
     bench.click("bar:6");
     assert_eq!(bench.state().toasts.texts(), vec!["The folder /data cannot be written."]);
     assert!(bench.state().project.is_some());
-    bench.harness.key_press(Key::Escape);
+    bench.harness.get_by_label("Close message").click();
     bench.harness.run();
     assert!(bench.state().toasts.texts().is_empty());
+}
+
+#[test]
+fn escape_leaves_messages_alone_and_goes_from_dialog_to_field_to_brush() {
+    let mut bench = Start::default().open().demo();
+    bench.click("bar:6");
+    bench.click("search");
+    bench.harness.event(egui::Event::Text("price".into()));
+    bench.harness.run();
+    let report = Report::new(Failure::Failed, "The pool is on fire.", "Fetch water.");
+    bench.harness.state_mut().state.toasts.report(&report);
+    bench.key(Modifiers::COMMAND, Key::S);
+    let seen = |bench: &support::Bench| {
+        let state = bench.state();
+        let (field, brush) = (bench.harness.ctx.text_edit_focused(), *state.focus.brush() != Brush::Nothing);
+        assert_eq!(state.toasts.texts(), ["The pool is on fire."]);
+        (state.dialog.is_some(), field, brush)
+    };
+    assert!(seen(&bench).0);
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.click("search");
+    assert_eq!(seen(&bench), (false, true, true));
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(seen(&bench), (false, false, true), "the field is left, and nothing else");
+    assert_eq!(bench.state().table.search, "price");
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(seen(&bench), (false, false, false));
+}
+
+#[test]
+fn a_click_beside_a_dialog_closes_it_where_nothing_was_typed() {
+    let mut bench = Start::default().open().demo();
+    bench.click("bar:6");
+    let before = (bench.state().focus.brush().clone(), bench.state().panels.clone());
+    let beside = egui::pos2(60.0, 400.0);
+    for command in [Command::Journal, Command::Freeze, Command::Settings, Command::Shortcuts, Command::EditSamples] {
+        bench.harness.state_mut().state.run(command);
+        bench.harness.run();
+        assert!(bench.state().dialog.is_some(), "{command:?}");
+        bench.harness.hover_at(beside);
+        bench.harness.step();
+        // As a hand does it: pressed in one frame, released in a later one.
+        bench.press(beside, true);
+        bench.harness.step();
+        bench.press(beside, false);
+        bench.harness.run();
+        assert!(bench.state().dialog.is_none(), "{command:?} stays open");
+    }
+    bench.harness.state_mut().state.run(Command::EditSamples);
+    bench.harness.run();
+    bench.harness.event(egui::Event::Text("odd".into()));
+    bench.harness.run();
+    bench.click_at(beside);
+    assert!(matches!(bench.state().dialog, Some(Dialog::EditSamples(_))), "what was typed is not lost");
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert!(bench.state().dialog.is_none());
+    assert_eq!((bench.state().focus.brush().clone(), bench.state().panels.clone()), before, "and nothing else is done");
 }
 
 #[test]

@@ -48,7 +48,15 @@ use crate::{dialogs::Dialog, state::AppState, widgets};
 
 /// Whatever lies over the screen.
 pub fn show_dialog(ctx: &Context, state: &mut AppState) {
-    let Some(dialog) = state.dialog.take() else { return };
+    let Some(dialog) = state.dialog.take() else {
+        state.opened = None;
+        return;
+    };
+    let (kind, texts) = (std::mem::discriminant(&dialog), dialog.texts());
+    let opened = state.opened.take().filter(|(other, texts)| *other == kind && !texts.is_empty());
+    let opened = opened.unwrap_or_else(|| (kind, texts.clone()));
+    ctx.data_mut(|data| data.insert_temp(Id::unique(TYPED), !texts.is_empty() && texts != opened.1));
+    state.opened = Some(opened);
     let kept = match dialog {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
         Dialog::Shortcuts => shortcuts::sheet(ctx),
@@ -77,7 +85,10 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
     }
 }
 
-/// A card over a veil. The contents' answer, and whether the veil was clicked.
+/// Under this name stands whether the open dialog holds what a person typed.
+const TYPED: &str = "typed into the dialog";
+
+/// A card over a veil. The contents' answer, and whether it was left by a click on the veil: that loses nothing typed.
 pub(crate) fn modal<R>(
     ctx: &Context,
     name: &str,
@@ -97,7 +108,7 @@ pub(crate) fn modal<R>(
             let name = || egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Leave the dialog");
             response.widget_info(name);
             ui.painter().rect_filled(rect, 0.0, look.canvas.gamma_multiply(0.6));
-            response.clicked()
+            response.clicked() && !ui.data(|data| data.get_temp(Id::unique(TYPED)).unwrap_or(false))
         })
         .inner;
     let area = Area::new(Id::unique(("card", name)))

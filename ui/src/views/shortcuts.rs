@@ -13,7 +13,8 @@ use crate::{
 
 /// Turns pressed keys into commands. Plain letters belong to a text field while one has the keyboard.
 pub fn read(state: &mut AppState, ctx: &Context) {
-    let writing = ctx.text_edit_focused();
+    // Esc has left the field before this is asked.
+    let writing = state.writing || ctx.text_edit_focused();
     // An open menu has the keyboard, Esc too: that closes it.
     let menu = egui::Popup::is_any_open(ctx);
     let mut commands: Vec<Command> = Command::ALL.to_vec();
