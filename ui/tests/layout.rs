@@ -240,3 +240,14 @@ fn a_saved_layout_that_cannot_be_read_gives_way_to_the_first_one() {
         assert_eq!(bench.state().layouts.of(Screen::Explore), Node::of(Screen::Explore));
     }
 }
+
+#[test]
+fn the_head_of_a_pane_says_that_it_can_be_dragged() {
+    use egui_kittest::kittest::Queryable as _;
+    let mut bench = unfolded(Start::default());
+    let at = head(&bench, "Samples");
+    bench.harness.hover_at(at);
+    bench.harness.run_steps(12);
+    assert_eq!(bench.harness.output().platform_output.cursor_icon, egui::CursorIcon::Grab);
+    assert!(bench.harness.query_by_label("Drag to move this pane").is_some());
+}
