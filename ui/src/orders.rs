@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strategy};
+use paser_protocol::{Edit, EditKind, EditSource, Part, Request, SelectionPlan, Stage, Strategy};
 
 use crate::{
     command::Command,
@@ -89,20 +89,12 @@ impl AppState {
                     _ => (brushed, self.acting_source()),
                 };
                 if !rows.is_empty() {
-                    let (action, tag, reason) = (Action::default(), String::new(), String::new());
-                    self.dialog =
-                        Some(Dialog::EditSamples(EditSamples { rows: Rc::new(rows), source, action, tag, reason }));
+                    self.edit_samples(rows, source, Action::default());
                 }
             }
             Command::ShowHidden => {
                 let hidden = self.project.as_ref().map(|project| project.curation.hidden.clone()).unwrap_or_default();
-                self.dialog = Some(Dialog::EditSamples(EditSamples {
-                    rows: Rc::new(hidden),
-                    source: None,
-                    action: Action::Show,
-                    tag: String::new(),
-                    reason: String::new(),
-                }));
+                self.edit_samples(hidden, None, Action::Show);
             }
             Command::Models => self.dialog = Some(Dialog::Models(ModelsForm::default())),
             Command::Checks => self.dialog = Some(Dialog::Checks { typed: String::new() }),
@@ -205,6 +197,12 @@ impl AppState {
             Command::Smaller => scale(ctx, -1),
             Command::ActualSize => ctx.set_zoom_factor(1.0),
         }
+    }
+
+    /// Opens the form for these rows.
+    pub(crate) fn edit_samples(&mut self, rows: Vec<u32>, source: Option<EditSource>, action: Action) {
+        let (tag, reason) = (String::new(), String::new());
+        self.dialog = Some(Dialog::EditSamples(EditSamples { rows: Rc::new(rows), source, action, tag, reason }));
     }
 
     /// Back to the welcome page. A job at work goes on without the window, or stops.

@@ -328,6 +328,7 @@ fn search_sort_and_keyboard_in_the_table() {
     let count = bench.state().table.count().unwrap();
     assert!(count > 0 && count < 600, "{count}");
     assert!(bench.state().table.is_filtered());
+    assert!(bench.harness.query_by_label(&format!("found {count}")).is_some(), "the map says what its rings are");
     bench.click("head:jsd");
     assert_eq!((bench.state().table.sort.as_str(), bench.state().table.descending), ("jsd", true));
     bench.click("row:0");

@@ -30,6 +30,7 @@ pub mod new_project;
 pub mod palette;
 pub mod passes;
 pub mod reading;
+pub mod sample_menu;
 pub mod save_menu;
 pub mod schemes;
 pub mod settings;
