@@ -489,7 +489,20 @@ fn a_click_beside_a_dialog_closes_it_where_nothing_was_typed() {
     bench.click("bar:6");
     let before = (bench.state().focus.brush().clone(), bench.state().panels.clone());
     let beside = egui::pos2(60.0, 400.0);
-    for command in [Command::Journal, Command::Freeze, Command::Settings, Command::Shortcuts, Command::EditSamples] {
+    let dialogs = [
+        Command::Palette,
+        Command::Shortcuts,
+        Command::Settings,
+        Command::Messages,
+        Command::Journal,
+        Command::Models,
+        Command::Checks,
+        Command::Stability,
+        Command::Freeze,
+        Command::Export,
+        Command::EditSamples,
+    ];
+    for command in dialogs {
         bench.harness.state_mut().state.run(command);
         bench.harness.run();
         assert!(bench.state().dialog.is_some(), "{command:?}");

@@ -422,17 +422,18 @@ fn head(ui: &mut Ui, free: Rect, body: Rect, state: &mut AppState) -> Rect {
     body
 }
 
-/// How many rows are acted on: the brushed ones, of them those that a search finds.
-fn acted_on(state: &AppState) -> Option<u64> {
+/// Samples in the brush, as far as the table shows them: it shows more where it was made row by row.
+fn brushed(state: &AppState) -> Option<u64> {
     match state.focus.brush() {
-        Brush::Rows(rows) if state.has_marks() && !state.table.is_filtered() => Some(rows.len() as u64),
+        Brush::Rows(rows) if state.has_marks() => Some(rows.len() as u64),
         _ => state.table.count(),
     }
 }
 
 fn apply_to_all(ui: &mut Ui, state: &mut AppState, wide: bool) {
     let acts = state.table.is_filtered() || *state.focus.brush() != Brush::Nothing;
-    let Some(count) = acted_on(state).filter(|count| *count > 0 && acts) else { return };
+    let count = if state.table.is_filtered() { state.table.count() } else { brushed(state) };
+    let Some(count) = count.filter(|count| *count > 0 && acts) else { return };
     let words = if wide { "Apply to all" } else { "All" };
     let texts = [format!("{words} {}...", format::count(count)), "All...".to_owned()];
     let text = fitting(ui, texts, ui.available_width() - 24.0);
@@ -465,7 +466,7 @@ fn which_rows(ui: &mut Ui, state: &mut AppState, room: f32) {
         Brush::Clusters(brushed) => Some((format!("{} clusters", brushed.len()), None)),
         Brush::Rows(_) => Some(("brushed".to_owned(), None)),
     };
-    let count = acted_on(state).map(format::count).unwrap_or_default();
+    let count = brushed(state).map(format::count).unwrap_or_default();
     let Some((name, colour)) = brush else {
         Words::new(ui).num3(count).show_in(ui, room, 1);
         return;
