@@ -78,8 +78,8 @@ pub fn sheet(ctx: &Context) -> Option<Dialog> {
         });
         let columns: [&[Group]; 2] = [&[Group::Map, Group::View], &[Group::Selection, Group::Edit, Group::Project]];
         let width = ui.available_width() / 2.0 - 32.0;
-        let words = "Shift with a click adds a cluster to the brush, and in the table brushes every row up to the one clicked; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points. Drag the edge of a pane to resize it, its head to move it.";
-        let words = Words::of(look).small(words).galley(ui, width, 6);
+        let words = "Shift with a click adds a cluster to the brush; in the table Ctrl adds a row or takes it out, and Shift brushes every row up to the one clicked; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points. Drag the edge of a pane to resize it, its head to move it.";
+        let words = Words::of(look).small(words).galley(ui, width, 9);
         let height = |groups: &[Group]| -> f32 {
             let lines = |group: &Group| with_keys(*group).count() as f32 * LINE + GROUP + 8.0;
             groups.iter().map(lines).sum()
