@@ -427,6 +427,14 @@ fn export_writes_or_downloads() {
     bench.click("dialog:Write");
     let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("it stays open") };
     assert_eq!(form.done.as_ref().unwrap().paths.len(), 3);
+    // What was written is told no more once another path is typed; the buttons stay where they are.
+    let write = bench.rect("dialog:Write");
+    bench.click("export path");
+    bench.harness.event(egui::Event::Text("2".into()));
+    bench.harness.run();
+    let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("it stays open") };
+    assert!(form.done.is_none());
+    assert_eq!(bench.rect("dialog:Write"), write);
 }
 
 #[test]

@@ -54,8 +54,11 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         return;
     };
     let (kind, texts) = (std::mem::discriminant(&dialog), dialog.texts());
-    let opened = state.opened.take().filter(|(other, texts)| *other == kind && !texts.is_empty());
-    let opened = opened.unwrap_or_else(|| (kind, texts.clone()));
+    let opened = state.opened.take().filter(|(other, _)| *other == kind);
+    if opened.is_none() {
+        ctx.data_mut(|data| data.remove::<f32>(Id::unique(HEIGHT)));
+    }
+    let opened = opened.filter(|(_, texts)| !texts.is_empty()).unwrap_or_else(|| (kind, texts.clone()));
     ctx.data_mut(|data| data.insert_temp(Id::unique(TYPED), !texts.is_empty() && texts != opened.1));
     state.opened = Some(opened);
     let kept = match dialog {
@@ -88,6 +91,9 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
 
 /// Under this name stands whether the open dialog holds what a person typed.
 const TYPED: &str = "typed into the dialog";
+
+/// Under this name, the height of the open dialog: what became shorter leaves the buttons where they are.
+const HEIGHT: &str = "height of the dialog";
 
 /// A card over a veil. The contents' answer, and whether it was left by a click on the veil: that loses nothing typed.
 pub(crate) fn modal<R>(
@@ -129,7 +135,13 @@ pub(crate) fn modal<R>(
             .show(ui, |ui| {
                 ui.set_width(width.min(screen.width() - 24.0));
                 ui.spacing_mut().item_spacing = Vec2::ZERO;
-                contents(ui)
+                // At a fixed top a list may come and go below the field.
+                let height = ui.data(|data| data.get_temp::<f32>(Id::unique(HEIGHT))).filter(|_| top.is_none());
+                ui.set_min_height(height.unwrap_or_default().min(screen.height() - 24.0));
+                let answer = contents(ui);
+                let height = ui.min_rect().height();
+                ui.data_mut(|data| data.insert_temp(Id::unique(HEIGHT), height));
+                answer
             })
             .inner
     });
