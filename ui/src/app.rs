@@ -126,7 +126,7 @@ impl App {
         ctx.set_theme(self.state.mode.preference());
         self.state.dark = ctx.theme() == egui::Theme::Dark;
         self.state.wide = ctx.content_rect().width() >= views::explore::WIDE;
-        self.state.narrow = ctx.content_rect().width() < views::explore::NARROW;
+        self.state.width = ctx.content_rect().width();
         self.receive();
         self.drop_files(&ctx);
         views::shortcuts::read(&mut self.state, &ctx);
@@ -147,6 +147,7 @@ impl App {
         let aside = self.state.dialog.is_some();
         self.state.toasts.show(&ctx, now, bottom, aside);
 
+        self.state.writing = ctx.text_edit_focused();
         if self.state.focus.turn() {
             ctx.request_repaint();
         }

@@ -311,7 +311,7 @@ impl Command {
             Self::Models => "both models layer by layer, their tokenizers, and pruning here",
             Self::Checks => "what the pool repeats, and samples that contain a benchmark's question",
             Self::Stability => "other d, t, K, k, tau and seeds, one at a time; adopt one",
-            Self::Back => "card, brush, filter, one after the other",
+            Self::Back => "dialog, region being drawn, brush, sample, filter, one after the other",
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",
             Self::Palette => "every command and cluster by name",
@@ -339,7 +339,7 @@ impl Command {
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
             Self::Settings => "theme, scale, threads, memory, device, what lies on disk",
             Self::Messages => "what was said since the window opened",
-            Self::ResetLayout => "panes, tabs, map and scale of this work place as at the first start",
+            Self::ResetLayout => "panes, tabs and map of this work place as at the first start",
             Self::Theme => "switches to the next of the three",
             Self::Larger | Self::Smaller | Self::ActualSize => "text and controls, 0.75 to 2",
         }

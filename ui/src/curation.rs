@@ -1,9 +1,16 @@
 //! A person's marks as the window knows them, the rows that an edit acts on and how they were found, and the way of an
 //! edit to the engine.
 
+use std::collections::BTreeSet;
+
 use paser_protocol::{Edit, EditSource, Request};
 
 use crate::state::{AppState, Brush, For};
+
+/// Rows whose cluster is one of `brushed`, rising.
+pub(crate) fn rows_in(clusters: &[u32], brushed: &BTreeSet<u32>) -> Vec<u32> {
+    (0..).zip(clusters).filter(|(_, cluster)| brushed.contains(cluster)).map(|(row, _)| row).collect()
+}
 
 impl AppState {
     pub fn is_pinned(&self, row: u32) -> bool {
@@ -28,12 +35,9 @@ impl AppState {
     pub fn acting_rows(&mut self) -> Vec<u32> {
         match self.focus.brush().clone() {
             Brush::Rows(rows) => rows.to_vec(),
-            Brush::Clusters(brushed) => match self.row_clusters() {
-                Some(clusters) => {
-                    (0_u32..).zip(clusters.iter()).filter(|(_, c)| brushed.contains(c)).map(|(r, _)| r).collect()
-                }
-                None => Vec::new(),
-            },
+            Brush::Clusters(brushed) => {
+                self.row_clusters().map(|clusters| rows_in(&clusters, &brushed)).unwrap_or_default()
+            }
             Brush::Nothing => Vec::new(),
         }
     }

@@ -64,6 +64,32 @@ pub enum Dialog {
     Recipe,
 }
 
+impl Dialog {
+    /// What its fields hold; nothing where it has none, or they wait for the engine.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let texts: &[&String] = match self {
+            Self::Freeze { name } => &[name],
+            Self::EditSamples(form) => &[&form.tag, &form.reason],
+            Self::Cluster(form) => match &form.edit {
+                EditCluster::Rename { name: text }
+                | EditCluster::Quota { quota: text, .. }
+                | EditCluster::Emphasis { factor: text } => &[&form.reason, text],
+                EditCluster::Split { .. } | EditCluster::Merge => &[&form.reason],
+            },
+            Self::Models(form) => &[&form.other],
+            Self::Checks { typed } => &[typed],
+            Self::AddStrategy(form) => &[&form.name, &form.budget],
+            Self::Prepare(form) => &[&form.anchors],
+            Self::Rename { to, .. } => &[to],
+            Self::Export(form) if form.done.is_none() => &[&form.path],
+            Self::OpenProject { path } => &[path],
+            Self::Settings(form) if !form.fresh => &[&form.threads, &form.memory],
+            _ => &[],
+        };
+        texts.iter().map(|text| (*text).clone()).collect()
+    }
+}
+
 /// How the layers are shown, and the pruning being thought of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelsForm {

@@ -44,6 +44,8 @@ pub struct Inspection {
     newest: u64,
     near: Option<(u64, Near, Option<Found>)>,
     continuation: Option<Continuation>,
+    /// The sample whose neighbours are brushed once they are found.
+    pub brush_nearest_of: Option<u32>,
     /// The first token of a response is neither shaded nor summed.
     pub after_first: bool,
 }

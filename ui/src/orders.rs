@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use paser_protocol::{Edit, EditKind, Part, Request, SelectionPlan, Stage, Strategy};
+use paser_protocol::{Edit, EditKind, EditSource, Part, Request, SelectionPlan, Stage, Strategy};
 
 use crate::{
     command::Command,
@@ -89,20 +89,12 @@ impl AppState {
                     _ => (brushed, self.acting_source()),
                 };
                 if !rows.is_empty() {
-                    let (action, tag, reason) = (Action::default(), String::new(), String::new());
-                    self.dialog =
-                        Some(Dialog::EditSamples(EditSamples { rows: Rc::new(rows), source, action, tag, reason }));
+                    self.edit_samples(rows, source, Action::default());
                 }
             }
             Command::ShowHidden => {
                 let hidden = self.project.as_ref().map(|project| project.curation.hidden.clone()).unwrap_or_default();
-                self.dialog = Some(Dialog::EditSamples(EditSamples {
-                    rows: Rc::new(hidden),
-                    source: None,
-                    action: Action::Show,
-                    tag: String::new(),
-                    reason: String::new(),
-                }));
+                self.edit_samples(hidden, None, Action::Show);
             }
             Command::Models => self.dialog = Some(Dialog::Models(ModelsForm::default())),
             Command::Checks => self.dialog = Some(Dialog::Checks { typed: String::new() }),
@@ -199,13 +191,18 @@ impl AppState {
                 });
                 (self.compare.lower, self.compare.measure) = Default::default();
                 self.map_order = Some(MapOrder::Fit);
-                ctx.set_zoom_factor(1.0);
             }
             Command::Theme => self.mode = self.mode.next(),
             Command::Larger => scale(ctx, 1),
             Command::Smaller => scale(ctx, -1),
             Command::ActualSize => ctx.set_zoom_factor(1.0),
         }
+    }
+
+    /// Opens the form for these rows.
+    pub(crate) fn edit_samples(&mut self, rows: Vec<u32>, source: Option<EditSource>, action: Action) {
+        let (tag, reason) = (String::new(), String::new());
+        self.dialog = Some(Dialog::EditSamples(EditSamples { rows: Rc::new(rows), source, action, tag, reason }));
     }
 
     /// Back to the welcome page. A job at work goes on without the window, or stops.
@@ -290,9 +287,9 @@ impl AppState {
         }
     }
 
-    /// One level at a time: dialog, message, box or cluster, sample, search.
+    /// One level at a time: dialog, region being drawn, box or cluster, sample, search. Messages have a button of their own.
     fn back(&mut self) {
-        if self.dialog.take().is_some() || self.toasts.close_one() {
+        if self.dialog.take().is_some() {
             return;
         }
         if self.drawing {

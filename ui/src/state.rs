@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem::Discriminant,
     rc::Rc,
 };
 
@@ -27,7 +28,15 @@ use crate::{
     picture::{Format, View},
     theme::scripts::Fetched,
     transport::PickKind,
-    views::{checks::Checks, form::Form, journal::Journal, models::Models, stability::Stability, table::TableState},
+    views::{
+        checks::Checks,
+        explore::{NARROW, NARROW_FOR_BOTH},
+        form::Form,
+        journal::Journal,
+        models::Models,
+        stability::Stability,
+        table::TableState,
+    },
     widgets::toast::Toasts,
 };
 
@@ -329,6 +338,8 @@ pub struct AppState {
     pub table: TableState,
     pub form: Form,
     pub dialog: Option<Dialog>,
+    /// Which dialog is open, and what its fields held at first.
+    pub(crate) opened: Option<(Discriminant<Dialog>, Vec<String>)>,
     /// A file to be fetched and handed to the person, beside one that a dialog waits for.
     pub download: Option<DownloadView>,
     pub toasts: Toasts,
@@ -360,12 +371,14 @@ pub struct AppState {
     /// Seconds since 1970.
     pub wall: u64,
     pub dragging_budget: bool,
+    /// A text field had the keyboard at the end of the last frame.
+    pub writing: bool,
     /// The theme this frame is drawn in.
     pub dark: bool,
     /// Wide enough for the contents beside everything else.
     pub wide: bool,
-    /// Too narrow for the damage panel beside contents or inspector.
-    pub narrow: bool,
+    /// Of the window, points.
+    pub width: f32,
     /// The system asks for less motion.
     pub less_motion: bool,
     /// Of the brushed rows; made again when brush, columns or selection change.
@@ -453,7 +466,7 @@ impl AppState {
     fn is_unfolded(&self, pane: Pane) -> bool {
         match pane {
             Pane::Contents => self.contents_open(),
-            Pane::Damage => self.panels.damage && !(self.narrow && (self.contents_open() || self.panels.inspector)),
+            Pane::Damage => self.panels.damage && !self.is_narrow(),
             Pane::Table => self.panels.table,
             // In Compare the maps want the room where there is no sample to read.
             Pane::Inspector => {
@@ -485,6 +498,15 @@ impl AppState {
         self.panels.contents.unwrap_or(self.wide)
     }
 
+    /// Too narrow for the damage panel beside the contents or the inspector, whichever are open?
+    fn is_narrow(&self) -> bool {
+        match (self.contents_open(), self.panels.inspector) {
+            (true, true) => self.width < NARROW_FOR_BOTH,
+            (false, false) => false,
+            _ => self.width < NARROW,
+        }
+    }
+
     /// Is the damage panel on screen? In a narrow window it gives its place to contents and inspector.
     pub fn damage_shown(&self) -> bool {
         self.is_on_screen(Pane::Damage)
@@ -494,7 +516,7 @@ impl AppState {
     pub fn show_damage(&mut self) {
         self.panels.damage = true;
         self.layouts.bring_to_front(Screen::Explore, Pane::Damage);
-        if self.narrow {
+        if self.is_narrow() {
             self.panels.inspector = false;
             self.panels.contents = None;
         }

@@ -311,3 +311,43 @@ fn a_file_dropped_on_a_page_is_answered_in_words() {
     bench.harness.run();
     assert_eq!(bench.state().toasts.texts(), vec!["A browser does not tell where pool.jsonl lies."]);
 }
+
+/// Cluster 5 becomes part of cluster 6, and where `others`, another one loses a sample, too.
+fn merge(bench: &mut Bench, engine: &Engine, others: bool) {
+    let column: Vec<u32> = support::fixture::pool().cluster.iter().map(|c| if *c == 5 { 6 } else { *c }).collect();
+    bench.shared.borrow_mut().columns.insert("k-merged".into(), paser_protocol::encode_u32(&column));
+    let revision = engine.change(|project| {
+        let samples = project.clusters.iter().find(|cluster| cluster.cluster == 5).unwrap().samples;
+        project.clusters.retain(|cluster| cluster.cluster != 5);
+        project.clusters.iter_mut().filter(|cluster| cluster.cluster == 6).for_each(|c| c.samples += samples);
+        project.clusters.iter_mut().filter(|cluster| others && cluster.cluster == 0).for_each(|c| c.samples -= 1);
+        project.columns.iter_mut().filter(|column| column.name == "cluster").for_each(|c| c.key = "k-merged".into());
+    });
+    bench.send(Event::Project { revision });
+    bench.harness.run();
+}
+
+#[test]
+fn merged_clusters_stay_brushed_and_the_sample_inspected() {
+    let (mut bench, engine) = demo(USUAL);
+    bench.click("bar:6");
+    bench.click("row:1");
+    bench.harness.state_mut().state.focus.click_cluster(5, true);
+    bench.harness.run();
+    let (rows, inspected) = (bench.harness.state_mut().state.acting_rows(), bench.state().focus.inspected);
+    merge(&mut bench, &engine, false);
+    assert_eq!(*bench.state().focus.brush(), Brush::Clusters([6].into()));
+    assert_eq!(bench.harness.state_mut().state.acting_rows(), rows);
+    assert_eq!(bench.state().focus.inspected, inspected);
+}
+
+#[test]
+fn a_cluster_that_is_merged_with_others_keeps_its_own_samples_brushed() {
+    for others in [false, true] {
+        let (mut bench, engine) = demo(USUAL);
+        bench.click("bar:5");
+        let rows = bench.harness.state_mut().state.acting_rows();
+        merge(&mut bench, &engine, others);
+        assert_eq!(*bench.state().focus.brush(), Brush::Rows(rows.into()));
+    }
+}

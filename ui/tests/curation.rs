@@ -205,6 +205,21 @@ fn one_edit_is_taken_back_from_the_journal_and_later_ones_stay() {
 }
 
 #[test]
+fn the_journal_keeps_its_height_when_an_edit_is_taken_back() {
+    let mut bench = demo();
+    bench.click("bar:6");
+    bench.key(Modifiers::NONE, Key::U);
+    let done = bench.rect("dialog:Done");
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.key(Modifiers::SHIFT, Key::X);
+    bench.key(Modifiers::SHIFT, Key::P);
+    bench.key(Modifiers::NONE, Key::U);
+    assert_eq!(bench.rect("dialog:Done"), done, "as high with two lines as with none");
+    bench.click("revert:1");
+    assert_eq!(bench.rect("dialog:Done"), done);
+}
+
+#[test]
 fn all_rows_of_a_filter_are_edited_and_it_says_so() {
     let mut bench = demo();
     bench.key(Modifiers::COMMAND, Key::F);

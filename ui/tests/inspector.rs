@@ -193,3 +193,25 @@ fn the_first_token_can_be_left_out_of_shading_and_sum() {
     bench.click("first token counts");
     bench.harness.get_by_label(&format!("sum {:.2} nats", sum(0)));
 }
+
+#[test]
+fn the_frame_of_a_token_covers_no_neighbour() {
+    let bench = inspecting(Engine::new());
+    let (token, accent) = (bench.rect("token"), ui::theme::Look::of(true).accent);
+    let frames: Vec<egui::Rect> = bench
+        .harness
+        .output()
+        .shapes
+        .iter()
+        .filter_map(|clipped| match &clipped.shape {
+            egui::Shape::Rect(rect) if rect.stroke.color == accent && rect.rect.intersects(token) => {
+                Some(rect.visual_bounding_rect())
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(!frames.is_empty());
+    for frame in frames {
+        assert!(frame.left() >= token.left() - 0.5 && frame.right() <= token.right() + 0.5, "{frame} of {token}");
+    }
+}

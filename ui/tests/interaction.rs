@@ -328,6 +328,7 @@ fn search_sort_and_keyboard_in_the_table() {
     let count = bench.state().table.count().unwrap();
     assert!(count > 0 && count < 600, "{count}");
     assert!(bench.state().table.is_filtered());
+    assert!(bench.harness.query_by_label(&format!("found {count}")).is_some(), "the map says what its rings are");
     bench.click("head:jsd");
     assert_eq!((bench.state().table.sort.as_str(), bench.state().table.descending), ("jsd", true));
     bench.click("row:0");
@@ -426,6 +427,14 @@ fn export_writes_or_downloads() {
     bench.click("dialog:Write");
     let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("it stays open") };
     assert_eq!(form.done.as_ref().unwrap().paths.len(), 3);
+    // What was written is told no more once another path is typed; the buttons stay where they are.
+    let write = bench.rect("dialog:Write");
+    bench.click("export path");
+    bench.harness.event(egui::Event::Text("2".into()));
+    bench.harness.run();
+    let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("it stays open") };
+    assert!(form.done.is_none());
+    assert_eq!(bench.rect("dialog:Write"), write);
 }
 
 #[test]
@@ -450,9 +459,79 @@ fn an_error_says_what_to_do_and_loses_nothing() {
     bench.click("bar:6");
     assert_eq!(bench.state().toasts.texts(), vec!["The folder /data cannot be written."]);
     assert!(bench.state().project.is_some());
-    bench.harness.key_press(Key::Escape);
+    bench.harness.get_by_label("Close message").click();
     bench.harness.run();
     assert!(bench.state().toasts.texts().is_empty());
+}
+
+#[test]
+fn escape_leaves_messages_alone_and_goes_from_dialog_to_field_to_brush() {
+    let mut bench = Start::default().open().demo();
+    bench.click("bar:6");
+    bench.click("search");
+    bench.harness.event(egui::Event::Text("price".into()));
+    bench.harness.run();
+    let report = Report::new(Failure::Failed, "The pool is on fire.", "Fetch water.");
+    bench.harness.state_mut().state.toasts.report(&report);
+    bench.key(Modifiers::COMMAND, Key::S);
+    let seen = |bench: &support::Bench| {
+        let state = bench.state();
+        let (field, brush) = (bench.harness.ctx.text_edit_focused(), *state.focus.brush() != Brush::Nothing);
+        assert_eq!(state.toasts.texts(), ["The pool is on fire."]);
+        (state.dialog.is_some(), field, brush)
+    };
+    assert!(seen(&bench).0);
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.click("search");
+    assert_eq!(seen(&bench), (false, true, true));
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(seen(&bench), (false, false, true), "the field is left, and nothing else");
+    assert_eq!(bench.state().table.search, "price");
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(seen(&bench), (false, false, false));
+}
+
+#[test]
+fn a_click_beside_a_dialog_closes_it_where_nothing_was_typed() {
+    let mut bench = Start::default().open().demo();
+    bench.click("bar:6");
+    let before = (bench.state().focus.brush().clone(), bench.state().panels.clone());
+    let beside = egui::pos2(60.0, 400.0);
+    let dialogs = [
+        Command::Palette,
+        Command::Shortcuts,
+        Command::Settings,
+        Command::Messages,
+        Command::Journal,
+        Command::Models,
+        Command::Checks,
+        Command::Stability,
+        Command::Freeze,
+        Command::Export,
+        Command::EditSamples,
+    ];
+    for command in dialogs {
+        bench.harness.state_mut().state.run(command);
+        bench.harness.run();
+        assert!(bench.state().dialog.is_some(), "{command:?}");
+        bench.harness.hover_at(beside);
+        bench.harness.step();
+        // As a hand does it: pressed in one frame, released in a later one.
+        bench.press(beside, true);
+        bench.harness.step();
+        bench.press(beside, false);
+        bench.harness.run();
+        assert!(bench.state().dialog.is_none(), "{command:?} stays open");
+    }
+    bench.harness.state_mut().state.run(Command::EditSamples);
+    bench.harness.run();
+    bench.harness.event(egui::Event::Text("odd".into()));
+    bench.harness.run();
+    bench.click_at(beside);
+    assert!(matches!(bench.state().dialog, Some(Dialog::EditSamples(_))), "what was typed is not lost");
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert!(bench.state().dialog.is_none());
+    assert_eq!((bench.state().focus.brush().clone(), bench.state().panels.clone()), before, "and nothing else is done");
 }
 
 #[test]

@@ -116,6 +116,56 @@ fn panes_stop_where_their_neighbours_have_no_more_room() {
 }
 
 #[test]
+fn hidden_samples_are_told_on_the_narrowest_map_and_leave_its_legend() {
+    use egui_kittest::kittest::Queryable as _;
+    let mut bench = unfolded(Start::default());
+    bench.key(Modifiers::SHIFT, Key::P);
+    let pinned = bench.state().project.as_ref().unwrap().curation.pinned.len();
+    assert!(bench.harness.query_by_label(&format!("pinned {pinned}")).is_some());
+    bench.key(Modifiers::NONE, Key::T);
+    bench.click("do:hide");
+    bench.click("dialog:Hide");
+    let told = |bench: &Bench| bench.harness.query_all_by_label_contains("pinned ").count();
+    assert_eq!(told(&bench), 0, "none of them is on the map");
+    assert!(bench.rect("map").contains_rect(bench.rect("hidden")));
+    drag_edge(&mut bench, "edge:Map, Samples|Sample", Vec2::new(-2_000.0, 0.0));
+    assert_eq!(bench.rect("pane:map").width(), 96.0);
+    assert!(bench.rect("map").contains_rect(bench.rect("hidden")));
+    bench.click("hidden");
+    bench.click("dialog:Show");
+    assert!(bench.state().project.as_ref().unwrap().curation.hidden.is_empty());
+}
+
+#[test]
+fn names_on_the_map_stand_on_plates_apart_from_legend_and_bar() {
+    let mut bench = unfolded(Start::default());
+    bench.key(Modifiers::SHIFT, Key::P);
+    bench.key(Modifiers::NONE, Key::N);
+    let map = bench.rect("map");
+    let names: Vec<String> = bench.state().clusters().iter().map(|cluster| cluster.name.clone()).collect();
+    let (mut shown, mut plates) = (Vec::new(), Vec::new());
+    let plate = ui::theme::Look::of(true).canvas.gamma_multiply(0.8);
+    for clipped in &bench.harness.output().shapes {
+        match &clipped.shape {
+            egui::Shape::Text(text) if names.contains(&text.galley.job.text) => {
+                let place = Rect::from_min_size(text.pos, text.galley.size());
+                if map.contains_rect(place) {
+                    shown.push((text.galley.job.text.clone(), place));
+                }
+            }
+            egui::Shape::Rect(rect) if rect.fill == plate => plates.push(rect.rect),
+            _ => {}
+        }
+    }
+    assert!(shown.len() > 3, "{shown:?}");
+    for (name, place) in &shown {
+        assert!(plates.iter().any(|plate| plate.contains_rect(*place)), "{name} has no plate");
+    }
+    shown.extend([("legend".to_owned(), bench.rect("legend")), ("bar".to_owned(), bench.rect("brush bar"))]);
+    stand_apart_within(&shown, map, "the map");
+}
+
+#[test]
 fn panes_share_a_place_as_tabs() {
     let mut bench = unfolded(Start::default());
     let map = bench.rect("pane:map");
@@ -238,5 +288,73 @@ fn a_saved_layout_that_cannot_be_read_gives_way_to_the_first_one() {
         let bench = Start { saved, ..Start::default() }.open();
         assert_eq!(bench.rect("pane:damage").width(), 328.0, "{broken}");
         assert_eq!(bench.state().layouts.of(Screen::Explore), Node::of(Screen::Explore));
+    }
+}
+
+#[test]
+fn the_head_of_a_pane_says_that_it_can_be_dragged() {
+    use egui_kittest::kittest::Queryable as _;
+    let mut bench = unfolded(Start::default());
+    let at = head(&bench, "Samples");
+    bench.harness.hover_at(at);
+    bench.harness.run_steps(12);
+    assert_eq!(bench.harness.output().platform_output.cursor_icon, egui::CursorIcon::Grab);
+    assert!(bench.harness.query_by_label("Drag to move this pane").is_some());
+}
+
+/// Named widgets that are on screen, of those whose name begins so.
+fn placed(bench: &Bench, names: &[&str]) -> Vec<(String, Rect)> {
+    let rects = bench.state().rects.iter();
+    let wanted = |name: &str| names.iter().any(|start| name.starts_with(start));
+    rects.filter(|(name, _)| wanted(name)).map(|(name, rect)| (name.clone(), *rect)).collect()
+}
+
+fn stand_apart_within(placed: &[(String, Rect)], whole: Rect, what: &str) {
+    for (at, (name, rect)) in placed.iter().enumerate() {
+        assert!(whole.expand(0.5).contains_rect(*rect), "{what}: {name} at {rect} is cut by {whole}");
+        for (other, place) in &placed[at + 1..] {
+            assert!(!rect.shrink(0.5).intersects(place.shrink(0.5)), "{what}: {name} lies over {other}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_cut_or_overlaps_at_larger_text_with_every_pane_open() {
+    for scale in [1.0, 1.1, 1.25_f32] {
+        let mut bench = unfolded(Start { size: [1280.0 / scale, 800.0 / scale], ..Start::default() });
+        bench.key(Modifiers::NONE, Key::N);
+        bench.click("search");
+        bench.harness.event(egui::Event::Text("coins".into()));
+        bench.harness.run_steps(8);
+        bench.key(Modifiers::NONE, Key::Escape);
+        assert!(bench.state().contents_open() && bench.state().panels.inspector && bench.state().panels.table);
+        let what = |part: &str| format!("{part} at {scale}");
+        let title = |bench: &Bench, name: &str| {
+            use egui_kittest::kittest::{Queryable as _, by};
+            let is = |node: &egui_kittest::kittest::AccessKitNode<'_>| {
+                node.role() == egui::accesskit::Role::Label && node.value().as_deref() == Some(name)
+            };
+            let titles: Vec<Rect> = bench.harness.query_all(by().predicate(is)).map(|node| node.rect()).collect();
+            let head = bench.rect(&format!("head:{name}"));
+            let title = titles.into_iter().find(|rect| head.contains_rect(*rect)).unwrap();
+            (format!("title of {name}"), title)
+        };
+        let mut head = placed(&bench, &["colour", "tool:", "map menu", "Fit", "save:map", "samples on the map"]);
+        head.push(title(&bench, "Map"));
+        assert!(head.len() > 2, "{head:?}");
+        stand_apart_within(&head, bench.rect("head:Map"), &what("the map's head"));
+        let on_map = placed(&bench, &["brush bar", "legend", "hidden"]);
+        stand_apart_within(&on_map, bench.rect("map"), &what("the map"));
+        let bar = placed(&bench, &["BrushPin", "BrushExclude", "EditSamples", "brush menu", "clear brush"]);
+        assert!(bar.len() > 1, "{bar:?}");
+        stand_apart_within(&bar, bench.rect("brush bar"), &what("the bar"));
+        let table = bench.rect("pane:table");
+        let mut head =
+            placed(&bench, &["Export", "Apply to all", "table brush", "filter kind", "search", "head:id", "head:jsd"]);
+        head.extend(placed(&bench, &["head:instruction", "head:status", "head:ies", "save:samples"]));
+        head.push(title(&bench, "Samples"));
+        let top = Rect::from_min_max(table.min, Pos2::new(table.right(), bench.rect("row:0").top()));
+        stand_apart_within(&head, top, &what("the table's head"));
+        assert!(bench.rect("search").width() >= 180.0, "{}: {}", scale, bench.rect("search").width());
     }
 }

@@ -127,3 +127,88 @@ fn a_samples_fate_in_frozen_selections_stands_in_explore() {
     let frozen = bench.state().project.as_ref().unwrap().selections.iter().any(|selection| selection.name.is_some());
     assert_eq!(bench.count(asked) > 0, frozen);
 }
+
+/// The demo's table with two rows brushed by Ctrl+click; their rows.
+fn two_marked() -> (Bench, Vec<u32>) {
+    let mut bench = demo();
+    bench.click("ToggleTable");
+    for row in ["row:2", "row:5"] {
+        let at = bench.rect(row).center();
+        click_with(&mut bench, at, egui::PointerButton::Primary, Modifiers::COMMAND);
+    }
+    let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("nothing is brushed") };
+    (bench, rows.to_vec())
+}
+
+fn last_edit(bench: &Bench) -> paser_protocol::EditKind {
+    let edits = bench.requests().into_iter().filter_map(|request| match request {
+        Request::Curate { edit } => Some(edit.what),
+        _ => None,
+    });
+    edits.last().unwrap()
+}
+
+#[test]
+fn rows_are_brushed_one_by_one_with_ctrl_and_the_table_stays_as_it_is() {
+    let (mut bench, rows) = two_marked();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| bench.state().is_marked(*row)));
+    assert_eq!(bench.state().table.count(), Some(3_000), "the other rows are still there to be added");
+    assert_eq!(bench.state().focus.inspected, None);
+    let at = bench.rect("row:2").center();
+    click_with(&mut bench, at, egui::PointerButton::Primary, Modifiers::COMMAND);
+    let Brush::Rows(left) = bench.state().focus.brush().clone() else { panic!("nothing is brushed") };
+    assert!(left.len() == 1 && rows.contains(&left[0]), "a second click takes it out");
+    // With a brush from elsewhere the table shows that again.
+    bench.click("bar:6");
+    assert_eq!(bench.state().table.count(), Some(170));
+    assert!(!bench.state().is_marked(left[0]));
+}
+
+#[test]
+fn a_rows_menu_acts_on_it_or_on_all_that_are_marked_with_it() {
+    let (mut bench, rows) = two_marked();
+    let at = bench.rect("row:3").center();
+    click_with(&mut bench, at, egui::PointerButton::Secondary, Modifiers::NONE);
+    bench.click("samples:Pin");
+    let row = bench.state().focus.inspected.unwrap();
+    assert!(!rows.contains(&row) && !bench.state().panels.inspector);
+    assert_eq!(last_edit(&bench), paser_protocol::EditKind::Pin { rows: vec![row] });
+    let at = bench.rect("row:5").center();
+    click_with(&mut bench, at, egui::PointerButton::Secondary, Modifiers::NONE);
+    bench.click("samples:Exclude all of them");
+    assert_eq!(last_edit(&bench), paser_protocol::EditKind::Exclude { rows });
+}
+
+#[test]
+fn a_rows_menu_tags_copies_and_finds_neighbours_of_that_row_alone() {
+    let (mut bench, _) = two_marked();
+    let open = |bench: &mut Bench| {
+        let at = bench.rect("row:3").center();
+        click_with(bench, at, egui::PointerButton::Secondary, Modifiers::NONE);
+    };
+    open(&mut bench);
+    bench.click("samples:Tag, hide, give a reason...");
+    let Some(Dialog::EditSamples(form)) = &bench.state().dialog else { panic!("no form") };
+    assert_eq!(*form.rows, bench.state().focus.inspected.into_iter().collect::<Vec<_>>());
+    bench.key(Modifiers::NONE, Key::Escape);
+    open(&mut bench);
+    let at = bench.rect("samples:Copy its text").center();
+    bench.harness.hover_at(at);
+    bench.harness.run();
+    bench.press(at, true);
+    bench.press(at, false);
+    let row = bench.state().focus.inspected.unwrap();
+    let sample = bench.state().data.samples[&row].clone();
+    let copied =
+        bench.harness.output().platform_output.commands.iter().any(
+            |command| matches!(command, egui::OutputCommand::CopyText(text) if text.starts_with(&sample.instruction)),
+        );
+    assert!(copied);
+    bench.harness.run();
+    open(&mut bench);
+    bench.click("samples:Brush its nearest samples");
+    let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("nothing is brushed") };
+    assert_eq!(rows.len(), 50);
+    assert!(matches!(bench.state().focus.source(), Some(paser_protocol::EditSource::Neighbours { .. })));
+}

@@ -75,9 +75,14 @@ fn the_layout_goes_back_to_its_first_state() {
     bench.click("bar:6");
     bench.click("Ledger");
     assert!(bench.state().panels.table && bench.state().panels.ledger);
+    bench.harness.state_mut().state.run(Command::Larger);
+    bench.harness.run();
+    let larger = bench.harness.ctx.zoom_factor();
     bench.harness.state_mut().state.run(Command::ResetLayout);
     bench.harness.run();
     assert_eq!(bench.state().panels, ui::state::Panels::default());
+    assert!(larger > 1.0);
+    assert_eq!(bench.harness.ctx.zoom_factor(), larger, "the size of the text is no layout");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use egui_glow::{
     glow::{self, HasContext as _},
 };
 
-use super::{CROSS_STROKE, Scene};
+use super::{CROSS_STROKE, RING_STROKE, Scene};
 
 /// Milliseconds that the median timed frame may take.
 const FAST: f64 = 5.0;
@@ -51,7 +51,9 @@ void main() {
     vec2 off = (gl_PointCoord * 2.0 - 1.0) * u_half;
     vec3 ink = v_colour.rgb;
     float cover = clamp(u_radius + 0.5 - length(off), 0.0, 1.0);
-    if (u_sign > 1.5) {
+    if (u_sign > 2.5) {
+        cover = clamp(u_stroke * 0.5 + 0.5 - abs(length(off) - u_radius), 0.0, 1.0);
+    } else if (u_sign > 1.5) {
         float beyond = (abs(off.x) + abs(off.y) - u_radius) * 0.70711;
         cover = clamp(0.5 + u_stroke - beyond, 0.0, 1.0);
         ink = mix(u_ground.rgb, ink, clamp(0.5 - beyond, 0.0, 1.0));
@@ -142,7 +144,7 @@ struct Frame {
     places: Option<Vec<u8>>,
     colours: Option<Vec<u8>>,
     sign_places: Option<Vec<u8>>,
-    signs: [Sign; 2],
+    signs: [Sign; 3],
     points: u64,
     paint: u64,
     count: i32,
@@ -188,10 +190,10 @@ impl Gl {
         });
         let signs = &scene.paint.signs;
         let sign_places = colours.is_some().then(|| {
-            let places = signs.excluded.iter().chain(&signs.pinned);
+            let places = signs.found.iter().chain(&signs.excluded).chain(&signs.pinned);
             places.flat_map(|at| [at.x, at.y]).flat_map(f32::to_le_bytes).collect()
         });
-        let (crosses, pins) = (signs.excluded.len() as i32, signs.pinned.len() as i32);
+        let [rings, crosses, pins] = [&signs.found, &signs.excluded, &signs.pinned].map(|places| places.len() as i32);
         let sign = |first, count, colour, size: f32, stroke: f32, shape| Sign {
             first,
             count,
@@ -208,8 +210,9 @@ impl Gl {
             colours,
             sign_places,
             signs: [
-                sign(0, crosses, signs.cross, signs.cross_size, CROSS_STROKE, 1.0),
-                sign(crosses, pins, signs.pin, signs.pin_size, 1.0, 2.0),
+                sign(0, rings, signs.ring, signs.ring_size, RING_STROKE, 3.0),
+                sign(rings, crosses, signs.cross, signs.cross_size, CROSS_STROKE, 1.0),
+                sign(rings + crosses, pins, signs.pin, signs.pin_size, 1.0, 2.0),
             ],
             points: scene.points.id,
             paint: scene.paint.id,

@@ -1,11 +1,14 @@
-//! Names of clusters on the map: at their centres, the largest first, none over another, each with a halo in the
-//! colour of the ground so that it reads over points.
+//! Names of clusters on the map: at their centres, the largest first, none over another, each on a plate in the colour
+//! of the ground so that it reads over points.
 
 use std::sync::Arc;
 
 use egui::{Color32, Galley, Painter, Rect, Vec2, vec2};
 
 use super::Camera;
+
+/// How firmly a plate covers the points below it.
+const PLATE: f32 = 0.8;
 
 /// A name that wants a place.
 pub struct Label {
@@ -39,7 +42,10 @@ pub fn show(
         let (low, high) = (rect.left() + size.x / 2.0 + 4.0, rect.right() - size.x / 2.0 - 4.0);
         // A name wider than its map has no room to move in.
         centre.x = if low < high { centre.x.clamp(low, high) } else { rect.center().x };
-        let found = [0.0, -14.0, 14.0, -28.0, 28.0, -42.0, 42.0].into_iter().find_map(|off| {
+        // What must be named may stand farther from its centre.
+        let most = if label.first { rect.height() } else { 42.0 };
+        let steps = (1..=(most / 14.0) as u32).flat_map(|step| [-14.0, 14.0].map(|off| off * step as f32));
+        let found = std::iter::once(0.0).chain(steps).find_map(|off| {
             let place = Rect::from_center_size(centre + vec2(0.0, off), size + vec2(gap, 2.0));
             let inside = place.top() >= rect.top() + 2.0 && place.bottom() <= rect.bottom() - 2.0;
             (inside && !taken.iter().any(|other| other.intersects(place))).then_some(place)
@@ -51,13 +57,8 @@ pub fn show(
         };
         taken.push(place);
         let min = (place.center() - size / 2.0).round();
-        for x in [-1.0, 0.0, 1.0] {
-            for y in [-1.0, 0.0, 1.0] {
-                if x != 0.0 || y != 0.0 {
-                    painter.galley_with_override_text_color(min + vec2(x, y), label.galley.clone(), ground);
-                }
-            }
-        }
+        let plate = Rect::from_min_size(min, size).expand2(vec2(3.0, 0.0));
+        painter.rect_filled(plate, 3.0, ground.gamma_multiply(PLATE));
         painter.galley_with_override_text_color(min, label.galley.clone(), label.colour);
     }
 }

@@ -51,20 +51,25 @@ impl Points {
     }
 }
 
-/// Diamonds and crosses over the points, with their looks.
+/// Rings, crosses and diamonds over the points, with their looks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signs {
+    /// What a search found; of very many only some.
+    pub found: Vec<Vec2>,
     pub pinned: Vec<Vec2>,
     pub excluded: Vec<Vec2>,
+    pub ring: Color32,
     pub pin: Color32,
     pub cross: Color32,
-    /// Half a diagonal of the diamond and half a side of the cross, in points of the screen.
+    /// Radius of the ring, half a diagonal of the diamond and half a side of the cross, in points of the screen.
+    pub ring_size: f32,
     pub pin_size: f32,
     pub cross_size: f32,
 }
 
-/// Width of a cross's lines, in points of the screen.
+/// Width of a cross's lines and of a ring, in points of the screen.
 pub const CROSS_STROKE: f32 = 1.5;
+pub const RING_STROKE: f32 = 1.0;
 
 /// The colour of every point, and which of them are grey because they are out of the brush.
 pub struct Paint {

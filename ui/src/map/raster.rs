@@ -6,7 +6,7 @@ use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use egui::{Color32, ColorImage, Context, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2};
 
 use super::{
-    CROSS_STROKE, Camera, Scene, Signs,
+    CROSS_STROKE, Camera, RING_STROKE, Scene, Signs,
     thinning::{HELD, Shown, bound, shares},
 };
 
@@ -168,6 +168,10 @@ impl Stamp {
         Self::all(radius, |off| 0.5 - (off.x.abs() + off.y.abs() - radius) * FRAC_1_SQRT_2)
     }
 
+    fn rings(radius: f32, width: f32) -> Vec<Self> {
+        Self::all(radius + width, |off| (width + 1.0) / 2.0 - (off.length() - radius).abs())
+    }
+
     /// Two lines of `width` across a square of half a side `radius`.
     fn crosses(radius: f32, width: f32) -> Vec<Self> {
         let line = move |across: f32, along: f32| {
@@ -240,8 +244,15 @@ impl Canvas {
         shown
     }
 
-    /// Crosses, and diamonds with a rim in the colour of the ground.
+    /// Rings, crosses, and diamonds with a rim in the colour of the ground.
     fn signs(&mut self, signs: &Signs, ground: Color32, pixels_per_point: f32, place: impl Fn(Vec2) -> Vec2) {
+        if !signs.found.is_empty() {
+            let (ring, width) = (signs.ring_size * pixels_per_point, RING_STROKE * pixels_per_point);
+            let stamps = Stamp::rings(ring, width);
+            for at in &signs.found {
+                self.stamp(place(*at), signs.ring, ring + width, &stamps);
+            }
+        }
         let (cross, stroke) = (signs.cross_size * pixels_per_point, CROSS_STROKE * pixels_per_point);
         if !signs.excluded.is_empty() {
             let stamps = Stamp::crosses(cross, stroke);
@@ -380,6 +391,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_stands_in_a_ring() {
+        let mut scene = scene(false, 0.0);
+        let ring = Color32::from_rgb(0, 0, 255);
+        let signs = Signs { found: vec![vec2(0.0, 0.0)], ring, ring_size: 5.0, ..Signs::default() };
+        let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3], vec![false; 3], 2);
+        scene.paint = Rc::new(paint.with_signs(signs));
+        let mut canvas = Canvas::new([40, 40], Color32::BLACK);
+        canvas.draw(&scene, 1.0, HELD);
+        let at = |x: usize, y: usize| canvas.pixels[y * 40 + x];
+        assert!(at(25, 20).b() > 100 && at(20, 25).b() > 100 && at(15, 20).b() > 100);
+        assert!(at(20, 20).r() > 250 && at(20, 20).b() == 0, "the point within is seen");
+    }
+
+    #[test]
     fn pins_and_crosses_lie_over_the_points_in_the_picture() {
         let mut scene = scene(false, 0.0);
         let signs = Signs {
@@ -389,6 +414,7 @@ mod tests {
             cross: Color32::from_rgb(0, 255, 0),
             pin_size: 4.0,
             cross_size: 3.0,
+            ..Signs::default()
         };
         let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3], vec![false; 3], 2);
         scene.paint = Rc::new(paint.with_signs(signs));

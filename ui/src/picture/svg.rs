@@ -11,7 +11,7 @@ use egui::{
 
 use super::{Taken, png};
 use crate::{
-    map::{CROSS_STROKE, Scene},
+    map::{CROSS_STROKE, RING_STROKE, Scene},
     theme,
 };
 
@@ -293,6 +293,11 @@ impl Writer<'_> {
         }
         self.out.push_str("</g>\n");
         let signs = &scene.paint.signs;
+        for sign in signs.found.iter().map(|at| place(*at)).filter(|at| seen.contains(*at)) {
+            let ([x, y], radius) = ([sign.x, sign.y].map(number), number(signs.ring_size));
+            let look = stroke(Stroke::new(RING_STROKE, signs.ring));
+            let _ = writeln!(self.out, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"none\"{look}/>");
+        }
         for sign in signs.excluded.iter().map(|at| place(*at)).filter(|at| seen.contains(*at)) {
             let arm = |x: f32, y: f32| at(sign + egui::vec2(x, y) * signs.cross_size);
             let way = [arm(-1.0, -1.0), arm(1.0, 1.0), arm(-1.0, 1.0), arm(1.0, -1.0)];

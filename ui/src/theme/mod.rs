@@ -121,6 +121,7 @@ pub struct MapSizes {
     pub ring: f32,
     pub pin_size: f32,
     pub cross_size: f32,
+    pub found_size: f32,
     /// Points per pixel above which the density texture takes over.
     pub density_switch: f32,
     pub hit_radius: f32,

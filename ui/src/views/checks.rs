@@ -75,7 +75,9 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String) -> Option<Di
             None => "reading what was found".to_owned(),
             Some(view) => {
                 let height = (ctx.content_rect().height() - 220.0).clamp(160.0, 520.0);
-                egui::ScrollArea::vertical().id_salt("checks").max_height(height).show(ui, |ui| {
+                let area =
+                    egui::ScrollArea::vertical().id_salt("checks").max_height(height).min_scrolled_height(height);
+                area.auto_shrink(false).show(ui, |ui| {
                     left = body(ui, state, view);
                 });
                 add_benchmark(ui, state, view, &mut typed);

@@ -11,8 +11,9 @@ use crate::{
 
 /// From here on the contents tree is open and the inspector wider.
 pub const WIDE: f32 = 1600.0;
-/// Below, the damage panel gives its place to the contents and the inspector.
+/// Below, the damage panel gives its place to the contents or the inspector, or to both.
 pub const NARROW: f32 = 1024.0;
+pub const NARROW_FOR_BOTH: f32 = 1152.0;
 
 pub fn show(ui: &mut Ui, whole: Rect, state: &mut AppState, map: &mut MapView) {
     let bar = Rect::from_min_max(whole.min, pos2(whole.right(), whole.top() + 40.0));

@@ -56,7 +56,8 @@ pub(super) fn foot(
     primary: &str,
     enabled: Result<(), &str>,
 ) -> (bool, bool) {
-    ui.add_space(8.0);
+    let below = ui.min_rect().bottom() - ui.cursor().top() - 46.0;
+    ui.add_space(below.max(8.0));
     padded(ui, 46.0, |ui, rect| {
         let (go, cancel, left) = row_right(ui, rect, 8.0, |ui| {
             let go = ui.add_enabled(enabled.is_ok(), Button::new(primary).primary());

@@ -1,14 +1,12 @@
 //! One sample, whole: its text, the response shaded by divergence, its numbers, and why it was or was not taken.
 
-use std::rc::Rc;
-
 use egui::{Rect, Ui, Vec2, pos2};
 use paser_protocol::{Blocking, Edit, EditKind, ReasonCode, SampleView};
 
-use super::{cluster::pairs, compare, continuations, neighbours, reading, tokens};
+use super::{cluster::pairs, compare, continuations, neighbours, reading, sample_menu::text_of, tokens};
 use crate::{
     command::Command,
-    dialogs::{Action, Dialog, EditSamples},
+    dialogs::Action,
     format,
     glossary::Place,
     state::{AppState, MapOrder, Screen},
@@ -91,9 +89,7 @@ fn actions(ui: &mut Ui, free: Rect, state: &mut AppState, row: u32, sample: Opti
         if let Some(sample) = sample
             && icon_button(ui, icons::COPY, "Copy the sample's text", false, None).clicked()
         {
-            let parts = [&sample.instruction, &sample.input, &sample.output];
-            let text: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-            ui.ctx().copy_text(text.join("\n\n"));
+            ui.ctx().copy_text(text_of(sample));
         }
         if icon_button(ui, icons::CHART_SCATTER, Command::ShowInspected.name(), false, None).clicked() {
             state.map_order = Some(MapOrder::ShowInspected);
@@ -173,14 +169,7 @@ fn tags(ui: &mut Ui, state: &mut AppState, row: u32) {
             let add = ui.add(Button::new("tag...").quiet().height(20.0).icon(icons::TAG).name("Tag this sample"));
             state.note("tag this", add.rect);
             if add.clicked() {
-                let form = EditSamples {
-                    rows: Rc::new(vec![row]),
-                    source: None,
-                    action: Action::Tag,
-                    tag: String::new(),
-                    reason: String::new(),
-                };
-                state.dialog = Some(Dialog::EditSamples(form));
+                state.edit_samples(vec![row], None, Action::Tag);
             }
         });
     });

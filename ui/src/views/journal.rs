@@ -66,28 +66,25 @@ pub fn show(ctx: &Context, state: &mut AppState, mut typed: String) -> Option<Di
         let shown: Vec<&JournalEntryView> =
             entries.iter().flat_map(|entries| entries.iter().rev()).filter(|entry| matches(entry, &typed)).collect();
         let height = (ctx.content_rect().height() - 260.0).clamp(120.0, 460.0);
-        egui::ScrollArea::vertical().id_salt("journal").max_height(height).min_scrolled_height(height).show_rows(
-            ui,
-            ROW,
-            shown.len(),
-            |ui, range| {
-                for entry in &shown[range] {
-                    left |= line(ui, state, entry);
-                }
-            },
-        );
-        if shown.is_empty() {
-            let words = match &entries {
-                None => "reading the journal",
-                Some(entries) if entries.is_empty() => {
-                    "Nothing has been edited yet. Pin or exclude a sample, and it stands here."
-                }
-                Some(_) => "No edit matches these words.",
-            };
-            padded(ui, 40.0, |ui, rect| {
-                Words::new(ui).t3(words).at(ui, rect.left_center(), Align2::LEFT_CENTER, rect.width());
-            });
-        }
+        let words = match &entries {
+            None => "reading the journal",
+            Some(entries) if entries.is_empty() => {
+                "Nothing has been edited yet. Pin or exclude a sample, and it stands here."
+            }
+            Some(_) => "No edit matches these words.",
+        };
+        // As high with one line as with many: an edit taken back adds one, and the buttons must stay where they are.
+        let area = egui::ScrollArea::vertical().id_salt("journal").max_height(height).min_scrolled_height(height);
+        area.auto_shrink(false).show_rows(ui, ROW, shown.len().max(1), |ui, range| {
+            if shown.is_empty() {
+                padded(ui, 40.0, |ui, rect| {
+                    Words::new(ui).t3(words).at(ui, rect.left_center(), Align2::LEFT_CENTER, rect.width());
+                });
+            }
+            for entry in shown.iter().skip(range.start).take(range.len()) {
+                left |= line(ui, state, entry);
+            }
+        });
         let all = entries.as_ref().map_or(0, |entries| entries.len());
         let known = format!("{} of {} lines", format::count(shown.len() as u64), format::count(all as u64));
         foot(ui, state, &known, "Done", Ok(()))

@@ -1,7 +1,8 @@
 //! What lies over the map: the card of the hovered sample, and the bar that says what is brushed.
 
-use egui::{Align2, Color32, Id, LayerId, Order, Pos2, Rect, Ui, Vec2, pos2, vec2};
+use egui::{Align2, Color32, Id, LayerId, Order, Popup, Pos2, Rect, Ui, Vec2, pos2, vec2};
 
+use super::sample_menu;
 use crate::{
     command::Command,
     format,
@@ -87,6 +88,46 @@ pub fn tokens_of(state: &mut AppState, row: u32) -> Option<u64> {
     value.is_finite().then_some(value as u64)
 }
 
+/// How many samples are hidden, and the way back: above the legend, at every width. The rectangle that it takes.
+pub fn hidden(ui: &mut Ui, body: Rect, state: &mut AppState) -> Option<Rect> {
+    let hidden = state.project.as_ref().map_or(0, |project| project.curation.hidden.len());
+    if hidden == 0 || state.for_file {
+        return None;
+    }
+    let line = Rect::from_min_size(pos2(body.left() + 6.0, body.bottom() - 50.0), vec2(body.width() - 12.0, 22.0));
+    let count = format::count(hidden as u64);
+    let texts = [format!("{count} hidden: show again..."), format!("{count} hidden"), count];
+    let words = widgets::fitting(ui, texts, line.width() - BUTTON);
+    let button = Button::new(&words).height(22.0).icon(icons::EYE_SLASH).name(Command::ShowHidden.name());
+    let button = row(ui, line, 0.0, |ui| ui.add(button));
+    let rect = button.rect;
+    state.note("hidden", rect);
+    if button.on_hover_text(Command::ShowHidden.hint()).clicked() {
+        state.run(Command::ShowHidden);
+    }
+    Some(rect)
+}
+
+/// What a button takes beside its text: its edges, an icon and a gap.
+const BUTTON: f32 = 36.0;
+const GAP: f32 = 8.0;
+
+/// What the bar of the brush does by buttons of its own where there is room.
+const ON_THE_BAR: [(Command, char, &str); 3] = [
+    (Command::BrushPin, icons::PUSH_PIN, "pin all"),
+    (Command::BrushExclude, icons::PROHIBIT, "exclude all"),
+    (Command::EditSamples, icons::TAG, "tag, hide..."),
+];
+
+/// How much of the bar there is room for.
+#[derive(Clone, Copy, PartialEq)]
+enum Bar {
+    Words,
+    Icons,
+    /// One menu for all.
+    Menu,
+}
+
 /// How many are brushed and taken, and what can be done with all of them.
 pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
     if state.for_file {
@@ -103,49 +144,48 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         let bar = ui.interact(last, Id::unique("brush bar"), sense);
         bar.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Group, true, "Brushed samples"));
     }
-    let narrow = body.width() < 460.0;
+    let brushed = Words::new(ui).num(format::count(count)).t(" brushed");
+    let mut words = brushed.clone();
+    // Of the selection being built, which Compare does not show.
+    if let Some(taken) = taken.filter(|_| state.screen == Screen::Explore) {
+        words = words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
+    }
     let at = body.min + vec2(8.0, 8.0);
     let background = ui.painter().add(egui::Shape::Noop);
     let inside = Rect::from_min_size(at + vec2(9.0, 0.0), Vec2::new(body.width() - 34.0, 28.0));
-    let right = row(ui, inside, 8.0, |ui| {
+    let bar = fitting_bar(ui, &words, inside.width());
+    let right = row(ui, inside, GAP, |ui| {
         match state.focus.single_cluster().and_then(|cluster| state.cluster(cluster)) {
             Some(cluster) => widgets::swatch(ui, look.cluster(cluster.colour)),
             None => {
                 Words::new(ui).icon(icons::SELECTION, 14.0, look.text).show(ui);
             }
         }
-        let mut words = Words::new(ui).num(format::count(count)).t(" brushed");
-        // Of the selection being built, which Compare does not show.
-        if let Some(taken) = taken.filter(|_| state.screen == Screen::Explore) {
-            words =
-                words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
-        }
-        words.show(ui);
-        widgets::separator(ui);
-        for (command, icon, text) in
-            [(Command::BrushPin, icons::PUSH_PIN, "pin all"), (Command::BrushExclude, icons::PROHIBIT, "exclude all")]
-        {
-            let text = if narrow { "" } else { text };
-            let response = ui.add(Button::new(text).quiet().icon(icon).height(22.0).name(command.name()));
-            state.note(format!("{command:?}"), response.rect);
-            if response.on_hover_text(command.hint()).clicked() {
-                state.run(command);
+        if bar == Bar::Menu {
+            let room = (inside.width() - MENU).max(0.0);
+            let fits = words.clone().galley(ui, f32::INFINITY, 1).size().x <= room;
+            let words = if fits { words } else { brushed };
+            words.show_in(ui, room, 1);
+            menu(ui, state);
+        } else {
+            words.show(ui);
+            widgets::separator(ui);
+            for (command, icon, text) in ON_THE_BAR {
+                let text = if bar == Bar::Words { text } else { "" };
+                let response = ui.add(Button::new(text).quiet().icon(icon).height(22.0).name(command.name()));
+                state.note(format!("{command:?}"), response.rect);
+                if response.on_hover_text(command.hint()).clicked() {
+                    state.run(command);
+                }
             }
         }
-        let text = if narrow { "" } else { "tag, hide..." };
-        let response =
-            ui.add(Button::new(text).quiet().icon(icons::TAG).height(22.0).name(Command::EditSamples.name()));
-        state.note("EditSamples", response.rect);
-        if response.on_hover_text(Command::EditSamples.hint()).clicked() {
-            state.run(Command::EditSamples);
-        }
-        let text = if narrow { "" } else { "clear" };
+        let text = if bar == Bar::Words { "clear" } else { "" };
         let response = ui.add(Button::new(text).quiet().icon(icons::X).height(22.0).name("Clear the brush"));
         state.note("clear brush", response.rect);
-        if response.clicked() {
+        if response.on_hover_text("Clear the brush  (Esc)").clicked() {
             state.focus.set_brush(Brush::Nothing);
         }
-        if !narrow {
+        if bar == Bar::Words {
             widgets::key_cap(ui, "Esc");
         }
         ui.min_rect().right()
@@ -161,4 +201,30 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
     ui.painter().set(background, shape);
     state.note("brush bar", whole);
     state.brush_bar = Some(whole);
+}
+
+/// Of the bar with a menu, all but its words: sign, menu, clear, and the gaps.
+const MENU: f32 = 14.0 + 26.0 + BUTTON + 3.0 * GAP;
+
+fn fitting_bar(ui: &Ui, words: &Words, room: f32) -> Bar {
+    let buttons = ON_THE_BAR.len() as f32 + 1.0;
+    let icons = 14.0 + words.clone().galley(ui, f32::INFINITY, 1).size().x + 1.0 + buttons * BUTTON + 6.0 * GAP;
+    let texts = ON_THE_BAR.iter().map(|(.., text)| *text).chain(["clear", "Esc"]);
+    let texts: f32 = texts.map(|text| widgets::width_of(ui, text)).sum();
+    match icons {
+        icons if icons + texts + 2.0 * GAP <= room => Bar::Words,
+        icons if icons <= room => Bar::Icons,
+        _ => Bar::Menu,
+    }
+}
+
+fn menu(ui: &mut Ui, state: &mut AppState) {
+    let more = widgets::icon_button(ui, icons::DOTS_THREE, "What can be done with them", false, None);
+    state.note("brush menu", more.rect);
+    Popup::menu(&more).accessible_name("Brushed samples").show(|ui| {
+        ui.set_width(250.0);
+        if let Some(command) = sample_menu::entries(ui, state, &sample_menu::BRUSHED) {
+            state.run(command);
+        }
+    });
 }

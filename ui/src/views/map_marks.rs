@@ -33,17 +33,19 @@ pub fn dots(ui: &Ui, scene: &Scene, rows: [Option<u32>; 2]) {
     }
 }
 
-pub fn names(camera: &Camera, ui: &Ui, body: Rect, state: &AppState) {
-    names_in(camera, ui, body, state, look(ui).text);
+/// `taken`: what no name may cover.
+pub fn names(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, taken: &[Rect]) {
+    names_in(camera, ui, body, state, look(ui).text, taken);
 }
 
 /// The same, quieter: on a small map the points matter more.
 pub fn quiet_names(camera: &Camera, ui: &Ui, body: Rect, state: &AppState) {
-    names_in(camera, ui, body, state, look(ui).text_2);
+    let bar: Vec<Rect> = state.brush_bar.into_iter().collect();
+    names_in(camera, ui, body, state, look(ui).text_2, &bar);
 }
 
 /// `usual`: the colour of names while nothing is brushed.
-fn names_in(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, usual: Color32) {
+fn names_in(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, usual: Color32, taken: &[Rect]) {
     let look = look(ui);
     let is_quiet = usual != look.text;
     let brush = state.focus.brush();
@@ -75,8 +77,7 @@ fn names_in(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, usual: Color
             }
         })
         .collect();
-    let taken: Vec<Rect> = state.brush_bar.into_iter().collect();
-    labels::show(&ui.painter_at(body), body, camera, &mut names, &taken, look.map.label_gap, look.canvas);
+    labels::show(&ui.painter_at(body), body, camera, &mut names, taken, look.map.label_gap, look.canvas);
 }
 
 /// The nearest point in a direction; sideways counts twice.

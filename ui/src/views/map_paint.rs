@@ -5,15 +5,15 @@ use std::{
     rc::Rc,
 };
 
-use egui::{Align2, Color32, Rect, Ui, Vec2, pos2};
+use egui::{Color32, Rect, Ui, Vec2, pos2};
 use paser_protocol::{ColumnKind, ReasonCode};
 
 use crate::{
     format,
-    map::{Paint, Points, Signs, Thinning, thinning::HELD},
+    map::{CROSS_STROKE, Paint, Points, RING_STROKE, Signs, Thinning, thinning::HELD},
     state::{AppState, ColourBy},
     theme::Look,
-    widgets::{Words, field::dropdown, look, ramp_bar, row},
+    widgets::{self, Words, field::dropdown, look, ramp_bar, row},
 };
 
 /// What the colours of the map depend on.
@@ -46,8 +46,12 @@ pub struct Cache {
 impl Cache {
     pub fn get(&self, state: &mut AppState, points: &Points, look: &'static Look) -> Rc<Paint> {
         let (columns, columns_pending) = columns(state);
-        let (found, found_pending) = match state.table.found() {
-            Some((words, key)) => (Some(words.to_owned()), state.data.is_pending(key)),
+        let (found, found_pending) = match state.table.found().map(|(words, key)| (words.to_owned(), key.to_owned())) {
+            Some((words, key)) => {
+                // Looking at them asks for them: else they would be no news when they arrive.
+                state.data.indices(&key);
+                (Some(words), state.data.is_pending(&key))
+            }
             None => (None, false),
         };
         let key = Key {
@@ -116,8 +120,11 @@ fn column(state: &mut AppState, name: &str) -> Option<Values> {
     }
 }
 
+/// Rings that are drawn at most: more of them would be a carpet, and what was not found is grey in any case.
+const RINGS: usize = 4_000;
+
 /// Diamonds of pins and crosses of exclusions.
-pub(super) fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
+fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
     let places = |rows: &[u32]| {
         let place = |row: &u32| points.places.get(*row as usize).copied().filter(|place| place.is_finite());
         rows.iter().filter_map(place).collect()
@@ -129,6 +136,9 @@ pub(super) fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
     Signs {
         pinned,
         excluded,
+        found: Vec::new(),
+        ring: look.text,
+        ring_size: look.map.found_size,
         pin: look.pinned,
         cross: look.excluded,
         pin_size: look.map.pin_size,
@@ -148,6 +158,7 @@ fn make(
     let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
     let colours = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
     let mut faded = state.focus.faded(count, &cluster_of);
+    let mut signs = signs(state, points, look);
     let found = state.table.found().map(|(_, key)| key.to_owned());
     if let Some(rows) = found.and_then(|key| state.data.indices(&key)) {
         let mut found = vec![false; count];
@@ -156,11 +167,12 @@ fn make(
                 *found = true;
             }
         }
+        let places = points.places.iter().zip(&found).filter(|(place, found)| **found && place.is_finite());
+        signs.found = places.map(|(place, _)| *place).step_by(rows.len().div_ceil(RINGS).max(1)).collect();
         for (faded, found) in faded.iter_mut().zip(found) {
             *faded |= !found;
         }
     }
-    let signs = signs(state, points, look);
     let paint = Paint::new(points, colours, faded, id).with_signs(signs);
     if points.order.len() <= HELD {
         return paint;
@@ -250,7 +262,13 @@ pub(crate) fn shown(state: &AppState) -> String {
     format!("colour: {what}")
 }
 
-pub fn choice(ui: &mut Ui, state: &mut AppState) {
+/// Room that the choice wants for its words.
+pub fn choice_width(ui: &Ui, state: &AppState) -> f32 {
+    Words::new(ui).t(shown(state)).galley(ui, f32::INFINITY, 1).size().x + 34.0
+}
+
+/// `room`: the most that it may take.
+pub fn choice(ui: &mut Ui, state: &mut AppState, room: f32) {
     let mut entries = vec![
         (ColourBy::Cluster, "cluster".to_owned(), "from the manifold".to_owned()),
         (ColourBy::Damage, "damage".to_owned(), "per sample".to_owned()),
@@ -263,39 +281,52 @@ pub fn choice(ui: &mut Ui, state: &mut AppState) {
     }
     let chosen = entries.iter().position(|(colour, ..)| *colour == state.colour);
     let lines: Vec<_> = entries.iter().map(|(_, label, more)| (label.as_str(), more.as_str())).collect();
-    let (response, picked) = dropdown(ui, "Colour of the map", &shown(state), 22.0, None, &lines, chosen);
+    let width = (choice_width(ui, state) > room).then_some(room);
+    let (response, picked) = dropdown(ui, "Colour of the map", &shown(state), 22.0, width, &lines, chosen);
     state.note("colour", response.rect);
     if let Some(place) = picked {
         state.colour = entries[place].0.clone();
     }
 }
 
-/// At the lower left of the map: what the colours mean.
-pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState) {
-    let look = look(ui);
+/// At the lower left of the map: what colours and signs mean. The rectangle that it takes.
+pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState, signs: &Signs) -> Rect {
     let line = Rect::from_min_max(
         pos2(body.left() + 10.0, body.bottom() - 26.0),
         pos2(body.right() - 10.0, body.bottom() - 6.0),
     );
+    let ground = ui.painter().add(egui::Shape::Noop);
+    let right = row(ui, line, 6.0, |ui| {
+        meaning(ui, state, signs);
+        ui.min_rect().right()
+    });
+    if right <= line.left() {
+        return Rect::NOTHING;
+    }
+    let whole = Rect::from_min_max(line.min, pos2(right, line.bottom())).expand2(Vec2::new(4.0, 0.0));
+    ui.painter().set(ground, egui::Shape::rect_filled(whole, 0.0, look(ui).canvas.gamma_multiply(0.85)));
+    state.note("legend", whole);
+    whole
+}
+
+fn meaning(ui: &mut Ui, state: &mut AppState, signs: &Signs) {
+    let look = look(ui);
+    let damage = format!("{}+", trimmed(state.damage_scale()));
     match state.colour.clone() {
-        ColourBy::Cluster => marks(ui, line, state),
-        ColourBy::Damage | ColourBy::ClusterDamage => {
-            let top = format!("{}+", trimmed(state.damage_scale()));
-            ramp_line(ui, line, "damage, nats", look.damage_stops(), "0", &top);
-        }
-        ColourBy::Taken => swatches(ui, line, &[(look.a_fill, "taken"), (look.neither, "not taken")]),
+        ColourBy::Cluster => marks(ui, state, signs),
+        ColourBy::Damage | ColourBy::ClusterDamage => ramp_line(ui, "damage, nats", look.damage_stops(), "0", &damage),
+        ColourBy::Taken => swatches(ui, &[(look.a_fill, "taken"), (look.neither, "not taken")]),
         ColourBy::Column(name) => {
             let Some(info) = state.column_info(&name).cloned() else { return };
             match info.kind {
                 ColumnKind::Number { .. } if is_damage(&name) => {
-                    let top = format!("{}+", trimmed(state.damage_scale()));
-                    ramp_line(ui, line, &format!("{}, nats", info.label), look.damage_stops(), "0", &top);
+                    ramp_line(ui, &format!("{}, nats", info.label), look.damage_stops(), "0", &damage);
                 }
                 ColumnKind::Number { minimum, maximum } => {
                     let unit = if info.unit.is_empty() { String::new() } else { format!(", {}", info.unit) };
                     let words = format!("{}{unit}", info.label);
                     let (low, high) = (trimmed(f64::from(minimum)), trimmed(f64::from(maximum)));
-                    ramp_line(ui, line, &words, look.sequential_stops(), &low, &high);
+                    ramp_line(ui, &words, look.sequential_stops(), &low, &high);
                 }
                 ColumnKind::Category { labels } => {
                     let mut shown: Vec<_> = (0_u32..)
@@ -307,7 +338,7 @@ pub fn legend(ui: &mut Ui, body: Rect, state: &mut AppState) {
                     if labels.len() > 12 {
                         shown.push((look.neither, &rest));
                     }
-                    swatches(ui, line, &shown);
+                    swatches(ui, &shown);
                 }
                 _ => {}
             }
@@ -320,62 +351,62 @@ fn trimmed(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-fn ground(ui: &Ui, line: Rect, width: f32) {
-    let back = Rect::from_min_size(line.min - Vec2::new(4.0, 0.0), Vec2::new(width + 8.0, line.height()));
-    ui.painter().rect_filled(back, 0.0, look(ui).canvas.gamma_multiply(0.85));
+/// Narrow maps get a shorter ramp, and at last no words.
+fn ramp_line(ui: &mut Ui, words: &str, stops: &[Color32], low: &str, high: &str) {
+    let ends = Words::new(ui).num2(low).num2(high).galley(ui, f32::INFINITY, 1).size().x + 12.0;
+    let step = ((ui.available_width() - ends) / stops.len() as f32).clamp(3.0, 14.0);
+    let room = ui.available_width() - ends - step * stops.len() as f32 - 6.0;
+    if room > 40.0 {
+        Words::new(ui).part(words, crate::theme::small(), look(ui).text_2).show_in(ui, room, 1);
+    }
+    ramp_bar(ui, stops, low, high, step);
 }
 
-fn ramp_line(ui: &mut Ui, line: Rect, words: &str, stops: &[Color32], low: &str, high: &str) {
-    ground(ui, line, 14.0 * stops.len() as f32 + 100.0 + words.len() as f32 * 6.0);
-    row(ui, line, 6.0, |ui| {
-        Words::new(ui).part(words, crate::theme::small(), look(ui).text_2).show(ui);
-        ramp_bar(ui, stops, low, high, 14.0);
-    });
-}
-
-fn swatches(ui: &mut Ui, line: Rect, entries: &[(Color32, &str)]) {
-    row(ui, line, 6.0, |ui| {
-        for (colour, text) in entries {
-            let words = Words::new(ui).part(text, crate::theme::small(), look(ui).text_2);
-            if ui.available_width() < 40.0 {
-                break;
-            }
-            let width = ui.available_width() - 20.0;
-            let (rect, _) = ui.allocate_exact_size(Vec2::splat(9.0), egui::Sense::hover());
-            ground(ui, Rect::from_center_size(rect.center(), Vec2::new(9.0, 18.0)), 9.0);
-            ui.painter().rect_filled(rect, 2.0, *colour);
-            words.show_in(ui, width.min(140.0), 1);
-            ui.add_space(6.0);
+fn swatches(ui: &mut Ui, entries: &[(Color32, &str)]) {
+    for (colour, text) in entries {
+        let words = Words::new(ui).part(text, crate::theme::small(), look(ui).text_2);
+        if ui.available_width() < 40.0 {
+            break;
         }
-    });
+        let width = ui.available_width() - 20.0;
+        widgets::swatch(ui, *colour);
+        words.show_in(ui, width.min(140.0), 1);
+        ui.add_space(6.0);
+    }
 }
 
-/// Pins and crosses, where there are any.
-fn marks(ui: &mut Ui, line: Rect, state: &AppState) {
-    let Some(project) = &state.project else { return };
+/// Rings, pins and crosses, where there are any on the map.
+fn marks(ui: &mut Ui, state: &AppState, signs: &Signs) {
     let look = look(ui);
+    let found = if signs.found.is_empty() { 0 } else { state.table.count().unwrap_or_default() };
     let entries = [
-        ("pinned", project.curation.pinned.len(), look.pinned),
-        ("excluded", project.curation.excluded.len(), look.excluded),
+        ("found", found, signs.ring),
+        ("pinned", signs.pinned.len() as u64, signs.pin),
+        ("excluded", signs.excluded.len() as u64, signs.cross),
     ];
-    let mut left = line.left();
     for (word, count, colour) in entries.into_iter().filter(|(_, count, _)| *count > 0) {
-        let centre = pos2(left + 4.5, line.center().y);
-        let text = Words::of(look)
-            .part(format!("{word} "), crate::theme::small(), look.text_2)
-            .num2(format::count(count as u64));
-        let galley = text.clone().galley(ui, 200.0, 1);
-        ground(ui, Rect::from_min_size(pos2(left, line.top()), Vec2::new(10.0, line.height())), galley.size().x + 14.0);
-        if word == "pinned" {
-            let corners = [(0.0, -4.0), (4.0, 0.0), (0.0, 4.0), (-4.0, 0.0)].map(|(x, y)| centre + Vec2::new(x, y));
-            ui.painter().add(egui::Shape::convex_polygon(corners.to_vec(), colour, egui::Stroke::NONE));
-        } else {
-            let stroke = egui::Stroke::new(1.5, colour);
-            ui.painter().line_segment([centre - Vec2::splat(3.0), centre + Vec2::splat(3.0)], stroke);
-            ui.painter().line_segment([centre + Vec2::new(3.0, -3.0), centre + Vec2::new(-3.0, 3.0)], stroke);
+        let words =
+            Words::of(look).part(format!("{word} "), crate::theme::small(), look.text_2).num2(format::count(count));
+        if ui.available_width() < 15.0 + words.clone().galley(ui, f32::INFINITY, 1).size().x {
+            break;
         }
-        let shown = text.at(ui, pos2(left + 14.0, line.center().y), Align2::LEFT_CENTER, 200.0);
-        left = shown.rect.right() + 16.0;
+        let centre = ui.allocate_exact_size(Vec2::splat(9.0), egui::Sense::hover()).0.center();
+        match word {
+            "found" => {
+                ui.painter().circle_stroke(centre, 4.0, egui::Stroke::new(RING_STROKE, colour));
+            }
+            "pinned" => {
+                let corners = [(0.0, -4.0), (4.0, 0.0), (0.0, 4.0), (-4.0, 0.0)].map(|(x, y)| centre + Vec2::new(x, y));
+                ui.painter().add(egui::Shape::convex_polygon(corners.to_vec(), colour, egui::Stroke::NONE));
+            }
+            _ => {
+                let stroke = egui::Stroke::new(CROSS_STROKE, colour);
+                ui.painter().line_segment([centre - Vec2::splat(3.0), centre + Vec2::splat(3.0)], stroke);
+                ui.painter().line_segment([centre + Vec2::new(3.0, -3.0), centre + Vec2::new(-3.0, 3.0)], stroke);
+            }
+        }
+        words.show(ui);
+        ui.add_space(8.0);
     }
 }
 
@@ -407,10 +438,23 @@ mod tests {
     /// A search for `words` was answered under `key`; its rows have arrived, or not yet.
     fn search(state: &mut AppState, words: &str, key: &str, rows: Option<&[u32]>) {
         state.table.search_answered(words, key);
-        state.data.indices(key);
         if let Some(rows) = rows {
+            state.data.indices(key);
             state.data.column_arrived(key, Shape::Indices, encode_u32(rows));
         }
+    }
+
+    #[test]
+    fn of_very_many_hits_only_some_have_a_ring() {
+        let places: Vec<f32> = (0..20_000).map(|place| place as f32).collect();
+        let (points, look) = (Points::new(&places, 1), Look::of(true));
+        let mut state = AppState { project: Some(Rc::new(project())), ..AppState::default() };
+        state.row_clusters();
+        state.data.column_arrived("cluster-1", Shape::Indices, encode_u32(&[0; 10_000]));
+        let found: Vec<u32> = (0..9_000).collect();
+        search(&mut state, "river", "rows-1", Some(&found));
+        let rings = Cache::default().get(&mut state, &points, look).signs.found.len();
+        assert!((RINGS / 2..=RINGS).contains(&rings), "{rings}");
     }
 
     #[test]
@@ -432,6 +476,7 @@ mod tests {
         search(&mut state, "river", "rows-2", Some(&[1]));
         let found = cache.get(&mut state, &points, look);
         assert_eq!(found.faded, [true, false]);
+        assert_eq!(found.signs.found, [points.places[1]]);
 
         search(&mut state, "river", "rows-3", None);
         assert!(Rc::ptr_eq(&found, &cache.get(&mut state, &points, look)));

@@ -30,6 +30,7 @@ pub mod new_project;
 pub mod palette;
 pub mod passes;
 pub mod reading;
+pub mod sample_menu;
 pub mod save_menu;
 pub mod schemes;
 pub mod settings;
@@ -48,7 +49,18 @@ use crate::{dialogs::Dialog, state::AppState, widgets};
 
 /// Whatever lies over the screen.
 pub fn show_dialog(ctx: &Context, state: &mut AppState) {
-    let Some(dialog) = state.dialog.take() else { return };
+    let Some(dialog) = state.dialog.take() else {
+        state.opened = None;
+        return;
+    };
+    let (kind, texts) = (std::mem::discriminant(&dialog), dialog.texts());
+    let opened = state.opened.take().filter(|(other, _)| *other == kind);
+    if opened.is_none() {
+        ctx.data_mut(|data| data.remove::<f32>(Id::unique(HEIGHT)));
+    }
+    let opened = opened.filter(|(_, texts)| !texts.is_empty()).unwrap_or_else(|| (kind, texts.clone()));
+    ctx.data_mut(|data| data.insert_temp(Id::unique(TYPED), !texts.is_empty() && texts != opened.1));
+    state.opened = Some(opened);
     let kept = match dialog {
         Dialog::Palette { typed, chosen } => palette::show(ctx, state, typed, chosen),
         Dialog::Shortcuts => shortcuts::sheet(ctx),
@@ -77,7 +89,13 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
     }
 }
 
-/// A card over a veil. The contents' answer, and whether the veil was clicked.
+/// Under this name stands whether the open dialog holds what a person typed.
+const TYPED: &str = "typed into the dialog";
+
+/// Under this name, the height of the open dialog: what became shorter leaves the buttons where they are.
+const HEIGHT: &str = "height of the dialog";
+
+/// A card over a veil. The contents' answer, and whether it was left by a click on the veil: that loses nothing typed.
 pub(crate) fn modal<R>(
     ctx: &Context,
     name: &str,
@@ -97,7 +115,7 @@ pub(crate) fn modal<R>(
             let name = || egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Leave the dialog");
             response.widget_info(name);
             ui.painter().rect_filled(rect, 0.0, look.canvas.gamma_multiply(0.6));
-            response.clicked()
+            response.clicked() && !ui.data(|data| data.get_temp(Id::unique(TYPED)).unwrap_or(false))
         })
         .inner;
     let area = Area::new(Id::unique(("card", name)))
@@ -117,7 +135,13 @@ pub(crate) fn modal<R>(
             .show(ui, |ui| {
                 ui.set_width(width.min(screen.width() - 24.0));
                 ui.spacing_mut().item_spacing = Vec2::ZERO;
-                contents(ui)
+                // At a fixed top a list may come and go below the field.
+                let height = ui.data(|data| data.get_temp::<f32>(Id::unique(HEIGHT))).filter(|_| top.is_none());
+                ui.set_min_height(height.unwrap_or_default().min(screen.height() - 24.0));
+                let answer = contents(ui);
+                let height = ui.min_rect().height();
+                ui.data_mut(|data| data.insert_temp(Id::unique(HEIGHT), height));
+                answer
             })
             .inner
     });

@@ -37,7 +37,8 @@ pub fn show(ui: &mut Ui, state: &mut AppState, sample: &SampleView) {
             let name = format!("Brush {} nearest", format::count(near.len() as u64));
             let button = ui.add(Button::new(&name).height(24.0).icon(icons::SELECTION));
             state.note("brush nearest", button.rect);
-            if button.clicked() {
+            let asked = state.inspection.brush_nearest_of.take_if(|row| *row == sample.row).is_some();
+            if button.clicked() || asked {
                 let mut rows: Vec<u32> = near.iter().map(|neighbour| neighbour.row).collect();
                 rows.sort_unstable();
                 state.focus.set_rows(rows, Some(EditSource::Neighbours { of: sample.id.clone() }));

@@ -15,14 +15,19 @@ pub fn button(ui: &mut Ui, state: &mut AppState, view: View) -> Response {
     state.note(format!("save:{}", view.name()), response.rect);
     Popup::menu(&response).accessible_name(format!("Save {}", view.name())).show(|ui| {
         ui.set_width(230.0);
-        for format in Format::ALL {
-            let entry = menu_entry(ui, format.name(), "", false, None, true);
-            state.note(format!("save:{format:?}"), entry.rect);
-            if entry.clicked() {
-                state.save_view = Some((view, format));
-                ui.close();
-            }
-        }
+        entries(ui, state, view, "");
     });
     response
+}
+
+/// One entry a format; `more` stands at their right ends.
+pub fn entries(ui: &mut Ui, state: &mut AppState, view: View, more: &str) {
+    for format in Format::ALL {
+        let entry = menu_entry(ui, format.name(), more, false, None, true);
+        state.note(format!("save:{format:?}"), entry.rect);
+        if entry.clicked() {
+            state.save_view = Some((view, format));
+            ui.close();
+        }
+    }
 }

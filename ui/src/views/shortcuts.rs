@@ -13,7 +13,8 @@ use crate::{
 
 /// Turns pressed keys into commands. Plain letters belong to a text field while one has the keyboard.
 pub fn read(state: &mut AppState, ctx: &Context) {
-    let writing = ctx.text_edit_focused();
+    // Esc has left the field before this is asked.
+    let writing = state.writing || ctx.text_edit_focused();
     // An open menu has the keyboard, Esc too: that closes it.
     let menu = egui::Popup::is_any_open(ctx);
     let mut commands: Vec<Command> = Command::ALL.to_vec();
@@ -77,8 +78,8 @@ pub fn sheet(ctx: &Context) -> Option<Dialog> {
         });
         let columns: [&[Group]; 2] = [&[Group::Map, Group::View], &[Group::Selection, Group::Edit, Group::Project]];
         let width = ui.available_width() / 2.0 - 32.0;
-        let words = "Shift with a click adds a cluster to the brush, and in the table brushes every row up to the one clicked; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points. Drag the edge of a pane to resize it, its head to move it.";
-        let words = Words::of(look).small(words).galley(ui, width, 6);
+        let words = "Shift with a click adds a cluster to the brush; in the table Ctrl adds a row or takes it out, and Shift brushes every row up to the one clicked; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points. Drag the edge of a pane to resize it, its head to move it.";
+        let words = Words::of(look).small(words).galley(ui, width, 9);
         let height = |groups: &[Group]| -> f32 {
             let lines = |group: &Group| with_keys(*group).count() as f32 * LINE + GROUP + 8.0;
             groups.iter().map(lines).sum()

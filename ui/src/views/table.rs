@@ -6,11 +6,15 @@ use std::rc::Rc;
 use egui::{Align2, Id, Key, Popup, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 use paser_protocol::{Report, Request, RowQuery, filter::Filter};
 
-use super::table_rows::{IDS, column_heads, one, shown_columns};
+use super::{
+    sample_menu,
+    table_rows::{IDS, column_heads, one, shown_columns},
+};
 
 use crate::{
     command::Command,
     data::Data,
+    focus::Combine,
     format,
     picture::View,
     state::{AppState, Brush, For},
@@ -18,18 +22,22 @@ use crate::{
     widgets::{
         Button, Words, column, elided,
         field::{Field, menu_entry},
-        icon_button, look,
+        fitting, icon_button, look,
         pane::pane,
-        row, row_right,
+        row, row_right, width_of,
     },
 };
 
 const ROW: f32 = 24.0;
 const HEAD: f32 = 22.0;
-/// Below, buttons of the head lose their words.
-const NARROW: f32 = 560.0;
-/// What the search field, the count and the pill's own marks want.
-const SEARCH: f32 = 210.0;
+/// Widths of the head's free part from which on Export stands there, and buttons have icons and more words.
+const ROOM_FOR_EXPORT: f32 = 260.0;
+const ROOM_FOR_ICON: f32 = 560.0;
+/// What a search needs to be read while it is typed: the field, its kind, and the gaps around.
+const SEARCH: f32 = 190.0 + 26.0 + 16.0;
+/// What the pill of the brush takes beside its words: edges, swatch, caret, gaps.
+const PILL_MARKS: f32 = 54.0;
+const LEAST_PILL: f32 = PILL_MARKS + 60.0;
 /// Seconds after the last letter before the engine is asked.
 const TYPING: f64 = 0.15;
 
@@ -60,6 +68,16 @@ pub struct TableState {
     stale: bool,
     /// When the search was last typed in.
     typed_at: f64,
+    /// The brush was made here, row by row.
+    marked: Option<Marked>,
+}
+
+/// Rows that are brushed in the table do not drive the others out of it: it goes on with the brush before.
+struct Marked {
+    /// Version of the brush that was made here.
+    version: u64,
+    shown: Brush,
+    shown_version: u64,
 }
 
 /// What the engine was asked for, without the brush itself: a box may hold every row.
@@ -101,6 +119,7 @@ impl Default for TableState {
             to_top: false,
             stale: false,
             typed_at: f64::NEG_INFINITY,
+            marked: None,
         }
     }
 }
@@ -193,7 +212,7 @@ fn query(ui: &Ui, state: &mut AppState) {
         ui.ctx().request_repaint_after_secs((TYPING - waited) as f32);
         return;
     }
-    let brush = state.focus.version;
+    let (_, brush) = state.table_brush();
     let table = &mut state.table;
     let same = table.asked.as_ref().is_some_and(|asked| {
         asked.text == table.search.trim()
@@ -219,10 +238,37 @@ fn query(ui: &Ui, state: &mut AppState) {
 }
 
 impl AppState {
+    /// The brush that the table shows the samples of, and its version.
+    fn table_brush(&self) -> (&Brush, u64) {
+        match &self.table.marked {
+            Some(marked) if self.has_marks() || marked.shown == *self.focus.brush() => {
+                (&marked.shown, marked.shown_version)
+            }
+            _ => (self.focus.brush(), self.focus.version),
+        }
+    }
+
+    fn has_marks(&self) -> bool {
+        self.table.marked.as_ref().is_some_and(|marked| marked.version == self.focus.version)
+    }
+
+    /// Is it one of the rows that were brushed in the table?
+    pub fn is_marked(&self, row: u32) -> bool {
+        self.has_marks() && self.focus.is_brushed(row, None)
+    }
+
+    /// Brushes rows, rising, and leaves the table as it is.
+    fn mark(&mut self, rows: Vec<u32>) {
+        let (shown, shown_version) = self.table_brush();
+        let shown = shown.clone();
+        self.focus.set_rows(rows, None);
+        self.table.marked = Some(Marked { version: self.focus.version, shown, shown_version });
+    }
+
     /// The rows that the table is to show; `answered`: by the words that its rows were found by, not by what is typed.
     pub(crate) fn row_query(&self, answered: bool) -> RowQuery {
         let (mut clusters, mut rows) = (Vec::new(), None);
-        match self.focus.brush() {
+        match self.table_brush().0 {
             Brush::Nothing => {}
             Brush::Clusters(brushed) => clusters = brushed.iter().copied().collect(),
             Brush::Rows(brushed) => rows = Some(brushed.to_vec()),
@@ -244,7 +290,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let (body, free) = pane(ui, rect, icons::TABLE, "Samples", look.panel);
     state.note("pane:table", rect);
     state.note(View::Table.place(), body);
-    head(ui, free, state);
+    let body = head(ui, free, body, state);
     let columns = shown_columns(state, body.width());
     state.table.columns = columns.iter().map(|column| column.name.clone()).collect();
     let (titles, list) = body.split_top_bottom_at_y(body.top() + HEAD);
@@ -297,9 +343,12 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             ui.spacing_mut().item_spacing = Vec2::ZERO;
             for place in range {
                 let (rect, response) = ui.allocate_exact_size(Vec2::new(list.width(), ROW), Sense::click());
-                if response.clicked() && ui.input(|input| input.modifiers.shift) {
-                    brush_range(state, &rows, place);
+                if response.clicked() {
+                    click(ui, state, &rows, place);
                 }
+                Popup::context_menu(&response).accessible_name("Sample").show(|ui| {
+                    sample_menu::of_row(ui, state, rows[place]);
+                });
                 one(ui, rect, &response, state, rows[place], &columns);
                 if place < 64 {
                     state.note(format!("row:{place}"), rect);
@@ -310,111 +359,156 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     });
 }
 
-/// From the inspected row to the one in `place`, as they stand in the table.
-fn brush_range(state: &mut AppState, rows: &[u32], place: usize) {
-    let from = state.focus.inspected.and_then(|row| rows.iter().position(|other| *other == row)).unwrap_or(place);
-    let mut range = rows[from.min(place)..=from.max(place)].to_vec();
-    range.sort_unstable();
-    state.focus.set_rows(range, None);
+/// Inspects a row. Shift brushes from the inspected one to it, as they stand in the table; Ctrl adds it to the brush or
+/// takes it out.
+fn click(ui: &Ui, state: &mut AppState, rows: &[u32], place: usize) {
+    let row = rows[place];
+    let modifiers = ui.input(|input| input.modifiers);
+    if modifiers.command {
+        let brushed = state.acting_rows();
+        let combine = if brushed.binary_search(&row).is_ok() { Combine::Subtract } else { Combine::Add };
+        state.mark(combine.rows(&brushed, &[row]));
+        return;
+    }
+    if modifiers.shift {
+        let from = state.focus.inspected.and_then(|row| rows.iter().position(|other| *other == row)).unwrap_or(place);
+        let mut range = rows[from.min(place)..=from.max(place)].to_vec();
+        range.sort_unstable();
+        state.mark(range);
+    }
+    state.inspect(row);
+    ui.memory_mut(|memory| memory.request_focus(Id::unique("samples list")));
 }
 
-fn head(ui: &mut Ui, free: Rect, state: &mut AppState) {
-    let count = state.table.count();
-    let narrow = free.width() < NARROW;
+/// What can be done with the rows, which they are, and the search; the search stands in a line below where the head has
+/// no room for it. The body that is left.
+fn head(ui: &mut Ui, free: Rect, body: Rect, state: &mut AppState) -> Rect {
     let right = row_right(ui, free, 6.0, |ui| {
         super::save_menu::button(ui, state, View::Table);
-        let enabled = Command::Export.enabled(state);
-        let mut button = Button::new("Export...").height(24.0).name(Command::Export.name());
-        // The same icon stands beside it, for what is on screen.
-        if !narrow {
-            button = button.icon(icons::DOWNLOAD_SIMPLE);
+        if free.width() > ROOM_FOR_EXPORT {
+            let enabled = Command::Export.enabled(state);
+            let mut button = Button::new("Export...").height(24.0).name(Command::Export.name());
+            // The same icon stands beside it, for what is on screen.
+            if free.width() > ROOM_FOR_ICON {
+                button = button.icon(icons::DOWNLOAD_SIMPLE);
+            }
+            let export = ui.add_enabled(enabled.is_ok(), button);
+            state.note("Export", export.rect);
+            if export.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
+                state.run(Command::Export);
+            }
         }
-        let export = ui.add_enabled(enabled.is_ok(), button);
-        state.note("Export", export.rect);
-        if export.on_disabled_hover_text(enabled.err().unwrap_or_default()).clicked() {
-            state.run(Command::Export);
-        }
-        let searched = state.table.is_filtered();
-        if let Some(count) = count.filter(|count| *count > 0 && (searched || *state.focus.brush() != Brush::Nothing)) {
-            let text = format!("{} {}...", if narrow { "All" } else { "Apply to all" }, format::count(count));
-            let all = ui.add(Button::new(&text).height(24.0).name("Apply to all"));
-            state.note("Apply to all", all.rect);
-            Popup::menu(&all).accessible_name("Apply to all").show(|ui| {
-                ui.set_width(250.0);
-                let entries = [
-                    (Some(Command::BrushPin), "Pin all of them", icons::PUSH_PIN),
-                    (Some(Command::BrushExclude), "Exclude all of them", icons::PROHIBIT),
-                    (Some(Command::BrushRelease), "Release all of them", icons::ARROW_U_UP_LEFT),
-                    (Some(Command::EditSamples), "Tag, hide, give a reason...", icons::TAG),
-                    (None, "Brush them", icons::SELECTION),
-                ];
-                for (command, words, icon) in entries {
-                    let keys = command.map(|command| command.keys().join("+")).unwrap_or_default();
-                    if menu_entry(ui, words, &keys, false, Some(icon), true).clicked() {
-                        if state.brush_found()
-                            && let Some(command) = command
-                        {
-                            state.run(command);
-                        }
-                        ui.close();
-                    }
-                }
-            });
-        }
+        apply_to_all(ui, state, free.width() > ROOM_FOR_ICON);
         ui.min_rect().left()
     });
     let left = Rect::from_min_max(free.min, pos2(right - 8.0, free.bottom()));
+    let brushed = *state.focus.brush() != Brush::Nothing;
+    let two_lines = left.width() < SEARCH + if brushed { LEAST_PILL } else { 60.0 };
     row(ui, left, 8.0, |ui| {
-        let brush = match state.focus.brush() {
-            Brush::Nothing => None,
-            Brush::Clusters(brushed) if brushed.len() == 1 => {
-                let cluster = brushed.first().and_then(|id| state.cluster(*id));
-                cluster.map(|cluster| (cluster.name.clone(), Some(look(ui).cluster(cluster.colour))))
-            }
-            Brush::Clusters(brushed) => Some((format!("{} clusters", brushed.len()), None)),
-            Brush::Rows(_) => Some(("brushed".to_owned(), None)),
-        };
-        if let Some((name, colour)) = brush {
-            let count = count.map(format::count).unwrap_or_default();
-            let text = format!("{}  {count}", elided(ui, &name, ui.available_width() - SEARCH));
-            let mut pill = Button::new(&text).height(22.0).caret(icons::X).name("Clear the brush of the table");
-            if let Some(colour) = colour {
-                pill = pill.swatch(colour);
-            }
-            if ui.add(pill).clicked() {
-                state.focus.set_brush(Brush::Nothing);
-            }
-        } else if let Some(count) = count {
-            Words::new(ui).num3(format::count(count)).show(ui);
-        }
-        let width = ui.available_width().min(if state.table.reads_as_filter() { 420.0 } else { 220.0 });
-        if width > 80.0 {
-            let id = Id::unique("find in text");
-            let before = state.table.search.clone();
-            let before_kind = state.table.reads_as_filter();
-            let (name, hint, icon) = if before_kind {
-                ("Filter", "jsd > 0.2 and not excluded", icons::FUNNEL)
-            } else {
-                ("Find in text", "words, or jsd > 0.2", icons::MAGNIFYING_GLASS)
-            };
-            let kind = icon_button(ui, icon, FILTER_HINT, before_kind, None);
-            state.note("filter kind", kind.rect);
-            if kind.clicked() {
-                state.table.is_filter = !state.table.is_filter;
-                state.table.problem = None;
-                state.table.focus_search = true;
-            }
-            let width = (width - 30.0).max(60.0);
-            let field = Field::new(name, width).hint(hint).height(22.0).id(id).show(ui, &mut state.table.search);
-            state.note("search", field.response.rect);
-            if std::mem::take(&mut state.table.focus_search) {
-                ui.memory_mut(|memory| memory.request_focus(id));
-            }
-            if before != state.table.search {
-                state.table.typed_at = state.now;
-            }
+        let room = ui.available_width() - if two_lines { 0.0 } else { SEARCH };
+        which_rows(ui, state, room);
+        if !two_lines {
+            search(ui, state);
         }
     });
+    if !two_lines {
+        return body;
+    }
+    let look = look(ui);
+    let (line, body) = body.split_top_bottom_at_y(body.top() + 28.0);
+    ui.painter().rect_filled(line, 0.0, look.panel);
+    ui.painter().hline(line.x_range(), line.bottom() - 0.5, egui::Stroke::new(1.0, look.line));
+    row(ui, line.shrink2(Vec2::new(8.0, 0.0)), 8.0, |ui| search(ui, state));
+    body
+}
+
+/// Samples in the brush, as far as the table shows them: it shows more where it was made row by row.
+fn brushed(state: &AppState) -> Option<u64> {
+    match state.focus.brush() {
+        Brush::Rows(rows) if state.has_marks() => Some(rows.len() as u64),
+        _ => state.table.count(),
+    }
+}
+
+fn apply_to_all(ui: &mut Ui, state: &mut AppState, wide: bool) {
+    let acts = state.table.is_filtered() || *state.focus.brush() != Brush::Nothing;
+    let count = if state.table.is_filtered() { state.table.count() } else { brushed(state) };
+    let Some(count) = count.filter(|count| *count > 0 && acts) else { return };
+    let words = if wide { "Apply to all" } else { "All" };
+    let texts = [format!("{words} {}...", format::count(count)), "All...".to_owned()];
+    let text = fitting(ui, texts, ui.available_width() - 24.0);
+    let all = ui.add(Button::new(&text).height(24.0).name("Apply to all"));
+    state.note("Apply to all", all.rect);
+    Popup::menu(&all).accessible_name("Apply to all").show(|ui| {
+        ui.set_width(250.0);
+        let command = sample_menu::entries(ui, state, &sample_menu::BRUSHED);
+        let brush = menu_entry(ui, "Brush them", "", false, Some(icons::SELECTION), true).clicked();
+        if (command.is_some() || brush)
+            && state.brush_found()
+            && let Some(command) = command
+        {
+            state.run(command);
+        }
+        if brush {
+            ui.close();
+        }
+    });
+}
+
+/// The brush with its way out, else the number of rows.
+fn which_rows(ui: &mut Ui, state: &mut AppState, room: f32) {
+    let brush = match state.focus.brush() {
+        Brush::Nothing => None,
+        Brush::Clusters(brushed) if brushed.len() == 1 => {
+            let cluster = brushed.first().and_then(|id| state.cluster(*id));
+            cluster.map(|cluster| (cluster.name.clone(), Some(look(ui).cluster(cluster.colour))))
+        }
+        Brush::Clusters(brushed) => Some((format!("{} clusters", brushed.len()), None)),
+        Brush::Rows(_) => Some(("brushed".to_owned(), None)),
+    };
+    let count = brushed(state).map(format::count).unwrap_or_default();
+    let Some((name, colour)) = brush else {
+        Words::new(ui).num3(count).show_in(ui, room, 1);
+        return;
+    };
+    let name = elided(ui, &name, room - PILL_MARKS - width_of(ui, &format!("  {count}")));
+    let text = if name.is_empty() { count } else { format!("{name}  {count}") };
+    let mut pill = Button::new(&text).height(22.0).caret(icons::X).name("Clear the brush of the table");
+    if let Some(colour) = colour {
+        pill = pill.swatch(colour);
+    }
+    let pill = ui.add(pill);
+    state.note("table brush", pill.rect);
+    if pill.clicked() {
+        state.focus.set_brush(Brush::Nothing);
+    }
+}
+
+fn search(ui: &mut Ui, state: &mut AppState) {
+    let is_filter = state.table.reads_as_filter();
+    let width = (ui.available_width() - 26.0 - 8.0).min(if is_filter { 390.0 } else { 220.0 });
+    let id = Id::unique("find in text");
+    let before = state.table.search.clone();
+    let (name, hint, icon) = if is_filter {
+        ("Filter", "jsd > 0.2 and not excluded", icons::FUNNEL)
+    } else {
+        ("Find in text", "words, or jsd > 0.2", icons::MAGNIFYING_GLASS)
+    };
+    let kind = icon_button(ui, icon, FILTER_HINT, is_filter, None);
+    state.note("filter kind", kind.rect);
+    if kind.clicked() {
+        state.table.is_filter = !state.table.is_filter;
+        state.table.problem = None;
+        state.table.focus_search = true;
+    }
+    let field = Field::new(name, width.max(60.0)).hint(hint).height(22.0).id(id).show(ui, &mut state.table.search);
+    state.note("search", field.response.rect);
+    if std::mem::take(&mut state.table.focus_search) {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    if before != state.table.search {
+        state.table.typed_at = state.now;
+    }
 }
 
 /// What a filter may say.

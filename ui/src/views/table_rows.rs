@@ -1,6 +1,6 @@
 //! The table's columns, heads and single rows: which columns fit, how a cell reads, a row's status.
 
-use egui::{Align2, Color32, Id, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
+use egui::{Align2, Color32, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 use paser_protocol::{ColumnInfo, ColumnKind, ReasonCode};
 
 use crate::{
@@ -59,7 +59,10 @@ pub fn shown_columns(state: &AppState, width: f32) -> Vec<Shown> {
         let width = number_width(info);
         shown.push(Shown { info: Some(info.clone()), name: info.name.clone(), head: short(info), width, right: true });
     }
-    shown.push(Shown { info: None, name: "status".to_owned(), head: "status".to_owned(), width: 92.0, right: false });
+    if width > 240.0 {
+        let (name, head) = ("status".to_owned(), "status".to_owned());
+        shown.push(Shown { info: None, name, head, width: 92.0, right: false });
+    }
     shown
 }
 
@@ -69,6 +72,7 @@ fn number_width(info: &ColumnInfo) -> f32 {
 
 /// Left and right end of every column in a row; the text takes what is left.
 fn cells(rect: Rect, ids: f32, columns: &[Shown]) -> (Rect, Vec<Rect>) {
+    let ids = ids.min(rect.width() * 0.4);
     let mut right = rect.right() - 6.0;
     let mut places: Vec<Rect> = columns
         .iter()
@@ -142,22 +146,21 @@ pub fn one(ui: &mut Ui, rect: Rect, response: &Response, state: &mut AppState, r
     let look = look(ui);
     let text = state.data.text(row).map(|text| (text.id.clone(), text.instruction.replace('\n', " ")));
     let (id, instruction) = text.unwrap_or_default();
-    let on = state.focus.inspected == Some(row);
+    let (on, marked) = (state.focus.inspected == Some(row), state.is_marked(row));
     let status = status(state, row);
-    let spoken = format!("{id} {instruction} {}", status.1);
+    let spoken = format!("{id} {instruction} {}{}", status.1, if marked { ", brushed" } else { "" });
     response.widget_info(|| WidgetInfo::selected(Role::Row, true, on, &spoken));
     if on {
         ui.painter().rect_filled(rect, 0.0, look.overlay);
         ui.painter().rect_filled(Rect::from_min_size(rect.min, Vec2::new(2.0, rect.height())), 0.0, look.accent);
-    } else if response.hovered() || state.focus.hovered == Some(row) {
+    } else if response.hovered() || state.focus.hovered == Some(row) || marked {
         ui.painter().rect_filled(rect, 0.0, look.raised);
+    }
+    if marked {
+        ui.painter().rect_filled(Rect::from_min_size(rect.min, Vec2::new(4.0, rect.height())), 0.0, look.accent);
     }
     if response.hovered() {
         state.focus.next_hovered = Some(row);
-    }
-    if response.clicked() {
-        state.inspect(row);
-        ui.memory_mut(|memory| memory.request_focus(Id::unique("samples list")));
     }
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, look.line));
     let excluded = state.is_excluded(row);
@@ -168,7 +171,7 @@ pub fn one(ui: &mut Ui, rect: Rect, response: &Response, state: &mut AppState, r
         state.table.id_width = wanted;
         ui.ctx().request_repaint();
     }
-    let room = state.table.id_width - 10.0;
+    let room = text_cell.left() - rect.left() - 10.0;
     Words::of(look).num3(&id).paint(ui, pos2(text_cell.left() - 6.0, middle), Align2::RIGHT_CENTER, room);
     let ink = if excluded { look.disabled } else { look.text };
     let shown = Words::of(look).part(&instruction, crate::theme::body(), ink).paint(

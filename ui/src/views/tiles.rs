@@ -111,6 +111,14 @@ fn edges(ui: &mut Ui, state: &mut AppState, tiled: &mut Tiled) -> Option<Change>
     change
 }
 
+/// Two columns of dots at the left end of a head.
+fn grip(ui: &Ui, head: Rect, hovered: bool) {
+    let ink = if hovered { look(ui).text } else { look(ui).text_3 };
+    for (x, y) in [(0.0, -4.0), (0.0, 0.0), (0.0, 4.0), (3.0, -4.0), (3.0, 0.0), (3.0, 4.0)] {
+        ui.painter().circle_filled(head.left_center() + Vec2::new(3.5 + x, y), 1.0, ink);
+    }
+}
+
 struct Panes<'a> {
     state: &'a mut AppState,
     draw: &'a mut Draw<'a>,
@@ -163,10 +171,12 @@ impl Behavior<Pane> for Panes<'_> {
             self.home = Some(rect);
         }
         (self.draw)(ui, *pane, rect, self.state);
-        if handle.hovered() {
-            ui.set_cursor_icon(CursorIcon::Grab);
+        if !self.state.for_file {
+            grip(ui, head, handle.hovered());
         }
-        if handle.drag_started() { UiResponse::DragStarted } else { UiResponse::None }
+        let started = handle.drag_started();
+        handle.on_hover_cursor(CursorIcon::Grab).on_hover_text("Drag to move this pane");
+        if started { UiResponse::DragStarted } else { UiResponse::None }
     }
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {

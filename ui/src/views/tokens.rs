@@ -143,8 +143,10 @@ fn shaded(ui: &mut Ui, state: &mut AppState, tokens: &TokensView) {
     let to = galley.pos_from_cursor(egui::text::CCursor::new(egui::text::CharIndex(starts[place] + length)));
     let right = if (to.top() - from.top()).abs() < 2.0 { to.left() } else { galley.size().x };
     let frame = Rect::from_min_max(pos2(from.left(), from.top()), pos2(right.max(from.left() + 3.0), from.bottom()));
-    let frame = frame.translate(rect.min.to_vec2()).expand2(Vec2::new(1.0, 0.0));
-    ui.painter().rect_stroke(frame, 0.0, Stroke::new(1.5, look.accent), StrokeKind::Outside);
+    let frame = frame.translate(rect.min.to_vec2());
+    // Inside of its own place: its neighbours stand close.
+    ui.painter().rect_stroke(frame, 0.0, Stroke::new(1.0, look.accent), StrokeKind::Inside);
+    state.note("token", frame);
     ui.add_space(8.0);
     next_tokens(ui, token);
     state.note("tokens", rect);

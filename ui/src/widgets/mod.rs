@@ -116,12 +116,20 @@ pub fn dashed_rect(ui: &Ui, rect: Rect, colour: Color32) {
     ui.painter().extend(egui::Shape::dashed_line(&corners, Stroke::new(1.0, colour), 4.0, 3.0));
 }
 
+/// Width of a text in the usual face.
+pub fn width_of(ui: &Ui, text: &str) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), crate::theme::body(), Color32::PLACEHOLDER).size().x
+}
+
+/// The first of the texts that fits into `room`, else the last.
+pub fn fitting<const N: usize>(ui: &Ui, texts: [String; N], room: f32) -> String {
+    let last = texts.last().cloned().unwrap_or_default();
+    texts.into_iter().find(|text| width_of(ui, text) <= room).unwrap_or(last)
+}
+
 /// As much of a name as fits into `width`.
 pub fn elided(ui: &Ui, name: &str, width: f32) -> String {
-    let whole = |text: &str| {
-        let galley = ui.painter().layout_no_wrap(text.to_owned(), crate::theme::body(), Color32::PLACEHOLDER);
-        galley.size().x <= width
-    };
+    let whole = |text: &str| width_of(ui, text) <= width;
     if whole(name) {
         return name.to_owned();
     }

@@ -115,11 +115,6 @@ impl Toasts {
         self.shown.retain(|toast| !toast.failed);
     }
 
-    /// Closes the newest; false when there is none.
-    pub fn close_one(&mut self) -> bool {
-        self.shown.pop_back().is_some()
-    }
-
     /// `aside`: at the left, where they lie over no dialog's buttons.
     pub fn show(&mut self, ctx: &Context, now: f64, bottom: f32, aside: bool) {
         if let Some(first) = self.shown.iter().filter_map(|toast| toast.until).min_by(f64::total_cmp) {
