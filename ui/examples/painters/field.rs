@@ -69,7 +69,7 @@ impl Field {
         let first = paint(2 * id);
         let coloured = milliseconds();
         let bytes = points.places.len() * size_of::<Vec2>()
-            + points.order.len() * size_of::<u32>()
+            + points.order.len() * (size_of::<u32>() + size_of::<Vec2>())
             + first.colours.len() * size_of::<Color32>()
             + first.faded.len()
             + first.marks.len() * size_of::<(Vec2, Color32)>()
@@ -236,14 +236,10 @@ fn blobs(count: usize) -> (Vec<f32>, Vec<u32>) {
 fn painted(points: &Points, clusters: &[u32], focus: &Focus, id: u64) -> Paint {
     let look = Look::of(true);
     let palette: Vec<Color32> = (0..CLUSTERS as u32).map(|cluster| look.cluster(cluster)).collect();
-    let colours = clusters.iter().map(|cluster| palette[*cluster as usize]).collect();
+    let colours = Rc::new(clusters.iter().map(|cluster| palette[*cluster as usize]).collect());
     let faded = focus.faded(clusters.len(), &|row| clusters.get(row).copied());
-    let paint = Paint::new(points, colours, faded, id);
-    if clusters.len() <= HELD {
-        return paint;
-    }
-    let thinning = Thinning::new(points, Some(clusters));
-    paint.with_thinning(points, &thinning)
+    let thinning = (clusters.len() > HELD).then(|| Thinning::new(points, Some(clusters)));
+    Paint::new(points, colours, faded, thinning.as_ref(), id)
 }
 
 /// Knuth's linear congruential numbers.

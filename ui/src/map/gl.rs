@@ -177,8 +177,7 @@ impl Gl {
         };
         let order = &scene.points.order;
         let places = (old_points != scene.points.id).then(|| {
-            let at = |point: &u32| scene.points.places[*point as usize];
-            order.iter().flat_map(|point| [at(point).x, at(point).y]).flat_map(f32::to_le_bytes).collect()
+            scene.points.shuffled.iter().flat_map(|at| [at.x, at.y]).flat_map(f32::to_le_bytes).collect()
         });
         let colours = (places.is_some() || old_paint != scene.paint.id).then(|| {
             let of = |point: &u32| {

@@ -21,6 +21,8 @@ pub use thinning::Thinning;
 pub struct Points {
     pub places: Vec<Vec2>,
     pub order: Vec<u32>,
+    /// The places in that order: drawing reads them one after another.
+    pub shuffled: Vec<Vec2>,
     /// Of the finite points; y grows upwards.
     pub bounds: Rect,
     pub grid: Grid,
@@ -46,8 +48,9 @@ impl Points {
             seed = (seed.wrapping_mul(1_103_515_245) + 12_345) % 2_147_483_648;
             order.swap(place, (seed % (place as u64 + 1)) as usize);
         }
+        let shuffled = order.iter().map(|row| places[*row as usize]).collect();
         let grid = Grid::new(&places, bounds);
-        Self { places, order, bounds, grid, id }
+        Self { places, order, shuffled, bounds, grid, id }
     }
 }
 
@@ -74,7 +77,7 @@ pub const RING_STROKE: f32 = 1.0;
 /// The colour of every point, and which of them are grey because they are out of the brush.
 pub struct Paint {
     /// By row.
-    pub colours: Vec<Color32>,
+    pub colours: Rc<Vec<Color32>>,
     /// By row.
     pub faded: Vec<bool>,
     /// Place and colour in the order of drawing, side by side in memory: the grey ones first.
@@ -90,24 +93,30 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// One colour and one flag per row of `points`.
-    pub fn new(points: &Points, colours: Vec<Color32>, faded: Vec<bool>, id: u64) -> Self {
-        let mark = |row: &u32| (points.places[*row as usize], colours[*row as usize]);
-        let is_faded = |row: &&u32| faded[**row as usize];
-        let mut marks: Vec<(Vec2, Color32)> = points.order.iter().filter(is_faded).map(mark).collect();
-        let grey = marks.len();
-        marks.extend(points.order.iter().filter(|row| !is_faded(row)).map(mark));
-        Self { colours, faded, marks, grey, keys: Vec::new(), signs: Signs::default(), id }
-    }
-
-    /// With the order in which marks are left out of a picture that cannot hold them all.
-    pub fn with_thinning(mut self, points: &Points, thinning: &Thinning) -> Self {
-        let is_faded = |row: &&u32| self.faded[**row as usize];
-        let key = |row: &u32| thinning.key(*row);
-        let mut keys: Vec<u16> = points.order.iter().filter(is_faded).map(key).collect();
-        keys.extend(points.order.iter().filter(|row| !is_faded(row)).map(key));
-        self.keys = keys;
-        self
+    /// One colour and one flag per row of `points`; the order in which marks are left out of a picture that cannot hold
+    /// them all.
+    pub fn new(
+        points: &Points,
+        colours: Rc<Vec<Color32>>,
+        faded: Vec<bool>,
+        thinning: Option<&Thinning>,
+        id: u64,
+    ) -> Self {
+        let drawn = |(faded, place): &(&bool, &Vec2)| **faded && place.is_finite();
+        let grey = faded.iter().zip(&points.places).filter(drawn).count();
+        let mut marks = vec![(Vec2::ZERO, Color32::TRANSPARENT); points.order.len()];
+        let mut keys = vec![0; thinning.map_or(0, |_| points.order.len())];
+        let (mut next_grey, mut next_coloured) = (0, grey);
+        for (place, (row, at)) in points.order.iter().zip(&points.shuffled).enumerate() {
+            let row = *row as usize;
+            let next = if faded[row] { &mut next_grey } else { &mut next_coloured };
+            marks[*next] = (*at, colours[row]);
+            if let Some(thinning) = thinning {
+                keys[*next] = thinning.keys[place];
+            }
+            *next += 1;
+        }
+        Self { colours, faded, marks, grey, keys, signs: Signs::default(), id }
     }
 
     /// With diamonds and crosses over the points.

@@ -363,12 +363,14 @@ mod tests {
 
     use egui::vec2;
 
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::map::{Dots, Paint, Points, Thinning};
 
     fn scene(faded: bool, density: f32) -> Scene {
         let points = Rc::new(Points::new(&[0.0, 0.0, 1.0, 1.0, f32::NAN, 0.0], 1));
-        let paint = Paint::new(&points, vec![Color32::from_rgb(255, 0, 0); 3], vec![faded; 3], 1);
+        let paint = Paint::new(&points, vec![Color32::from_rgb(255, 0, 0); 3].into(), vec![faded; 3], None, 1);
         Scene {
             points,
             paint: Rc::new(paint),
@@ -395,7 +397,7 @@ mod tests {
         let mut scene = scene(false, 0.0);
         let ring = Color32::from_rgb(0, 0, 255);
         let signs = Signs { found: vec![vec2(0.0, 0.0)], ring, ring_size: 5.0, ..Signs::default() };
-        let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3], vec![false; 3], 2);
+        let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3].into(), vec![false; 3], None, 2);
         scene.paint = Rc::new(paint.with_signs(signs));
         let mut canvas = Canvas::new([40, 40], Color32::BLACK);
         canvas.draw(&scene, 1.0, HELD);
@@ -416,7 +418,7 @@ mod tests {
             cross_size: 3.0,
             ..Signs::default()
         };
-        let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3], vec![false; 3], 2);
+        let paint = Paint::new(&scene.points, vec![Color32::from_rgb(255, 0, 0); 3].into(), vec![false; 3], None, 2);
         scene.paint = Rc::new(paint.with_signs(signs));
         let mut canvas = Canvas::new([40, 40], Color32::BLACK);
         canvas.draw(&scene, 1.0, HELD);
@@ -435,19 +437,20 @@ mod tests {
             (0..100).flat_map(|at| [at as f32 % 10.0 / 5.0 - 0.9, (at / 10) as f32 / 5.0 - 0.9]).collect();
         let points = Rc::new(Points::new(&xy, 2));
         let red = Color32::from_rgb(255, 0, 0);
-        let paint = Paint::new(&points, vec![red; 100], (0..100).map(|row| row % 10 > 0).collect(), 3);
+        let faded = || (0..100).map(|row| row % 10 > 0).collect();
         let thinning = Thinning::new(&points, Some(&[0; 100]));
-        scene.paint = Rc::new(paint.with_thinning(&points, &thinning));
+        scene.paint = Rc::new(Paint::new(&points, vec![red; 100].into(), faded(), Some(&thinning), 3));
         scene.points = points.clone();
         scene.dots.radius = 0.5;
         let draw = |held| Canvas::new([40, 40], Color32::BLACK).draw(&scene, 1.0, held);
         assert_eq!(draw(100), None);
         // Every point is alone in its part of the map: none of them is the only one of its kind to be left out.
         assert_eq!(draw(40), None);
-        let one_part =
-            Thinning::new(&Points::new(&xy.iter().map(|at| at * 1e-3).chain([9.0, 9.0]).collect::<Vec<_>>(), 4), None);
-        let paint = Paint::new(&points, vec![red; 100], (0..100).map(|row| row % 10 > 0).collect(), 5);
-        scene.paint = Rc::new(paint.with_thinning(&points, &one_part));
+        let near: Vec<f32> = xy.iter().map(|at| at * 1e-3).chain([9.0, 9.0]).collect();
+        let near = Points::new(&near, 4);
+        let keys: BTreeMap<u32, u16> = near.order.iter().copied().zip(Thinning::new(&near, None).keys).collect();
+        let one_part = Thinning { keys: points.order.iter().map(|row| keys[row]).collect() };
+        scene.paint = Rc::new(Paint::new(&points, vec![red; 100].into(), faded(), Some(&one_part), 5));
         let mut canvas = Canvas::new([40, 40], Color32::BLACK);
         let shown = canvas.draw(&scene, 1.0, 40).expect("sixty are left out");
         assert!(shown.of == 100 && (35..=45).contains(&shown.drawn), "{shown:?}");

@@ -21,8 +21,8 @@ pub struct Shown {
 
 /// The order in which points are left out.
 pub struct Thinning {
-    /// By row; a point is drawn where this is below the share's [`bound`].
-    keys: Vec<u16>,
+    /// By place in the points' order of drawing; a point is drawn where this is below the share's [`bound`].
+    pub keys: Vec<u16>,
 }
 
 /// What keys have to be below for a share from 0 to 1 of every group; at 0 the first of each stays.
@@ -42,23 +42,16 @@ impl Thinning {
             cell * CLUSTERS + cluster as usize % CLUSTERS
         };
         // The shuffled order decides who of a group stays longest.
+        let groups: Vec<u32> = points.order.iter().map(|row| group(*row) as u32).collect();
         let mut counts = vec![0_u32; PARTS * PARTS * CLUSTERS];
-        let mut places = vec![0_u32; points.places.len()];
-        for &row in &points.order {
-            let count = &mut counts[group(row)];
-            places[row as usize] = *count;
+        let mut places = Vec::with_capacity(groups.len());
+        for &group in &groups {
+            let count = &mut counts[group as usize];
+            places.push(*count);
             *count += 1;
         }
-        let mut keys = vec![0_u16; points.places.len()];
-        for &row in &points.order {
-            let (place, count) = (u64::from(places[row as usize]), u64::from(counts[group(row)]));
-            keys[row as usize] = (place * 65_536 / count) as u16;
-        }
-        Self { keys }
-    }
-
-    pub fn key(&self, row: u32) -> u16 {
-        self.keys.get(row as usize).copied().unwrap_or(0)
+        let key = |(place, group): (u32, u32)| (u64::from(place) * 65_536 / u64::from(counts[group as usize])) as u16;
+        Self { keys: places.into_iter().zip(groups).map(key).collect() }
     }
 }
 
@@ -94,9 +87,10 @@ mod tests {
         let (points, clusters) = blob();
         let thinning = Thinning::new(&points, Some(&clusters));
         let again = Thinning::new(&points, Some(&clusters));
-        assert!((0..30_000).all(|row| thinning.key(row) == again.key(row)));
+        assert_eq!(thinning.keys, again.keys);
+        let keys: std::collections::BTreeMap<u32, u16> = points.order.iter().copied().zip(thinning.keys).collect();
         for share in [0.0, 0.05, 0.3, 0.9, 1.0] {
-            let kept = |row: &u32| u32::from(thinning.key(*row)) < bound(share);
+            let kept = |row: &u32| u32::from(keys[row]) < bound(share);
             let mut groups = std::collections::BTreeMap::<(u32, u32, u32), (usize, usize)>::new();
             for row in 0..30_000 {
                 let cell = (points.places[row as usize] - points.bounds.min.to_vec2()) / points.bounds.size() * 64.0;
@@ -111,7 +105,7 @@ mod tests {
             }
         }
         // A larger share draws what a smaller one drew.
-        let kept = |share| (0..30_000).filter(|row| u32::from(thinning.key(*row)) < bound(share)).count();
+        let kept = |share| (0..30_000).filter(|row| u32::from(keys[row]) < bound(share)).count();
         assert!(kept(0.2) < kept(0.5) && kept(1.0) == 30_000);
     }
 

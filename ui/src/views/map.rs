@@ -650,7 +650,7 @@ mod tests {
         for dark in [true, true, true, false, false] {
             map.still_paint(points.id, dark, 0.4, || {
                 made += 1;
-                Paint::new(&points, vec![egui::Color32::RED], vec![false], made)
+                Paint::new(&points, vec![egui::Color32::RED].into(), vec![false], None, made)
             });
         }
         assert_eq!(made, 2);

@@ -39,6 +39,8 @@ type ThinnedBy = (u64, Option<String>);
 #[derive(Default)]
 pub struct Cache {
     last: RefCell<Option<(Key, Rc<Paint>)>>,
+    /// A brush leaves them as they are.
+    colours: RefCell<Option<(Key, Rc<Vec<Color32>>)>>,
     thinning: RefCell<Option<(ThinnedBy, Thinning)>>,
     next_id: Cell<u64>,
 }
@@ -72,9 +74,49 @@ impl Cache {
             }
         }
         self.next_id.set(self.next_id.get() + 1);
-        let paint = Rc::new(make(state, points, look, self.next_id.get(), &mut self.thinning.borrow_mut()));
+        let paint = Rc::new(self.make(state, points, look, &key));
         *self.last.borrow_mut() = Some((key, paint.clone()));
         paint
+    }
+
+    fn make(&self, state: &mut AppState, points: &Points, look: &Look, key: &Key) -> Paint {
+        let count = points.places.len();
+        let clusters = state.row_clusters();
+        let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
+        let key = Key { brush: 0, found: None, ..key.clone() };
+        let known = self.colours.borrow().as_ref().filter(|(made, _)| *made == key).map(|(_, colours)| colours.clone());
+        let colours = known.unwrap_or_else(|| {
+            let made = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
+            self.colours.borrow_mut().insert((key, Rc::new(made))).1.clone()
+        });
+        let mut faded = state.focus.faded(count, &cluster_of);
+        let mut signs = signs(state, points, look);
+        let found = state.table.found().map(|(_, key)| key.to_owned());
+        if let Some(rows) = found.and_then(|key| state.data.indices(&key)) {
+            let mut found = vec![false; count];
+            for row in rows.iter() {
+                if let Some(found) = found.get_mut(*row as usize) {
+                    *found = true;
+                }
+            }
+            let places = points.places.iter().zip(&found).filter(|(place, found)| **found && place.is_finite());
+            signs.found = places.map(|(place, _)| *place).step_by(rows.len().div_ceil(RINGS).max(1)).collect();
+            for (faded, found) in faded.iter_mut().zip(found) {
+                *faded |= !found;
+            }
+        }
+        let mut held = self.thinning.borrow_mut();
+        if points.order.len() > HELD {
+            let column = state.column_info("cluster").map(|column| column.key.clone());
+            let by = (points.id, column.filter(|_| clusters.is_some()));
+            if held.as_ref().is_none_or(|(made, _)| *made != by) {
+                *held = Some((by, Thinning::new(points, clusters.as_ref().map(|clusters| clusters.as_slice()))));
+            }
+        } else {
+            *held = None;
+        }
+        let thinning = held.as_ref().map(|(_, thinning)| thinning);
+        Paint::new(points, colours, faded, thinning, self.next_id.get()).with_signs(signs)
     }
 }
 
@@ -144,48 +186,6 @@ fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
         pin_size: look.map.pin_size,
         cross_size: look.map.cross_size,
     }
-}
-
-fn make(
-    state: &mut AppState,
-    points: &Points,
-    look: &Look,
-    id: u64,
-    thinning: &mut Option<(ThinnedBy, Thinning)>,
-) -> Paint {
-    let count = points.places.len();
-    let clusters = state.row_clusters();
-    let cluster_of = |row: usize| clusters.as_ref().and_then(|c| c.get(row).copied()).filter(|c| *c != u32::MAX);
-    let colours = colours(state, count, look, &cluster_of).unwrap_or_else(|| vec![look.neither; count]);
-    let mut faded = state.focus.faded(count, &cluster_of);
-    let mut signs = signs(state, points, look);
-    let found = state.table.found().map(|(_, key)| key.to_owned());
-    if let Some(rows) = found.and_then(|key| state.data.indices(&key)) {
-        let mut found = vec![false; count];
-        for row in rows.iter() {
-            if let Some(found) = found.get_mut(*row as usize) {
-                *found = true;
-            }
-        }
-        let places = points.places.iter().zip(&found).filter(|(place, found)| **found && place.is_finite());
-        signs.found = places.map(|(place, _)| *place).step_by(rows.len().div_ceil(RINGS).max(1)).collect();
-        for (faded, found) in faded.iter_mut().zip(found) {
-            *faded |= !found;
-        }
-    }
-    let paint = Paint::new(points, colours, faded, id).with_signs(signs);
-    if points.order.len() <= HELD {
-        return paint;
-    }
-    let key = (points.id, state.column_info("cluster").map(|column| column.key.clone()).filter(|_| clusters.is_some()));
-    let thinning = match thinning {
-        Some((made, thinning)) if *made == key => thinning,
-        _ => {
-            let made = Thinning::new(points, clusters.as_ref().map(|clusters| clusters.as_slice()));
-            &thinning.insert((key, made)).1
-        }
-    };
-    paint.with_thinning(points, thinning)
 }
 
 fn colours(

@@ -1,5 +1,7 @@
 //! Where one begins: the demo, a new or an old project, what was open lately, and the demo's map at the right.
 
+use std::rc::Rc;
+
 use egui::{Align2, Color32, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
 use paser_protocol::{DemoCard, Recent};
 
@@ -194,7 +196,8 @@ fn demo(ui: &mut Ui, rect: Rect, state: &mut AppState, map: &mut MapView) {
         let count = points.places.len();
         let colour =
             |row: usize| damage.get(row).filter(|v| v.is_finite()).map_or(look.neither, |v| look.damage(v / scale));
-        Paint::new(&points, (0..count).map(colour).collect(), vec![false; count], u64::from(look.dark) + 1)
+        let colours = Rc::new((0..count).map(colour).collect());
+        Paint::new(&points, colours, vec![false; count], None, u64::from(look.dark) + 1)
     });
     let mut names: Vec<Label> = card
         .labels

@@ -174,15 +174,11 @@ impl SmallMaps {
                 let held = held.get(row).copied().unwrap_or(0);
                 if at < sides { (held & (1 << at) != 0).then(|| fill(look, at)) } else { both(look, held) }
             };
-            let colours = (0..count).map(|row| of(row).unwrap_or(look.neither)).collect();
+            let colours = Rc::new((0..count).map(|row| of(row).unwrap_or(look.neither)).collect());
             // What a selection does not hold lies below what it holds.
             let faded = (0..count).map(|row| out[row] || of(row).is_none()).collect();
             self.next_id += 1;
-            let mut paint = Paint::new(points, colours, faded, self.next_id);
-            if let Some(thinning) = &thinning {
-                paint = paint.with_thinning(points, thinning);
-            }
-            paints.push(Rc::new(paint));
+            paints.push(Rc::new(Paint::new(points, colours, faded, thinning.as_ref(), self.next_id)));
         }
         self.paints = Some((key, paints.clone()));
         Some(paints)
