@@ -22,6 +22,7 @@ pub mod journal;
 pub mod ledger;
 pub mod map;
 pub mod map_card;
+pub mod map_head;
 pub mod map_marks;
 pub mod map_paint;
 pub mod models;
