@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use paser_protocol::{Edit, EditSource, Request};
+use paser_protocol::{Edit, EditSource, ProjectView, Request};
 
 use crate::state::{AppState, Brush, For};
 
 /// Rows whose cluster is one of `brushed`, rising.
-pub(crate) fn rows_in(clusters: &[u32], brushed: &BTreeSet<u32>) -> Vec<u32> {
+fn rows_in(clusters: &[u32], brushed: &BTreeSet<u32>) -> Vec<u32> {
     (0..).zip(clusters).filter(|(_, cluster)| brushed.contains(cluster)).map(|(row, _)| row).collect()
 }
 
@@ -65,6 +65,29 @@ impl AppState {
         let source = if is_filter { EditSource::Filter { text } } else { EditSource::Search { text } };
         self.focus.set_rows(rows, Some(source));
         true
+    }
+
+    /// Other clusters, the same samples: the brush keeps its own. Brushed rows are samples already.
+    pub(crate) fn keep_brush(&mut self, old: &ProjectView, project: &ProjectView) {
+        let sizes = |project: &ProjectView| -> BTreeSet<(u32, u64)> {
+            project.clusters.iter().map(|cluster| (cluster.cluster, cluster.samples)).collect()
+        };
+        let Brush::Clusters(brushed) = self.focus.brush().clone() else { return };
+        let after = sizes(project);
+        let (own, others): (BTreeSet<_>, BTreeSet<_>) =
+            sizes(old).into_iter().partition(|(cluster, _)| brushed.contains(cluster));
+        if own.is_subset(&after) {
+            return;
+        }
+        let new: BTreeSet<u32> = after.difference(&others).map(|(cluster, _)| *cluster).collect();
+        if others.is_subset(&after) && !new.is_empty() {
+            // Merged or split among themselves: what is new holds what they held.
+            self.focus.set_brush(Brush::Clusters(new));
+            return;
+        }
+        let column = old.columns.iter().find(|column| column.name == "cluster");
+        let clusters = column.and_then(|column| self.data.indices(&column.key));
+        self.focus.set_rows(clusters.map(|clusters| rows_in(&clusters, &brushed)).unwrap_or_default(), None);
     }
 
     pub fn curate(&mut self, edit: Edit) {

@@ -8,13 +8,12 @@ use paser_protocol::{
 
 use crate::{
     command::Command,
-    curation::rows_in,
     data::Shape,
     dialogs::Dialog,
     format,
     history::History,
     inspection::Continued,
-    state::{AppState, Brush, Field, For, Link, PickFor, RunEnd, Screen},
+    state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     theme::scripts::{Fetched, Script},
     transport::{Incoming, Saved},
     views::passes,
@@ -383,29 +382,6 @@ impl AppState {
         if self.build.changed.is_none() && self.build.inputs != Some(self.selection_inputs()) {
             self.select_now();
         }
-    }
-
-    /// Other clusters, the same samples: the brush keeps its own. Brushed rows are samples already.
-    fn keep_brush(&mut self, old: &ProjectView, project: &ProjectView) {
-        let sizes = |project: &ProjectView| -> BTreeSet<(u32, u64)> {
-            project.clusters.iter().map(|cluster| (cluster.cluster, cluster.samples)).collect()
-        };
-        let Brush::Clusters(brushed) = self.focus.brush().clone() else { return };
-        let after = sizes(project);
-        let (own, others): (BTreeSet<_>, BTreeSet<_>) =
-            sizes(old).into_iter().partition(|(cluster, _)| brushed.contains(cluster));
-        if own.is_subset(&after) {
-            return;
-        }
-        let new: BTreeSet<u32> = after.difference(&others).map(|(cluster, _)| *cluster).collect();
-        if others.is_subset(&after) && !new.is_empty() {
-            // Merged or split among themselves: what is new holds what they held.
-            self.focus.set_brush(Brush::Clusters(new));
-            return;
-        }
-        let column = old.columns.iter().find(|column| column.name == "cluster");
-        let clusters = column.and_then(|column| self.data.indices(&column.key));
-        self.focus.set_rows(clusters.map(|clusters| rows_in(&clusters, &brushed)).unwrap_or_default(), None);
     }
 
     /// A form that names rows or clusters closes when these are others now: it would edit what nobody chose.

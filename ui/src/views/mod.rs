@@ -22,6 +22,7 @@ pub mod journal;
 pub mod ledger;
 pub mod map;
 pub mod map_card;
+pub mod map_head;
 pub mod map_marks;
 pub mod map_paint;
 pub mod models;
@@ -111,11 +112,14 @@ pub(crate) fn modal<R>(
         .role(egui::accesskit::Role::Pane)
         .show(ctx, |ui| {
             let look = widgets::look(ui);
-            let (rect, response) = ui.allocate_exact_size(screen.size(), egui::Sense::click());
+            let (rect, response) = ui.allocate_exact_size(screen.size(), egui::Sense::click_and_drag());
             let name = || egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Leave the dialog");
             response.widget_info(name);
             ui.painter().rect_filled(rect, 0.0, look.canvas.gamma_multiply(0.6));
-            response.clicked() && !ui.data(|data| data.get_temp(Id::unique(TYPED)).unwrap_or(false))
+            // A slow hand clicks, too; with a list open a click closes that alone.
+            let clicked = response.clicked() || response.drag_stopped() && response.contains_pointer();
+            let typed = ui.data(|data| data.get_temp(Id::unique(TYPED)).unwrap_or(false));
+            clicked && !typed && !egui::Popup::is_any_open(ui.ctx())
         })
         .inner;
     let area = Area::new(Id::unique(("card", name)))
