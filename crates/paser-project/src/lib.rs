@@ -11,6 +11,7 @@ mod job_state;
 mod journal;
 mod lock;
 pub mod recipe;
+mod search;
 mod selections;
 mod shards;
 
@@ -24,5 +25,6 @@ pub use job_state::{JobState, Work, WorkerState};
 pub use journal::{Entry, Journal, JournalEdit, Marked, NamedCluster};
 pub use lock::{Address, Lock, Owner};
 pub use recipe::Recipe;
+pub use search::Dictionary;
 pub use selections::{FrozenSelection, SelectionHead};
 pub use shards::{Job, ShardMarker, ShardPlan, clear_merged, kept_shards, stop_worker, workers};
