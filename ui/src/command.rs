@@ -38,6 +38,7 @@ pub enum Command {
     Palette,
     Shortcuts,
     Search,
+    InsideWords,
     NextRow,
     PreviousRow,
     Fit,
@@ -102,7 +103,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 66] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -134,6 +135,7 @@ impl Command {
         Self::Palette,
         Self::Shortcuts,
         Self::Search,
+        Self::InsideWords,
         Self::NextRow,
         Self::PreviousRow,
         Self::Fit,
@@ -197,6 +199,7 @@ impl Command {
             | Self::Journal
             | Self::Checks
             | Self::Search
+            | Self::InsideWords
             | Self::NextRow
             | Self::PreviousRow => Group::Edit,
             Self::Fit
@@ -248,6 +251,7 @@ impl Command {
             Self::Palette => "Search or run",
             Self::Shortcuts => "Keyboard shortcuts",
             Self::Search => "Find in the samples' text",
+            Self::InsideWords => "Find inside words, too",
             Self::NextRow => "Next sample",
             Self::PreviousRow => "Previous sample",
             Self::Fit => "Fit the map to the window",
@@ -316,7 +320,8 @@ impl Command {
             Self::Export => "training files with their manifest",
             Self::Palette => "every command and cluster by name",
             Self::Shortcuts => "all keys on one sheet",
-            Self::Search => "full text, or a filter such as jsd > 0.2",
+            Self::Search => "whole words, *parts* of words, or a filter such as jsd > 0.2 and tokens < 50",
+            Self::InsideWords => "what the search missed because it stands inside of a word: SQL in MySQL",
             Self::NextRow | Self::PreviousRow => "in the table's order",
             Self::Fit => "all samples in view",
             Self::ZoomIn | Self::ZoomOut => "about the middle of the map",
@@ -367,6 +372,7 @@ impl Command {
             Self::Palette => ctrl(Key::K),
             Self::Shortcuts => plain(Key::Questionmark),
             Self::Search => ctrl(Key::F),
+            Self::InsideWords => Some(KeyboardShortcut::new(CTRL_SHIFT, Key::F)),
             Self::NextRow => plain(Key::J),
             Self::PreviousRow => plain(Key::K),
             Self::Fit => plain(Key::F),
@@ -477,6 +483,7 @@ impl Command {
                 need(state.focus.inspected.is_some(), "click a sample first")
             }
             Self::EditSamples => need(brushed || state.focus.inspected.is_some(), "brush samples or click one first"),
+            Self::InsideWords => need(state.table.inside_words().is_some(), "search for a word first"),
             Self::ShowHidden => {
                 need(project.is_some_and(|project| !project.curation.hidden.is_empty()), "nothing is hidden")
             }

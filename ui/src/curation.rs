@@ -3,7 +3,7 @@
 
 use paser_protocol::{Edit, EditSource, Request};
 
-use crate::state::{AppState, Brush, For};
+use crate::state::{AppState, Brush};
 
 impl AppState {
     pub fn is_pinned(&self, row: u32) -> bool {
@@ -66,12 +66,7 @@ impl AppState {
     pub fn curate(&mut self, edit: Edit) {
         self.history.samples_change();
         self.quotas_will_move(&edit.what);
-        self.ask_curation(Request::Curate { edit });
-    }
-
-    /// Asks for an edit of samples, or for one to be taken back or brought back.
-    pub fn ask_curation(&mut self, request: Request) {
-        self.edits_waiting += 1;
-        self.ask(request, For::Curate);
+        let did = self.did(&edit.what);
+        self.ask_curation(Request::Curate { edit }, Some(did));
     }
 }

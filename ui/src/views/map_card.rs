@@ -117,8 +117,14 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         let mut words = Words::new(ui).num(format::count(count)).t(" brushed");
         // Of the selection being built, which Compare does not show.
         if let Some(taken) = taken.filter(|_| state.screen == Screen::Explore) {
-            words =
-                words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
+            let name = state.built_name();
+            let held = match (name, narrow) {
+                (Some(name), true) => format!(" in {}", widgets::elided(ui, name, 80.0)),
+                (Some(name), false) => format!(" of them in \"{}\"", widgets::elided(ui, name, 160.0)),
+                (None, true) => " taken".to_owned(),
+                (None, false) => " of them in the selection being built".to_owned(),
+            };
+            words = words.t(",").num_a(format!(" {}", format::count(taken))).part(held, crate::theme::body(), look.a);
         }
         words.show(ui);
         widgets::separator(ui);
