@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use paser_project::{Dictionary, Inputs, sha256_hex};
+use paser_project::{Inputs, sha256_hex};
 use paser_protocol::{
     Blocking, ReasonCode, Reply, RowQuery, SampleView, SelectionView, Strategy, TextRow, decode_u32, encode_u32,
     id_number, search_words,
@@ -116,13 +116,14 @@ impl Session {
 
     /// The rows that a full-text search finds in a part of the samples, or in all of them.
     pub(crate) fn found(&self, text: &str, part: &str) -> Outcome<Vec<u32>> {
-        let lacks = lock(&self.catalogue).lacks_dictionary();
-        if let Some((path, pool)) = lacks.filter(|_| search_words(text).iter().any(|word| word.before)) {
-            // Without the lock: a large pool takes seconds.
-            let dictionary = Dictionary::read(&path).map_err(Told::told)?;
-            lock(&self.catalogue).keep_dictionary(pool, dictionary);
+        if !search_words(text).iter().any(|word| word.before) {
+            return lock(&self.catalogue).search(text, part).map_err(Told::told);
         }
-        lock(&self.catalogue).search(text, part).map_err(Told::told)
+        // Without the lock: it takes seconds in a large pool.
+        let beside = lock(&self.catalogue).beside().map_err(Told::told)?;
+        let found = beside.search(text, part).map_err(Told::told)?;
+        lock(&self.catalogue).learn(&beside);
+        Ok(found)
     }
 
     /// Place of every row in the order of a text column; kept, because sorting texts takes a while.

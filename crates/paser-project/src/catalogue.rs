@@ -5,6 +5,7 @@
 use std::{
     cell::OnceCell,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -88,9 +89,9 @@ pub struct StageRecord {
 /// The open catalogue.
 #[derive(Debug)]
 pub struct Catalogue {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
-    pub(crate) dictionary: OnceCell<Dictionary>,
+    pub(crate) dictionary: OnceCell<Arc<Dictionary>>,
     /// Pools taken in since it was opened.
     pub(crate) pools: u64,
 }

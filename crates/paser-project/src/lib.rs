@@ -25,6 +25,5 @@ pub use job_state::{JobState, Work, WorkerState};
 pub use journal::{Entry, Journal, JournalEdit, Marked, NamedCluster};
 pub use lock::{Address, Lock, Owner};
 pub use recipe::Recipe;
-pub use search::Dictionary;
 pub use selections::{FrozenSelection, SelectionHead};
 pub use shards::{Job, ShardMarker, ShardPlan, clear_merged, kept_shards, stop_worker, workers};

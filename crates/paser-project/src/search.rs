@@ -1,7 +1,7 @@
 //! Full-text search of the samples. Whole words and beginnings are the index's own business; what stands inside of a
 //! word is looked for among the pool's distinct words, whose rows are then put together.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use paser_protocol::{SearchWord, search_words};
 use rusqlite::{Connection, OpenFlags};
@@ -13,27 +13,19 @@ const AT_ONCE: usize = 128;
 
 /// Every distinct word of the pool as the index folds it, a line each.
 #[derive(Debug)]
-pub struct Dictionary(String);
+pub(crate) struct Dictionary(String);
 
 impl Dictionary {
-    /// Reads it by a connection of its own, since a large pool takes seconds.
-    ///
-    /// # Errors
-    /// A catalogue that cannot be read.
-    pub fn read(path: &Path) -> Result<Self, ProjectError> {
-        let outcome = (|| {
-            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            connection.execute_batch("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, texts, row)")?;
-            let mut statement = connection.prepare("SELECT term FROM temp.words")?;
-            let mut rows = statement.query([])?;
-            let mut words = "\n".to_owned();
-            while let Some(row) = rows.next()? {
-                words.push_str(row.get_ref(0)?.as_str()?);
-                words.push('\n');
-            }
-            Ok(Self(words))
-        })();
-        outcome.map_err(|source| ProjectError::Catalogue { path: path.to_owned(), source })
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        connection.execute_batch("CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab(main, texts, row)")?;
+        let mut statement = connection.prepare("SELECT term FROM temp.words")?;
+        let mut rows = statement.query([])?;
+        let mut words = "\n".to_owned();
+        while let Some(row) = rows.next()? {
+            words.push_str(row.get_ref(0)?.as_str()?);
+            words.push('\n');
+        }
+        Ok(Self(words))
     }
 
     /// The words that hold `part`; `after`: also before their end.
@@ -126,23 +118,26 @@ impl Catalogue {
         self.told(outcome)
     }
 
-    fn dictionary(&self) -> Result<&Dictionary, ProjectError> {
+    fn dictionary(&self) -> Result<Arc<Dictionary>, ProjectError> {
         if let Some(known) = self.dictionary.get() {
-            return Ok(known);
+            return Ok(known.clone());
         }
-        let read = Dictionary::read(self.path())?;
-        Ok(self.dictionary.get_or_init(|| read))
+        let read = Arc::new(self.told(Dictionary::read(&self.connection))?);
+        Ok(self.dictionary.get_or_init(|| read).clone())
     }
 
-    /// Where a search inside of words would first have to read the dictionary: its file, and the number of the pool.
-    pub fn lacks_dictionary(&self) -> Option<(PathBuf, u64)> {
-        self.dictionary.get().is_none().then(|| (self.path().to_owned(), self.pools))
+    /// The catalogue by another connection, to read: a search inside of words takes seconds in a large pool, and others
+    /// want this one meanwhile.
+    pub fn beside(&self) -> Result<Self, ProjectError> {
+        let connection = self.told(Connection::open_with_flags(self.path(), OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+        let dictionary = self.dictionary.clone();
+        Ok(Self { path: self.path().to_owned(), connection, dictionary, pools: self.pools })
     }
 
-    /// Keeps a dictionary that was read for this pool.
-    pub fn keep_dictionary(&self, pool: u64, dictionary: Dictionary) {
-        if pool == self.pools {
-            self.dictionary.get_or_init(|| dictionary);
+    /// Keeps the dictionary that was read beside, where it is of the same pool.
+    pub fn learn(&self, beside: &Self) {
+        if let Some(read) = beside.dictionary.get().filter(|_| beside.pools == self.pools) {
+            self.dictionary.get_or_init(|| read.clone());
         }
     }
 }
@@ -214,14 +209,16 @@ mod tests {
     #[test]
     fn a_dictionary_of_the_pool_before_is_not_kept() {
         let (_place, mut catalogue) = catalogue(&pool(&[("MySQL", "")]));
-        let (path, number) = catalogue.lacks_dictionary().unwrap();
-        let old = Dictionary::read(&path).unwrap();
-        take_in(&mut catalogue, &pool(&[("NoSQL", "")]));
-        catalogue.keep_dictionary(number, old);
-        let (path, number) = catalogue.lacks_dictionary().unwrap();
-        catalogue.keep_dictionary(number, Dictionary::read(&path).unwrap());
-        assert!(catalogue.lacks_dictionary().is_none());
-        assert_eq!(catalogue.search("*sql*", "").unwrap(), [0]);
+        let before = catalogue.beside().unwrap();
+        assert_eq!(before.search("*sql*", "").unwrap(), [0]);
+        take_in(&mut catalogue, &pool(&[("Write", ""), ("NoSQL", "")]));
+        catalogue.learn(&before);
+        assert!(catalogue.dictionary.get().is_none());
+        let beside = catalogue.beside().unwrap();
+        assert_eq!(beside.search("*sql*", "").unwrap(), [1]);
+        catalogue.learn(&beside);
+        assert!(catalogue.dictionary.get().is_some());
+        assert_eq!(catalogue.search("*sql*", "").unwrap(), [1]);
     }
 
     proptest! {
