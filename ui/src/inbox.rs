@@ -266,6 +266,8 @@ impl AppState {
                 if self.compare.place(&name).is_none() {
                     self.compare.toggle(&name);
                 }
+                let now = self.now;
+                self.toasts.say(now, format!("Frozen as {name}"), "It stands beside the others.");
                 self.ask_project();
             }
             (For::Rename(from, to), _) => {
@@ -273,6 +275,8 @@ impl AppState {
                     self.dialog = None;
                 }
                 self.compare.renamed(&from, &to);
+                let now = self.now;
+                self.toasts.say(now, format!("{from} is called {to} now"), "");
                 if let Some(project) = &mut self.project {
                     let selections = &mut Rc::make_mut(project).selections;
                     for selection in selections.iter_mut().filter(|selection| selection.name.as_ref() == Some(&from)) {

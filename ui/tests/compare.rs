@@ -129,6 +129,7 @@ fn a_selection_is_renamed_and_keeps_its_letter() {
     bench.click("dialog:Rename");
     assert_eq!(bench.state().compare.names, ["paser 1", "by lot"]);
     assert!(bench.state().dialog.is_none());
+    assert_eq!(bench.state().toasts.past().back().unwrap().what, "random 1 is called by lot now");
 }
 
 #[test]

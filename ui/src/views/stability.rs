@@ -110,7 +110,9 @@ pub fn show(ctx: &Context, state: &mut AppState, mut chosen: Option<(Factor, f64
         foot(ui, state, &known, "Adopt this setting", fine)
     });
     if let Some((factor, value)) = adopt.filter(|_| go) {
-        state.ask(Request::Adopt { factor, value }, For::Done);
+        let what = format!("The setting {} is {value} now", factor.symbol());
+        let more = "What follows from it is computed now.".to_owned();
+        state.ask(Request::Adopt { factor, value }, For::Told(what, more));
         return None;
     }
     (!cancel && !veil).then_some(Dialog::Stability { chosen })

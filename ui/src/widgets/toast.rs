@@ -143,9 +143,9 @@ impl Toasts {
         self.shown.retain(|toast| !toast.failed);
     }
 
-    /// Closes the newest that asks for attention; false when there is none. What an edit did goes by itself.
+    /// Closes the newest that stays until it is closed; false when there is none.
     pub fn close_one(&mut self) -> bool {
-        let newest = self.shown.iter().rposition(|toast| toast.undo.is_empty());
+        let newest = self.shown.iter().rposition(|toast| toast.until.is_none());
         newest.and_then(|place| self.shown.remove(place)).is_some()
     }
 
