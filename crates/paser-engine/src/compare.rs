@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use paser_project::FrozenSelection;
 use paser_protocol::{
-    Budget, BudgetCurve, BudgetPoint, ChanceView, ClusterShare, ComparedView, ComparisonView, FateView, OverlapView,
-    PartView, ReasonCode, SelectionPlan, SelectionView, Strategy,
+    Budget, BudgetCurve, BudgetPoint, ChanceView, ClusterShare, ComparedView, ComparisonView, Failure, FateView,
+    OverlapView, PartView, ReasonCode, SelectionPlan, SelectionView, Strategy,
 };
 
 use crate::{
@@ -119,7 +119,8 @@ impl Session {
     }
 
     /// Where `random` lands with as many samples as a selection holds, or its budget of tokens, seed by seed; none before
-    /// the pool is clustered and scored.
+    /// the pool is clustered and scored, and where it cannot be drawn with the marks of now: the figures of what is frozen
+    /// do not hang on them.
     fn chance(&self, side: &Side, loaded: &Loaded, stop: &AtomicBool) -> Outcome<Option<ChanceView>> {
         let (Some(clusters), Some(scores), Some(_)) = (loaded.clusters(), &loaded.scores, &loaded.concepts) else {
             return Ok(None);
@@ -132,7 +133,10 @@ impl Session {
             let mut damage: Option<(f64, f64)> = None;
             for seed in 0..seeds {
                 let plan = SelectionPlan { seed: u64::from(seed), ..plan.clone() };
-                let selection = self.select_in_passing(&plan, bench)?;
+                let selection = match self.select_in_passing(&plan, bench) {
+                    Err(report) if report.failure == Failure::Usage => return Ok(None),
+                    outcome => outcome?,
+                };
                 for (band, count) in taken.iter_mut().zip(per_cluster(&selection.rows, clusters)) {
                     *band = (band.0.min(count), band.1.max(count));
                 }
@@ -144,7 +148,8 @@ impl Session {
         })
     }
 
-    /// What a frozen selection's plan takes at budgets from 1 to 50 %, with the marks of now.
+    /// What a frozen selection's plan takes at budgets from 1 to 50 %, with the marks of now; budgets that hold fewer
+    /// samples than are pinned are left out.
     ///
     /// # Errors
     /// There is none of that name; whatever keeps a selection from being computed; `stop` was set.
@@ -154,21 +159,29 @@ impl Session {
         let loaded = self.loaded();
         let scores = loaded.scores.as_deref();
         let points = self.quietly(stop, |bench| {
-            PERCENTS
-                .iter()
-                .map(|&percent| {
-                    let plan = SelectionPlan { budget: Budget::Percent(percent), ..plan.clone() };
-                    let selection = self.select_in_passing(&plan, bench)?;
-                    let taken = loaded.clusters().map(|clusters| per_cluster(&selection.rows, clusters));
-                    Ok(BudgetPoint {
-                        percent,
-                        selected: selection.rows.len() as u64,
-                        tokens: selection.tokens,
-                        mean_damage: Sums::of(&selection.rows, scores).mean_damage(),
-                        taken: taken.unwrap_or_default(),
-                    })
-                })
-                .collect::<Outcome<Vec<_>>>()
+            let (mut points, mut refused) = (Vec::new(), None);
+            for percent in PERCENTS {
+                let plan = SelectionPlan { budget: Budget::Percent(percent), ..plan.clone() };
+                let selection = match self.select_in_passing(&plan, bench) {
+                    Err(report) if report.failure == Failure::Usage => {
+                        refused = Some(report);
+                        continue;
+                    }
+                    outcome => outcome?,
+                };
+                let taken = loaded.clusters().map(|clusters| per_cluster(&selection.rows, clusters));
+                points.push(BudgetPoint {
+                    percent,
+                    selected: selection.rows.len() as u64,
+                    tokens: selection.tokens,
+                    mean_damage: Sums::of(&selection.rows, scores).mean_damage(),
+                    taken: taken.unwrap_or_default(),
+                });
+            }
+            match refused {
+                Some(report) if points.is_empty() => Err(report),
+                _ => Ok(points),
+            }
         })?;
         Ok(BudgetCurve { selection: name.to_owned(), points })
     }

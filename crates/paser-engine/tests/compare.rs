@@ -72,6 +72,20 @@ fn a_comparison_counts_what_a_person_would() {
 }
 
 #[test]
+fn more_pins_than_a_frozen_selection_holds_leave_its_figures() {
+    let world = World::new(300);
+    let session = project(&world);
+    let sides = names(&["damaged", "long"]);
+    let before = session.compare(&sides, &NEVER).unwrap();
+    session.curate(&Edit::new(EditKind::Pin { rows: (0..100).collect() }, "")).unwrap();
+    let after = session.compare(&sides, &NEVER).unwrap();
+    assert_eq!((&after.selections, &after.parts), (&before.selections, &before.parts));
+    assert!(before.chance.is_some() && after.chance.is_none(), "no draw of 60 holds 100 pins");
+    let curve = session.budget_curve("damaged", &NEVER).unwrap();
+    assert!(!curve.points.is_empty() && curve.points.iter().all(|point| point.selected >= 100), "{curve:?}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_in_words() {
     let world = World::new(60);
     let session = project(&world);
