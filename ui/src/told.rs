@@ -61,7 +61,7 @@ impl AppState {
             EditKind::MergeClusters { clusters } => format!("{} clusters merged", clusters.len()),
             EditKind::SplitCluster { cluster, parts } => format!("{} split into {parts} parts", name(cluster)),
             EditKind::SetQuota { cluster, quota: None, .. } => {
-                return Did::Quota(format!("Quota of {} by the budget again", name(cluster)));
+                return Did::Quota(format!("Quota of {} follows from the budget again", name(cluster)));
             }
             EditKind::SetQuota { cluster, quota: Some(quota), unit } => {
                 let quota = format::count(*quota);

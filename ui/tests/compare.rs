@@ -199,3 +199,19 @@ fn a_part_turns_to_the_selection_that_is_exported_instead() {
     let part = Part { without: vec!["paser 1".to_owned()], ..Part::default() };
     assert_eq!((form.selection.as_deref(), &form.part), (Some("random 1"), &part));
 }
+
+#[test]
+fn more_pins_than_a_selection_holds_are_told_where_the_draw_is_missing() {
+    let mut bench = compared();
+    let told = |bench: &Bench| bench.harness.query_by_label_contains("No random draw of A's size").is_some();
+    assert!(!told(&bench));
+    let mut view = (**bench.state().compare.view.as_ref().unwrap()).clone();
+    view.chance = None;
+    let rows = (0..view.selections[0].selected as u32 + 1).collect();
+    let state = &mut bench.harness.state_mut().state;
+    let mut project = (**state.project.as_ref().unwrap()).clone();
+    project.curation.pinned = rows;
+    (state.project, state.compare.view) = (Some(std::rc::Rc::new(project)), Some(std::rc::Rc::new(view)));
+    bench.harness.step();
+    assert!(told(&bench));
+}

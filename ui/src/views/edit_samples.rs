@@ -23,7 +23,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
         title(ui, &format!("Edit {} sample{}", format::count(form.rows.len() as u64), plural(form.rows.len())));
         paragraph(
             ui,
-            "One line in the journal and one step back with Ctrl+Z. Tags and hiding change no selection; hidden samples leave the map, not the pool.",
+            "One line in the journal; Ctrl+Z takes it back whole. Tags and hiding change no selection, and hidden samples leave the map, not the pool.",
         );
         line(ui, "Do", |ui| {
             let faces = Action::ALL.map(|action| (Face::Text(action.name()), action.name()));
