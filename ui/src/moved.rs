@@ -30,6 +30,8 @@ impl AppState {
     pub(crate) fn quotas_moved(&mut self, number: u64) {
         let Some(moving) = self.build.moving.take_if(|moving| number > moving.since) else { return };
         let Some(selection) = &self.build.selection else { return };
+        // The next edit's message is another one.
+        self.telling = None;
         let entry = moving.written.as_ref().and_then(|(_, entry)| *entry);
         let (now, changes) = (self.now, changes(&moving.ledger, &selection.ledger));
         if !changes.is_empty() {

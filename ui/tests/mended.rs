@@ -283,3 +283,29 @@ fn the_bar_of_the_brush_says_which_selection_takes_the_samples() {
     bench.harness.run();
     assert!(brushed(&bench, "of them in \"paser 4 %\""));
 }
+
+#[test]
+fn a_message_of_quotas_is_not_swallowed_by_the_next_edit() {
+    let mut bench = demo();
+    let edits = [
+        EditKind::Pin { rows: vec![1] },
+        EditKind::SetQuota { cluster: 6, quota: Some(3), unit: paser_protocol::Unit::Samples },
+        EditKind::Pin { rows: vec![2] },
+    ];
+    for edit in edits {
+        bench.harness.state_mut().state.curate(paser_protocol::Edit::new(edit, ""));
+        bench.harness.run_steps(3);
+    }
+    let told: Vec<String> = messages(&bench).into_iter().map(|message| message.0).collect();
+    assert_eq!(told, ["1 sample pinned", "Quotas before and now", "1 sample pinned"]);
+}
+
+#[test]
+fn an_empty_table_says_whether_words_or_a_filter_found_nothing() {
+    let mut bench = demo();
+    search(&mut bench, "text ~ zzz");
+    let told = |bench: &Bench, words: &str| bench.harness.query_by_label_contains(words).is_some();
+    assert!(told(&bench, "No sample fits this filter"));
+    bench.click("bar:6");
+    assert!(told(&bench, "No brushed sample fits this filter"));
+}

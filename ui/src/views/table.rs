@@ -310,6 +310,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         let text = match (state.table.search.is_empty(), state.focus.brush()) {
             (true, _) => "Nothing is brushed.",
             (false, Brush::Nothing) if state.table.reads_as_filter() => "No sample fits this filter.",
+            (false, _) if state.table.reads_as_filter() => {
+                "No brushed sample fits this filter. Clear the brush (Esc) to look in the whole pool."
+            }
             (false, Brush::Nothing) => "No sample has these words. Clear the search, or try another word.",
             (false, _) => {
                 "No brushed sample has these words. Clear the brush (Esc) to search the whole pool, or try another word."

