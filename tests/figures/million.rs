@@ -154,6 +154,7 @@ fn requests(served: &Served) -> Result<Value> {
         ("sorted by id", json!({ "sort": "id" })),
         ("sorted by instruction", json!({ "sort": "instruction" })),
         ("search for a word", json!({ "text": "river" })),
+        ("search inside of words", json!({ "text": "*iver*" })),
         ("search for two words and a beginning", json!({ "text": "rhyme scheme narr" })),
         ("filter by numbers", json!({ "filter": "jsd > 0.2 and response_tokens < 40" })),
         ("filter by words", json!({ "filter": "text ~ \"river\" and not excluded" })),

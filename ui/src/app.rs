@@ -146,6 +146,12 @@ impl App {
         };
         let aside = self.state.dialog.is_some();
         self.state.toasts.show(&ctx, now, bottom, aside);
+        if let Some(undo) = self.state.toasts.undo_at {
+            self.state.note("toast:undo", undo);
+        }
+        if let Some((entries, what)) = self.state.toasts.undone.take() {
+            self.state.take_back(&entries, &what);
+        }
 
         self.state.writing = ctx.text_edit_focused();
         if self.state.focus.turn() {

@@ -38,6 +38,7 @@ pub enum Command {
     Palette,
     Shortcuts,
     Search,
+    InsideWords,
     NextRow,
     PreviousRow,
     Fit,
@@ -102,7 +103,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 66] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -134,6 +135,7 @@ impl Command {
         Self::Palette,
         Self::Shortcuts,
         Self::Search,
+        Self::InsideWords,
         Self::NextRow,
         Self::PreviousRow,
         Self::Fit,
@@ -197,6 +199,7 @@ impl Command {
             | Self::Journal
             | Self::Checks
             | Self::Search
+            | Self::InsideWords
             | Self::NextRow
             | Self::PreviousRow => Group::Edit,
             Self::Fit
@@ -226,7 +229,7 @@ impl Command {
             Self::CancelJob => "Cancel the running job",
             Self::PauseJob => "Pause the running job",
             Self::ResumeJob => "Resume the paused run",
-            Self::JobDetails => "Fold the job's log",
+            Self::JobDetails => "Show or hide the job's log",
             Self::OpenHere => "Open the project here",
             Self::Undo => "Undo",
             Self::Redo => "Redo",
@@ -242,12 +245,13 @@ impl Command {
             Self::Models => "Models...",
             Self::Checks => "Duplicates and leakage...",
             Self::Stability => "Stability of clusters and selection...",
-            Self::Back => "Clear one level",
+            Self::Back => "Step back",
             Self::Freeze => "Freeze selection...",
             Self::Export => "Export...",
             Self::Palette => "Search or run",
             Self::Shortcuts => "Keyboard shortcuts",
             Self::Search => "Find in the samples' text",
+            Self::InsideWords => "Find inside words, too",
             Self::NextRow => "Next sample",
             Self::PreviousRow => "Previous sample",
             Self::Fit => "Fit the map to the window",
@@ -261,11 +265,11 @@ impl Command {
             Self::ColourCluster => "Colour by cluster",
             Self::ColourDamage => "Colour by damage",
             Self::ColourTaken => "Colour by taken or not",
-            Self::ToggleContents => "Fold the contents",
-            Self::ToggleDamage => "Fold the damage panel",
-            Self::ToggleTable => "Fold the table",
-            Self::ToggleInspector => "Fold the inspector",
-            Self::ToggleLedger => "Fold the ledger",
+            Self::ToggleContents => "Show or hide the contents",
+            Self::ToggleDamage => "Show or hide the damage panel",
+            Self::ToggleTable => "Show or hide the table",
+            Self::ToggleInspector => "Show or hide the inspector",
+            Self::ToggleLedger => "Show or hide the ledger",
             Self::ShowExplore => "Explore",
             Self::ShowCompare => "Compare",
             Self::AddStrategy => "Add strategy...",
@@ -297,26 +301,29 @@ impl Command {
             Self::CancelJob => "what is finished is kept",
             Self::PauseJob => "at the next possible moment; it goes on when you say so",
             Self::ResumeJob => "goes on after the last finished part",
-            Self::JobDetails => "or unfold it: process, memory and the last lines",
+            Self::JobDetails => "process, memory and the last lines",
             Self::OpenHere => "this program takes it over from one that is gone",
-            Self::Undo => "the last change of samples, budget or strategy",
+            Self::Undo => "the last change of samples, budget, strategy or layout",
             Self::Redo => "what was undone",
             Self::Pin => "always in the selection",
             Self::Exclude => "never in the selection",
             Self::Release => "neither pinned nor excluded",
-            Self::BrushPin | Self::BrushExclude | Self::BrushRelease => "the brushed cluster or box",
+            Self::BrushPin => "the brushed samples are always in the selection",
+            Self::BrushExclude => "the brushed samples are never in the selection",
+            Self::BrushRelease => "the brushed samples are neither pinned nor excluded",
             Self::EditSamples => "the brushed ones, else this one: tag, hide, pin, exclude, with a reason",
             Self::ShowHidden => "all of them, back on the map",
             Self::Journal => "what was pinned, excluded, merged and why; take back any one edit",
             Self::Models => "both models layer by layer, their tokenizers, and pruning here",
             Self::Checks => "what the pool repeats, and samples that contain a benchmark's question",
-            Self::Stability => "other d, t, K, k, tau and seeds, one at a time; adopt one",
-            Self::Back => "dialog, region being drawn, brush, sample, filter, one after the other",
+            Self::Stability => "how far the result hangs on each setting (d, t, K, k, tau, seed); adopt another one",
+            Self::Back => "closes what lies on top or a region being drawn; else clears brush, sample and search in turn",
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",
             Self::Palette => "every command and cluster by name",
             Self::Shortcuts => "all keys on one sheet",
-            Self::Search => "full text, or a filter such as jsd > 0.2",
+            Self::Search => "whole words, *parts* of words, or a filter such as jsd > 0.2 and tokens < 50",
+            Self::InsideWords => "what the search missed because it stands inside of a word: SQL in MySQL",
             Self::NextRow | Self::PreviousRow => "in the table's order",
             Self::Fit => "all samples in view",
             Self::ZoomIn | Self::ZoomOut => "about the middle of the map",
@@ -325,9 +332,14 @@ impl Command {
             Self::ToolHand => "drag moves the map",
             Self::ToolBox => "drag brushes the samples inside; Shift adds, Alt takes away",
             Self::ToolLasso => "drag around samples, or click corner by corner; Shift adds, Alt takes away",
-            Self::ColourCluster | Self::ColourDamage | Self::ColourTaken => "of the map",
-            Self::ToggleContents => "or unfold it: pool, clusters, frozen selections, models",
-            Self::ToggleDamage | Self::ToggleTable | Self::ToggleInspector | Self::ToggleLedger => "or unfold it",
+            Self::ColourCluster => "each cluster on the map in its own colour",
+            Self::ColourDamage => "how far the pruned model is from the dense one on each sample",
+            Self::ColourTaken => "what the selection holds, against the rest",
+            Self::ToggleContents => "pool, clusters, frozen selections, models",
+            Self::ToggleDamage => "clusters by how much pruning hurt them",
+            Self::ToggleTable => "every sample as a row: sort, search, filter",
+            Self::ToggleInspector => "one sample: its text, its numbers, why it was taken or not",
+            Self::ToggleLedger => "per cluster, from its damage to what was taken of it",
             Self::ShowExplore => "map, damage and budget",
             Self::ShowCompare => "frozen selections side by side",
             Self::AddStrategy => "computes another selection to compare with",
@@ -367,6 +379,7 @@ impl Command {
             Self::Palette => ctrl(Key::K),
             Self::Shortcuts => plain(Key::Questionmark),
             Self::Search => ctrl(Key::F),
+            Self::InsideWords => Some(KeyboardShortcut::new(CTRL_SHIFT, Key::F)),
             Self::NextRow => plain(Key::J),
             Self::PreviousRow => plain(Key::K),
             Self::Fit => plain(Key::F),
@@ -477,6 +490,7 @@ impl Command {
                 need(state.focus.inspected.is_some(), "click a sample first")
             }
             Self::EditSamples => need(brushed || state.focus.inspected.is_some(), "brush samples or click one first"),
+            Self::InsideWords => need(state.table.inside_words().is_some(), "search for a word first"),
             Self::ShowHidden => {
                 need(project.is_some_and(|project| !project.curation.hidden.is_empty()), "nothing is hidden")
             }
@@ -524,6 +538,17 @@ mod tests {
         for (place, key) in keys.iter().enumerate() {
             assert!(!keys[place + 1..].contains(key), "{key:?} is given twice");
         }
+    }
+
+    #[test]
+    fn every_command_tells_more_than_its_name() {
+        let told: BTreeSet<_> = Command::ALL.iter().map(|command| command.description()).collect();
+        for command in Command::ALL {
+            let alone = command.description().split_whitespace().count() > 2;
+            assert!(alone, "{}: {}", command.name(), command.description());
+        }
+        // The three steps of the scale, and both ways of a walk or a zoom, share their words.
+        assert_eq!(told.len() + 4, Command::ALL.len());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use paser_protocol::{Edit, EditSource, ProjectView, Request};
 
-use crate::state::{AppState, Brush, For};
+use crate::state::{AppState, Brush};
 
 /// Rows whose cluster is one of `brushed`, rising.
 fn rows_in(clusters: &[u32], brushed: &BTreeSet<u32>) -> Vec<u32> {
@@ -93,12 +93,7 @@ impl AppState {
     pub fn curate(&mut self, edit: Edit) {
         self.history.samples_change();
         self.quotas_will_move(&edit.what);
-        self.ask_curation(Request::Curate { edit });
-    }
-
-    /// Asks for an edit of samples, or for one to be taken back or brought back.
-    pub fn ask_curation(&mut self, request: Request) {
-        self.edits_waiting += 1;
-        self.ask(request, For::Curate);
+        let did = self.did(&edit.what);
+        self.ask_curation(Request::Curate { edit }, Some(did));
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     inspection::Continued,
     state::{AppState, Field, For, Link, PickFor, RunEnd, Screen},
     theme::scripts::{Fetched, Script},
+    told::Did,
     transport::{Incoming, Saved},
     views::passes,
 };
@@ -213,7 +214,15 @@ impl AppState {
                 self.data.samples_stale();
                 self.saved = Some(self.wall);
             }
-            (For::Query(number), Reply::Rows { key, count }) => self.table.answered(number, key, count),
+            (For::Query(number), Reply::Rows { key, count }) => {
+                self.table.answered(number, key, count);
+                self.ask_inside_words(number);
+            }
+            (For::InsideWords(number), Reply::InsideWords { more }) => self.table.found_inside(number, more),
+            (For::Told(what, more), _) => {
+                let now = self.now;
+                self.toasts.say(now, what, more);
+            }
             (For::Texts(generation, _), Reply::Texts(rows)) if generation == self.data.generation => {
                 self.data.texts_arrived(rows);
             }
@@ -226,8 +235,9 @@ impl AppState {
             (For::Probe(field), Reply::Probed(probed)) => self.form.probed(field, probed),
             (For::Token, Reply::Done) => self.form.token_arrived(),
             (For::Estimate(number), Reply::Estimate(estimate)) => self.form.estimated(number, Ok(estimate)),
-            (For::Curate, Reply::Curation(curation)) => {
+            (For::Curate(did), Reply::Curation(curation)) => {
                 self.edits_waiting = self.edits_waiting.saturating_sub(1);
+                self.edit_written(did, &curation);
                 if let Some(project) = &mut self.project {
                     Rc::make_mut(project).curation = sorted(curation);
                 }
@@ -256,6 +266,8 @@ impl AppState {
                 if self.compare.place(&name).is_none() {
                     self.compare.toggle(&name);
                 }
+                let now = self.now;
+                self.toasts.say(now, format!("Frozen as {name}"), "It stands beside the others.");
                 self.ask_project();
             }
             (For::Rename(from, to), _) => {
@@ -263,6 +275,8 @@ impl AppState {
                     self.dialog = None;
                 }
                 self.compare.renamed(&from, &to);
+                let now = self.now;
+                self.toasts.say(now, format!("{from} is called {to} now"), "");
                 if let Some(project) = &mut self.project {
                     let selections = &mut Rc::make_mut(project).selections;
                     for selection in selections.iter_mut().filter(|selection| selection.name.as_ref() == Some(&from)) {
@@ -343,6 +357,8 @@ impl AppState {
             self.checks.forget();
             self.models.forget();
             self.stability.forget();
+            self.toasts.forget_undo();
+            self.telling = None;
             self.build = crate::state::Building { newest: self.build.newest, ..Default::default() };
             self.history = History::default();
             self.table = crate::views::table::TableState::default();
@@ -493,7 +509,12 @@ impl AppState {
                     form.waiting = false;
                 }
             }
-            For::Curate => self.edits_waiting = self.edits_waiting.saturating_sub(1),
+            For::Curate(did) => {
+                self.edits_waiting = self.edits_waiting.saturating_sub(1);
+                if matches!(did, Some(Did::Quota(_))) {
+                    self.build.moving = None;
+                }
+            }
             For::Project => self.project_asked = false,
             For::Select(number) if *number == self.build.newest => {
                 self.build.waiting = false;
@@ -501,6 +522,8 @@ impl AppState {
                 return;
             }
             For::Query(number) if self.table.failed(*number, report) => return,
+            // The rows are there without it.
+            For::InsideWords(_) => return,
             For::Texts(generation, rows) if *generation == self.data.generation => {
                 self.data.texts_failed(rows, self.now);
             }

@@ -25,6 +25,7 @@ pub mod picture;
 pub mod saved;
 pub mod state;
 pub mod theme;
+pub mod told;
 pub mod transport;
 pub mod views;
 #[cfg(target_arch = "wasm32")]

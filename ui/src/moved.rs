@@ -2,7 +2,7 @@
 
 use paser_protocol::{EditKind, LedgerRow};
 
-use crate::{format, state::AppState};
+use crate::{format, state::AppState, told::Did};
 
 /// Clusters named in a message; the others are counted.
 const NAMED: usize = 8;
@@ -13,6 +13,8 @@ pub struct Moving {
     ledger: Vec<LedgerRow>,
     /// Number of the newest request for a selection then: only later answers know of the edit.
     since: u64,
+    /// The edit and its entry in the journal, once it is written.
+    pub(crate) written: Option<(Did, Option<u64>)>,
 }
 
 impl AppState {
@@ -21,16 +23,20 @@ impl AppState {
         let (EditKind::SetQuota { cluster, .. } | EditKind::SetEmphasis { cluster, .. }) = kind else { return };
         let Some(selection) = &self.build.selection else { return };
         let ledger = selection.ledger.clone();
-        self.build.moving = Some(Moving { cluster: *cluster, ledger, since: self.build.newest });
+        self.build.moving = Some(Moving { cluster: *cluster, ledger, since: self.build.newest, written: None });
     }
 
     /// Tells what became of them, once.
     pub(crate) fn quotas_moved(&mut self, number: u64) {
         let Some(moving) = self.build.moving.take_if(|moving| number > moving.since) else { return };
         let Some(selection) = &self.build.selection else { return };
+        // The next edit's message is another one.
+        self.telling = None;
+        let entry = moving.written.as_ref().and_then(|(_, entry)| *entry);
         let (now, changes) = (self.now, changes(&moving.ledger, &selection.ledger));
         if !changes.is_empty() {
             self.toasts.say(now, "Quotas before and now", changes);
+            self.toasts.give_undo(entry.as_slice());
             return;
         }
         let Some(row) = selection.ledger.iter().find(|row| row.cluster == moving.cluster) else { return };
@@ -40,6 +46,7 @@ impl AppState {
             format!("At this budget it moves less than one of the {} to or from {}.", selection.unit, row.name)
         };
         self.toasts.remark(now, "No quota changed", why);
+        self.toasts.give_undo(entry.as_slice());
     }
 }
 

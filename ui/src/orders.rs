@@ -10,6 +10,7 @@ use crate::{
     history::{Rearranged, Step},
     layout::{Arrangement, Pane},
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, Panels, PickFor, Screen, Tool},
+    told::Did,
     transport::PickKind,
     views::passes,
 };
@@ -146,6 +147,7 @@ impl AppState {
                 self.show_table();
                 self.table.focus_search = true;
             }
+            Command::InsideWords => self.table.search_inside_words(),
             Command::NextRow => self.step_row(1),
             Command::PreviousRow => self.step_row(-1),
             Command::Fit => self.map_order = Some(MapOrder::Fit),
@@ -282,7 +284,11 @@ impl AppState {
                     self.screen = change.screen;
                 }
             }
-            Some(Step::Edit(_)) => self.ask_curation(if back { Request::Undo } else { Request::Redo }),
+            Some(Step::Edit(what)) => {
+                let (request, did) = if back { (Request::Undo, "Taken back") } else { (Request::Redo, "Made again") };
+                let did = Did::Turned(format!("{did}: {what}"));
+                self.ask_curation(request, Some(did));
+            }
             None => {}
         }
     }

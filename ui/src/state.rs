@@ -27,6 +27,7 @@ use crate::{
     moved::Moving,
     picture::{Format, View},
     theme::scripts::Fetched,
+    told::{Did, Telling},
     transport::PickKind,
     views::{
         checks::Checks,
@@ -198,6 +199,8 @@ pub enum For {
     Open,
     Select(u64),
     Query(u64),
+    /// By the number of the query.
+    InsideWords(u64),
     /// Rows, and the generation of the data that they were asked for.
     Texts(u64, Vec<u32>),
     Sample(u64, u32),
@@ -206,7 +209,8 @@ pub enum For {
     /// The engine has the hub's token.
     Token,
     Estimate(u64),
-    Curate,
+    /// What the edit does, where a message is to tell of it.
+    Curate(Option<Did>),
     Freeze(String),
     FreezePlan(String),
     Rename(String, String),
@@ -231,6 +235,8 @@ pub enum For {
     Export(String),
     /// The project is let go.
     Close,
+    /// The engine did what this says.
+    Told(String, String),
     /// Nothing but errors matters.
     Done,
 }
@@ -343,6 +349,7 @@ pub struct AppState {
     /// A file to be fetched and handed to the person, beside one that a dialog waits for.
     pub download: Option<DownloadView>,
     pub toasts: Toasts,
+    pub(crate) telling: Option<Telling>,
     /// Fonts of the machine that have arrived.
     pub fonts: Vec<Fetched>,
     /// The engine's, once they were asked for.
@@ -558,7 +565,14 @@ impl AppState {
         self.column_info("jsd").is_some() && self.clusters().iter().any(|cluster| cluster.cds.is_some())
     }
 
-    /// Brushed samples and how many of them are taken.
+    /// The frozen selection that is the one being built.
+    pub fn built_name(&self) -> Option<&str> {
+        let built = self.build.selection.as_ref()?;
+        let frozen = self.project.as_ref()?.selections.iter();
+        frozen.filter(|frozen| frozen.reason_column == built.reason_column).find_map(|frozen| frozen.name.as_deref())
+    }
+
+    /// Brushed samples and how many of them the selection being built takes.
     pub fn brush_counts(&mut self) -> Option<(u64, Option<u64>)> {
         match self.focus.brush().clone() {
             Brush::Nothing => None,
@@ -648,6 +662,7 @@ impl AppState {
     /// As [`Self::set_plan`], without a step that could be taken back.
     pub fn put_plan(&mut self, plan: SelectionPlan) {
         self.build.plan = plan;
+        self.tell_without_quotas();
         self.build.changed = Some(self.now);
         self.build.problem = None;
         let samples = self.samples();

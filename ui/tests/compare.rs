@@ -129,6 +129,7 @@ fn a_selection_is_renamed_and_keeps_its_letter() {
     bench.click("dialog:Rename");
     assert_eq!(bench.state().compare.names, ["paser 1", "by lot"]);
     assert!(bench.state().dialog.is_none());
+    assert_eq!(bench.state().toasts.past().back().unwrap().what, "random 1 is called by lot now");
 }
 
 #[test]
@@ -197,4 +198,20 @@ fn a_part_turns_to_the_selection_that_is_exported_instead() {
     let Some(Dialog::Export(form)) = &bench.state().dialog else { panic!("no form") };
     let part = Part { without: vec!["paser 1".to_owned()], ..Part::default() };
     assert_eq!((form.selection.as_deref(), &form.part), (Some("random 1"), &part));
+}
+
+#[test]
+fn more_pins_than_a_selection_holds_are_told_where_the_draw_is_missing() {
+    let mut bench = compared();
+    let told = |bench: &Bench| bench.harness.query_by_label_contains("No random draw of A's size").is_some();
+    assert!(!told(&bench));
+    let mut view = (**bench.state().compare.view.as_ref().unwrap()).clone();
+    view.chance = None;
+    let rows = (0..view.selections[0].selected as u32 + 1).collect();
+    let state = &mut bench.harness.state_mut().state;
+    let mut project = (**state.project.as_ref().unwrap()).clone();
+    project.curation.pinned = rows;
+    (state.project, state.compare.view) = (Some(std::rc::Rc::new(project)), Some(std::rc::Rc::new(view)));
+    bench.harness.step();
+    assert!(told(&bench));
 }

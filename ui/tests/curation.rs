@@ -311,6 +311,9 @@ fn benchmarks_are_named_and_taken_out_in_the_window() {
         })
         .collect();
     assert_eq!(asked, [vec!["eval/arc_easy.jsonl".to_owned(), "eval/piqa.jsonl".to_owned()], vec![]]);
+    let told: Vec<&str> = bench.state().toasts.past().iter().map(|past| past.what.as_str()).collect();
+    let gone = "Questions of eval/arc_easy.jsonl are no longer looked for";
+    assert_eq!(told, ["Questions of eval/piqa.jsonl are looked for", gone]);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 mod support;
 
 use egui::{Key, Modifiers};
-use paser_protocol::Request;
+use egui_kittest::kittest::Queryable as _;
+use paser_protocol::{EditKind, Request};
 use support::{Bench, Start};
 use ui::{dialogs::Dialog, state::Brush};
 
@@ -140,7 +141,7 @@ fn two_marked() -> (Bench, Vec<u32>) {
     (bench, rows.to_vec())
 }
 
-fn last_edit(bench: &Bench) -> paser_protocol::EditKind {
+fn last_edit(bench: &Bench) -> EditKind {
     let edits = bench.requests().into_iter().filter_map(|request| match request {
         Request::Curate { edit } => Some(edit.what),
         _ => None,
@@ -173,11 +174,11 @@ fn a_rows_menu_acts_on_it_or_on_all_that_are_marked_with_it() {
     bench.click("samples:Pin");
     let row = bench.state().focus.inspected.unwrap();
     assert!(!rows.contains(&row) && !bench.state().panels.inspector);
-    assert_eq!(last_edit(&bench), paser_protocol::EditKind::Pin { rows: vec![row] });
+    assert_eq!(last_edit(&bench), EditKind::Pin { rows: vec![row] });
     let at = bench.rect("row:5").center();
     click_with(&mut bench, at, egui::PointerButton::Secondary, Modifiers::NONE);
     bench.click("samples:Exclude all of them");
-    assert_eq!(last_edit(&bench), paser_protocol::EditKind::Exclude { rows });
+    assert_eq!(last_edit(&bench), EditKind::Exclude { rows });
 }
 
 #[test]
@@ -211,4 +212,185 @@ fn a_rows_menu_tags_copies_and_finds_neighbours_of_that_row_alone() {
     let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("nothing is brushed") };
     assert_eq!(rows.len(), 50);
     assert!(matches!(bench.state().focus.source(), Some(paser_protocol::EditSource::Neighbours { .. })));
+}
+
+/// Types into the search field of the table.
+fn search(bench: &mut Bench, text: &str) {
+    bench.click("ToggleTable");
+    bench.click("search");
+    type_text(bench, text);
+    bench.harness.run();
+}
+
+#[test]
+fn a_search_of_whole_words_offers_what_stands_inside_of_words() {
+    let mut bench = demo();
+    search(&mut bench, "antern");
+    assert_eq!(bench.state().table.count(), Some(0));
+    assert!(bench.harness.query_by_label_contains("Whole words only").is_some());
+    bench.click("InsideWords");
+    bench.harness.run();
+    assert_eq!(bench.state().table.search, "*antern*");
+    let found = bench.state().table.count().unwrap();
+    assert!(found > 0);
+    assert!(bench.harness.query_by_label_contains("Whole words only").is_none());
+
+    let mut bench = demo();
+    search(&mut bench, "antern");
+    assert!(bench.harness.query_by_label_contains(&format!("{} more samples", ui::format::count(found))).is_some());
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::F);
+    bench.harness.run();
+    assert_eq!((bench.state().table.search.as_str(), bench.state().table.count()), ("*antern*", Some(found)));
+}
+
+#[test]
+fn a_filter_of_two_conditions_needs_no_and_and_is_opened_like_a_search() {
+    let mut bench = demo();
+    search(&mut bench, "damage > 0.05 tokens < 20 text ~ sql");
+    assert!(bench.state().table.reads_as_filter());
+    let wide = "damage > 0.05 and tokens < 20 and text ~ \"*sql*\"";
+    assert_eq!(bench.state().table.inside_words().as_deref(), Some(wide));
+    let filters = bench.requests().into_iter().filter_map(|request| match request {
+        Request::Query { query } => Some(query.filter),
+        _ => None,
+    });
+    assert!(filters.into_iter().any(|filter| filter == "damage > 0.05 tokens < 20 text ~ sql"));
+}
+
+#[test]
+fn heads_tell_the_name_of_their_column_in_a_filter() {
+    let mut bench = demo();
+    bench.click("ToggleTable");
+    for (head, told) in
+        [("response_tokens", "response_tokens"), ("jsd", "jsd"), ("instruction", "instruction ~ *word*")]
+    {
+        bench.hover(&format!("head:{head}"));
+        bench.harness.run_steps(8);
+        let label = format!("in a filter: {told}");
+        assert!(bench.harness.query_by_label_contains(&label).is_some(), "{label}");
+    }
+}
+
+#[test]
+fn edits_say_what_they_did_and_undo_takes_them_back() {
+    let mut bench = demo();
+    bench.click("ToggleTable");
+    bench.click("row:1");
+    bench.key(Modifiers::NONE, Key::P);
+    assert_eq!(messages(&bench), [("1 sample pinned".to_owned(), String::new())]);
+    bench.click("toast:undo");
+    assert!(bench.state().project.as_ref().unwrap().curation.pinned.is_empty());
+    assert_eq!(messages(&bench).pop().unwrap().0, "Taken back: 1 sample pinned");
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert!(messages(&bench).pop().unwrap().0.starts_with("Made again: "));
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert!(messages(&bench).pop().unwrap().0.starts_with("Taken back: "));
+}
+
+#[test]
+fn edits_within_a_moment_share_a_message_and_its_undo() {
+    let mut bench = demo();
+    for rows in [vec![1, 2], vec![5]] {
+        bench.harness.state_mut().state.curate(paser_protocol::Edit::new(EditKind::Pin { rows }, ""));
+    }
+    let merge = EditKind::MergeClusters { clusters: vec![1, 2] };
+    bench.harness.state_mut().state.curate(paser_protocol::Edit::new(merge, ""));
+    bench.harness.run();
+    assert_eq!(messages(&bench), [("3 samples pinned; 2 clusters merged".to_owned(), String::new())]);
+    bench.click("toast:undo");
+    let curation = &bench.state().project.as_ref().unwrap().curation;
+    assert!(curation.pinned.is_empty() && curation.undo.is_none());
+    assert_eq!(messages(&bench).len(), 2);
+}
+
+#[test]
+fn esc_leaves_the_message_of_an_edit_and_clears_the_brush() {
+    let mut bench = demo();
+    bench.click("bar:6");
+    bench.key(Modifiers::SHIFT, Key::P);
+    assert!(messages(&bench)[0].0.ends_with(" samples pinned"));
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(*bench.state().focus.brush(), Brush::Nothing);
+}
+
+#[test]
+fn a_refused_quota_is_not_told_later_as_if_it_were_set() {
+    let engine = support::engine::Engine::new();
+    let handle = engine.handle();
+    let mut bench = Start { engine, ..Start::default() }.open().demo();
+    handle.refuse(Some(|request| matches!(request, Request::Curate { .. })));
+    set(&mut bench, "bar:6", "Set quota...", "cluster quota", "3");
+    handle.refuse(None);
+    assert!(bench.state().build.moving.is_none());
+    let before = messages(&bench).len();
+    let plan = paser_protocol::SelectionPlan { seed: 9, ..bench.state().build.plan.clone() };
+    bench.harness.state_mut().state.set_plan(plan);
+    bench.harness.run_steps(12);
+    assert_eq!(messages(&bench).len(), before, "{:?}", messages(&bench));
+}
+
+#[test]
+fn a_quota_is_told_without_its_effect_where_the_plan_changes_meanwhile() {
+    let mut bench = demo();
+    bench.shared.borrow_mut().hold = Some(|request| matches!(request, Request::Select { .. }));
+    set(&mut bench, "bar:6", "Set quota...", "cluster quota", "3");
+    assert!(bench.state().build.moving.is_some());
+    let plan = paser_protocol::SelectionPlan { seed: 9, ..bench.state().build.plan.clone() };
+    bench.harness.state_mut().state.set_plan(plan);
+    bench.harness.run();
+    bench.let_go();
+    let told: Vec<String> = messages(&bench).into_iter().map(|message| message.0).collect();
+    assert!(told.len() == 1 && told[0].ends_with(" set to 3 samples"), "{told:?}");
+}
+
+#[test]
+fn the_form_of_an_edit_shows_the_tag_only_for_tags() {
+    let mut bench = demo();
+    bench.click("bar:6");
+    bench.key(Modifiers::NONE, Key::T);
+    assert!(bench.state().rects.contains_key("tag"));
+    bench.click("do:hide");
+    assert!(!bench.state().rects.contains_key("tag"));
+    assert!(bench.state().rects.contains_key("reason"));
+}
+
+#[test]
+fn the_bar_of_the_brush_says_which_selection_takes_the_samples() {
+    let mut bench = demo();
+    bench.click("bar:6");
+    let brushed = |bench: &Bench, words: &str| bench.harness.query_by_label_contains(words).is_some();
+    assert!(brushed(&bench, "of them in the selection being built"));
+    let mut project = (**bench.state().project.as_ref().unwrap()).clone();
+    let mut frozen = bench.state().build.selection.clone().unwrap();
+    frozen.name = Some("paser 4 %".to_owned());
+    project.selections.push(frozen);
+    bench.harness.state_mut().state.project = Some(std::rc::Rc::new(project));
+    bench.harness.run();
+    assert!(brushed(&bench, "of them in \"paser 4 %\""));
+}
+
+#[test]
+fn a_message_of_quotas_is_not_swallowed_by_the_next_edit() {
+    let mut bench = demo();
+    let edits = [
+        EditKind::Pin { rows: vec![1] },
+        EditKind::SetQuota { cluster: 6, quota: Some(3), unit: paser_protocol::Unit::Samples },
+        EditKind::Pin { rows: vec![2] },
+    ];
+    for edit in edits {
+        bench.harness.state_mut().state.curate(paser_protocol::Edit::new(edit, ""));
+        bench.harness.run_steps(3);
+    }
+    let told: Vec<String> = messages(&bench).into_iter().map(|message| message.0).collect();
+    assert_eq!(told, ["1 sample pinned", "Quotas before and now", "1 sample pinned"]);
+}
+
+#[test]
+fn an_empty_table_says_whether_words_or_a_filter_found_nothing() {
+    let mut bench = demo();
+    search(&mut bench, "text ~ zzz");
+    let told = |bench: &Bench, words: &str| bench.harness.query_by_label_contains(words).is_some();
+    assert!(told(&bench, "No sample fits this filter"));
+    bench.click("bar:6");
+    assert!(told(&bench, "No brushed sample fits this filter"));
 }

@@ -113,7 +113,7 @@ fn a_strategy_is_added_to_a_comparison_once_its_pass_is_there() {
 fn the_sweep_is_priced_computed_read_and_a_setting_adopted() {
     let mut bench = Start::default().open().demo();
     bench.click("stability");
-    assert!(bench.harness.query_by_label_contains("in force now: d, t, K, k, tau, seed").is_some());
+    assert!(bench.harness.query_by_label_contains("as it is now: d, t, K, k, tau, seed").is_some());
     bench.click("Sweep:tau");
     bench.click("Sweep");
     let sweeps: Vec<Vec<Factor>> = (bench.requests().into_iter())

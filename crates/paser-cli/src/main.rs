@@ -3,6 +3,7 @@
 mod arrays;
 mod commands;
 mod exit;
+mod inside_words;
 mod interrupt;
 mod output;
 mod owned;

@@ -5,15 +5,15 @@ use std::sync::atomic::AtomicBool;
 
 use paser_project::FrozenSelection;
 use paser_protocol::{
-    Budget, BudgetCurve, BudgetPoint, ChanceView, ClusterShare, ComparedView, ComparisonView, FateView, OverlapView,
-    PartView, ReasonCode, SelectionPlan, SelectionView, Strategy,
+    Budget, BudgetCurve, BudgetPoint, ChanceView, ClusterShare, ComparedView, ComparisonView, Failure, FateView,
+    OverlapView, PartView, ReasonCode, SelectionPlan, SelectionView, Strategy,
 };
 
 use crate::{
     cluster_edits::Clusters,
     frozen::stored_view,
     loaded::{Samples, Scores},
-    selection::{another_pool, changed, is_of},
+    selection::{another_pool, changed, is_of, is_of_clusters},
     session::{Loaded, Session},
     stages::Bench,
     trouble::{Outcome, usage},
@@ -119,7 +119,8 @@ impl Session {
     }
 
     /// Where `random` lands with as many samples as a selection holds, or its budget of tokens, seed by seed; none before
-    /// the pool is clustered and scored.
+    /// the pool is clustered and scored, and where it cannot be drawn with the marks of now: the figures of what is frozen
+    /// do not hang on them.
     fn chance(&self, side: &Side, loaded: &Loaded, stop: &AtomicBool) -> Outcome<Option<ChanceView>> {
         let (Some(clusters), Some(scores), Some(_)) = (loaded.clusters(), &loaded.scores, &loaded.concepts) else {
             return Ok(None);
@@ -132,7 +133,10 @@ impl Session {
             let mut damage: Option<(f64, f64)> = None;
             for seed in 0..seeds {
                 let plan = SelectionPlan { seed: u64::from(seed), ..plan.clone() };
-                let selection = self.select_in_passing(&plan, bench)?;
+                let selection = match self.select_in_passing(&plan, bench) {
+                    Err(report) if report.failure == Failure::Usage => return Ok(None),
+                    outcome => outcome?,
+                };
                 for (band, count) in taken.iter_mut().zip(per_cluster(&selection.rows, clusters)) {
                     *band = (band.0.min(count), band.1.max(count));
                 }
@@ -144,7 +148,8 @@ impl Session {
         })
     }
 
-    /// What a frozen selection's plan takes at budgets from 1 to 50 %, with the marks of now.
+    /// What a frozen selection's plan takes at budgets from 1 to 50 %, with the marks of now; budgets that hold fewer
+    /// samples than are pinned are left out.
     ///
     /// # Errors
     /// There is none of that name; whatever keeps a selection from being computed; `stop` was set.
@@ -154,21 +159,29 @@ impl Session {
         let loaded = self.loaded();
         let scores = loaded.scores.as_deref();
         let points = self.quietly(stop, |bench| {
-            PERCENTS
-                .iter()
-                .map(|&percent| {
-                    let plan = SelectionPlan { budget: Budget::Percent(percent), ..plan.clone() };
-                    let selection = self.select_in_passing(&plan, bench)?;
-                    let taken = loaded.clusters().map(|clusters| per_cluster(&selection.rows, clusters));
-                    Ok(BudgetPoint {
-                        percent,
-                        selected: selection.rows.len() as u64,
-                        tokens: selection.tokens,
-                        mean_damage: Sums::of(&selection.rows, scores).mean_damage(),
-                        taken: taken.unwrap_or_default(),
-                    })
-                })
-                .collect::<Outcome<Vec<_>>>()
+            let (mut points, mut refused) = (Vec::new(), None);
+            for percent in PERCENTS {
+                let plan = SelectionPlan { budget: Budget::Percent(percent), ..plan.clone() };
+                let selection = match self.select_in_passing(&plan, bench) {
+                    Err(report) if report.failure == Failure::Usage => {
+                        refused = Some(report);
+                        continue;
+                    }
+                    outcome => outcome?,
+                };
+                let taken = loaded.clusters().map(|clusters| per_cluster(&selection.rows, clusters));
+                points.push(BudgetPoint {
+                    percent,
+                    selected: selection.rows.len() as u64,
+                    tokens: selection.tokens,
+                    mean_damage: Sums::of(&selection.rows, scores).mean_damage(),
+                    taken: taken.unwrap_or_default(),
+                });
+            }
+            match refused {
+                Some(report) if points.is_empty() => Err(report),
+                _ => Ok(points),
+            }
         })?;
         Ok(BudgetCurve { selection: name.to_owned(), points })
     }
@@ -194,7 +207,7 @@ impl Session {
         let same =
             again.filter(|again| again.selection.rows == side.frozen.rows && *again.reasons == *side.frozen.reasons);
         let (_, why, blocking) = same.map(|selected| self.fate_in(&selected, row)).unwrap_or_default();
-        let why = if why.is_empty() { kept_reason(code, &side.view.plan) } else { why };
+        let why = if why.is_empty() { self.kept_fate(row, code, &side) } else { why };
         Ok(FateView {
             selection: name.to_owned(),
             taken: code.is_taken(),
@@ -205,16 +218,40 @@ impl Session {
     }
 }
 
-/// What the reason that was kept says by itself, where the figures behind it cannot be had again.
+impl Session {
+    /// Why, as far as the frozen selection itself tells: its place, and the quota of its cluster then.
+    fn kept_fate(&self, row: u32, code: ReasonCode, side: &Side) -> String {
+        let (frozen, view) = (&side.frozen, &side.view);
+        let mut why = kept_reason(code, &view.plan);
+        if let Some(place) = frozen.rows.iter().position(|taken| *taken == row) {
+            why = format!("{why} Number {} of the selection.", place + 1);
+        }
+        let by_quota =
+            matches!(code, ReasonCode::Taken | ReasonCode::Refilled | ReasonCode::QuotaFull | ReasonCode::Conflict);
+        let has_quotas = view.plan.strategy != Strategy::PaserNoS2ric
+            && view.ledger.iter().any(|account| account.quota_raw.is_some());
+        match self.quota_of(row, view, &frozen.inputs) {
+            Some(quota) if by_quota => format!("{why} {quota}"),
+            None if by_quota && has_quotas && !is_of_clusters(&frozen.inputs, &self.loaded()) => {
+                format!("{why} The clusters were edited since then: the quota of this one is no longer the one it had.")
+            }
+            _ => why,
+        }
+    }
+}
+
+/// What the reason that was kept says by itself.
 fn kept_reason(code: ReasonCode, plan: &SelectionPlan) -> String {
     let by_lot = plan.strategy == Strategy::Random;
-    let reason = match code {
+    match code {
         ReasonCode::Taken if by_lot => format!("Drawn by lot, with seed {}.", plan.seed),
         ReasonCode::NotTaken if by_lot => format!("Not drawn by lot, with seed {}.", plan.seed),
         ReasonCode::Taken => "Its turn came before the quota was spent.".to_owned(),
         ReasonCode::Refilled => "Taken in the place of samples that others ruled out.".to_owned(),
         ReasonCode::NotTaken | ReasonCode::QuotaFull => "The budget was spent before its turn came.".to_owned(),
-        ReasonCode::Conflict => "Its concepts conflict with those of samples taken before it.".to_owned(),
+        ReasonCode::Conflict => {
+            "Its concepts conflict with those of samples taken before it; which ones was not kept.".to_owned()
+        }
         ReasonCode::Guarded => "The guard kept it out: its damage is far above the others'.".to_owned(),
         ReasonCode::TooLong => "It was too long for what was left of the token budget.".to_owned(),
         ReasonCode::Pinned => "It was pinned.".to_owned(),
@@ -222,9 +259,7 @@ fn kept_reason(code: ReasonCode, plan: &SelectionPlan) -> String {
         ReasonCode::Unscorable => "It could not be scored.".to_owned(),
         ReasonCode::HeldOut => "It was held out.".to_owned(),
         ReasonCode::RuledOut => "The strategy's rule left it out.".to_owned(),
-    };
-    let again = "Edits since then changed what its figures follow from: freeze the strategy again to see them.";
-    if by_lot { reason } else { format!("{reason} {again}") }
+    }
 }
 
 /// What `full` and `manual` take does not depend on the budget of their plans.
@@ -379,6 +414,6 @@ mod tests {
         let random = SelectionPlan { strategy: Strategy::Random, seed: 3, ..SelectionPlan::default() };
         assert_eq!(kept_reason(ReasonCode::NotTaken, &random), "Not drawn by lot, with seed 3.");
         let paser = kept_reason(ReasonCode::Conflict, &SelectionPlan::default());
-        assert!(paser.starts_with("Its concepts conflict") && paser.contains("freeze the strategy again"), "{paser}");
+        assert!(paser.starts_with("Its concepts conflict") && paser.contains("was not kept"), "{paser}");
     }
 }

@@ -129,7 +129,7 @@ impl Session {
     pub fn journal(&self) -> Vec<JournalEntryView> {
         let loaded = self.loaded();
         let journal = lock(&self.journal);
-        journal.entries().iter().map(|entry| entry_view(entry, journal.state_of(entry), &loaded)).collect()
+        journal.entries().iter().map(|entry| entry_view(entry, &journal, &loaded)).collect()
     }
 
     /// Ids of these rows.
@@ -188,7 +188,8 @@ fn named(loaded: &Loaded, cluster: u32) -> Outcome<NamedCluster> {
     })
 }
 
-fn entry_view(entry: &Entry, state: EntryState, loaded: &Loaded) -> JournalEntryView {
+fn entry_view(entry: &Entry, journal: &Journal, loaded: &Loaded) -> JournalEntryView {
+    let state = journal.state_of(entry);
     let named = entry.edit.samples();
     let samples = loaded.samples.as_deref();
     let row = |sample: &Marked| samples.and_then(|samples| samples.row_of(&sample.id, &sample.hash));
@@ -204,7 +205,7 @@ fn entry_view(entry: &Entry, state: EntryState, loaded: &Loaded) -> JournalEntry
     JournalEntryView {
         entry: entry.entry,
         time: entry.time,
-        what: entry.edit.words(),
+        what: journal.words_of(entry),
         reason: entry.reason.clone(),
         from: entry.source.as_ref().map(EditSource::words).unwrap_or_default(),
         source: entry.source.clone(),

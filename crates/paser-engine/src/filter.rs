@@ -1,23 +1,23 @@
 //! What the names of a filter expression mean in a project, and which samples it fits. `=` and `!=` compare a whole name
 //! or text, `~` finds a part of it. A missing value fits no comparison.
 
-use std::{borrow::Cow, cmp::Ordering, sync::atomic::AtomicBool};
+use std::{cmp::Ordering, sync::atomic::AtomicBool};
 
 use paser_data::{Categories, ColumnValues};
 use paser_protocol::{
     ReasonCode, Report,
-    filter::{Filter, Operator, Value},
+    filter::{Filter, Operator, TEXTS, Value, column_called},
 };
 
 use crate::{
-    columns::{categories, compared_names, numbers},
+    columns::{categories, compared_names, infos, numbers},
     loaded::Samples,
-    session::{Loaded, Session, lock},
-    trouble::{Outcome, Told, usage},
+    session::{Loaded, Session},
+    trouble::{Outcome, usage},
 };
 
 /// Names that stand for more than a column.
-const SPECIAL: [&str; 5] = ["id", "cluster", "tag", "status", "text"];
+const SPECIAL: [&str; 4] = ["id", "cluster", "tag", "status"];
 /// Names that stand alone.
 const MARKS: [&str; 3] = ["pinned", "excluded", "hidden"];
 /// Near names that an error lists.
@@ -38,8 +38,7 @@ impl Session {
         let filter = Filter::parse(text).map_err(|error| {
             usage(format!("The filter cannot be read {error}."), "An example: jsd > 0.2 and not tag = sql")
         })?;
-        let samples = self.samples()?;
-        self.evaluate(&filter, loaded, &samples)
+        self.evaluate(&filter, loaded, loaded.samples()?)
     }
 
     /// A cluster by its number, its name, or a part of its name that no other one has.
@@ -105,11 +104,14 @@ impl Session {
             "cluster" => asked.of_clusters(loaded),
             "tag" => asked.of_tags(loaded, samples),
             "status" => asked.of_reasons(&self.reasons_now()?),
-            "text" => {
+            part if TEXTS.contains(&part) => {
                 if asked.operator != Operator::Like {
-                    return Err(usage("text is searched, not compared.", "Write text ~ \"words\"."));
+                    return Err(usage(
+                        format!("{part} is searched, not compared."),
+                        format!("Write {part} ~ \"words\"."),
+                    ));
                 }
-                let mut rows = lock(&self.catalogue).search(&asked.text()).map_err(Told::told)?;
+                let mut rows = self.found(&asked.value.text(), part)?;
                 // While a new pool is taken in, the catalogue may be ahead of what is in memory.
                 rows.retain(|row| (*row as usize) < samples.len());
                 Ok(of_rows(&rows, samples))
@@ -137,13 +139,6 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn text(&self) -> Cow<'_, str> {
-        match self.value {
-            Value::Text(text) => text.into(),
-            Value::Number(number) => number.to_string().into(),
-        }
-    }
-
     /// Only what can be said of words: equal, not equal, holds.
     fn fits_text(&self, text: &str, wanted: &str) -> bool {
         match self.operator {
@@ -161,7 +156,7 @@ impl Comparison<'_> {
 
     fn of_texts<'t>(&self, texts: impl Iterator<Item = Option<&'t str>>) -> Outcome<Vec<bool>> {
         self.only_words()?;
-        let wanted = self.text();
+        let wanted = self.value.text();
         Ok(texts.map(|text| text.is_some_and(|text| self.fits_text(text, &wanted))).collect())
     }
 
@@ -198,13 +193,14 @@ impl Comparison<'_> {
                 let whole = (0..).zip(names).find(|(cluster, _)| f64::from(*cluster) == *number);
                 whole.map(|(cluster, _)| cluster).into_iter().collect()
             }
-            _ if self.operator == Operator::Like => holding(names, &self.text()),
-            _ => called(names, &self.text()),
+            _ if self.operator == Operator::Like => holding(names, &self.value.text()),
+            _ => called(names, &self.value.text()),
         };
         if found.is_empty() {
-            let report = no_such_cluster(&self.text(), names);
-            let of_parts = || format!("Write cluster ~ {:?} for a part of a name. {}", self.text(), report.advice);
-            let partly = matches!(self.value, Value::Text(_)) && !holding(names, &self.text()).is_empty();
+            let report = no_such_cluster(&self.value.text(), names);
+            let of_parts =
+                || format!("Write cluster ~ {:?} for a part of a name. {}", self.value.text(), report.advice);
+            let partly = matches!(self.value, Value::Text(_)) && !holding(names, &self.value.text()).is_empty();
             return Err(if partly { Report { advice: of_parts(), ..report } } else { report });
         }
         let labels = loaded.clusters().map(|clusters| clusters.labels.as_slice()).unwrap_or_default();
@@ -214,7 +210,7 @@ impl Comparison<'_> {
 
     fn of_tags(&self, loaded: &Loaded, samples: &Samples) -> Outcome<Vec<bool>> {
         self.only_words()?;
-        let wanted = self.text();
+        let wanted = self.value.text();
         let not = self.operator == Operator::NotEqual;
         let has = |tag: &str| if not { tag == wanted } else { self.fits_text(tag, &wanted) };
         let mut fits = vec![false; samples.len()];
@@ -230,10 +226,13 @@ impl Comparison<'_> {
 
     fn of_reasons(&self, reasons: &[u8]) -> Outcome<Vec<bool>> {
         self.only_words()?;
-        let wanted = self.text().to_lowercase().replace(['-', '_'], " ");
+        let wanted = self.value.text().to_lowercase().replace(['-', '_'], " ");
         let words: Vec<&str> = ReasonCode::ALL.iter().map(|code| code.word()).collect();
         if !words.iter().any(|word| self.fits_text(word, &wanted)) {
-            return Err(usage(format!("{} is no status.", self.text()), format!("There are {}.", words.join(", "))));
+            return Err(usage(
+                format!("{} is no status.", self.value.text()),
+                format!("There are {}.", words.join(", ")),
+            ));
         }
         let word = |byte: u8| ReasonCode::from_byte(byte).map(ReasonCode::word);
         Ok(reasons.iter().map(|byte| word(*byte).is_some_and(|word| self.fits_text(word, &wanted))).collect())
@@ -250,9 +249,22 @@ impl Comparison<'_> {
         match samples.extra.iter().find(|column| column.name == name).map(|column| &column.values) {
             Some(ColumnValues::Number(values)) => self.of_numbers(values, |wanted| wanted),
             Some(ColumnValues::Text(texts) | ColumnValues::Json(texts)) => self.of_categories(texts),
-            None => Err(no_column(self.name, loaded, samples)),
+            None => match also_called(self.name, loaded) {
+                Some(name) => Comparison { name: &name, ..*self }.of_column(loaded, samples),
+                None => Err(no_column(self.name, loaded, samples)),
+            },
         }
     }
+}
+
+/// The column that is called so in another case, by its label or over the table.
+fn also_called(name: &str, loaded: &Loaded) -> Option<String> {
+    let known = || {
+        let alike = |word: &str| word.eq_ignore_ascii_case(name);
+        let mut columns = infos(loaded).into_iter().map(|info| (info.name, info.label));
+        columns.find(|(known, label)| known != name && (alike(known) || alike(label))).map(|(known, _)| known)
+    };
+    column_called(name).map(str::to_owned).or_else(known)
 }
 
 fn of_rows(rows: &[u32], samples: &Samples) -> Vec<bool> {
@@ -291,7 +303,7 @@ fn no_such_cluster(typed: &str, names: &[String]) -> Report {
 /// Every name that can be compared.
 fn all_names(loaded: &Loaded, samples: &Samples) -> Vec<String> {
     let extra = samples.extra.iter().map(|column| column.name.clone());
-    let names = SPECIAL.iter().map(|name| (*name).to_owned()).chain(compared_names(loaded)).chain(extra);
+    let names = SPECIAL.iter().chain(&TEXTS).map(|name| (*name).to_owned()).chain(compared_names(loaded)).chain(extra);
     names.collect()
 }
 

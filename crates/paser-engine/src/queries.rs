@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use paser_project::sha256_hex;
+use paser_project::{Inputs, sha256_hex};
 use paser_protocol::{
-    Blocking, ReasonCode, Reply, RowQuery, SampleView, Strategy, TextRow, decode_u32, encode_u32, id_number,
+    Blocking, ReasonCode, Reply, RowQuery, SampleView, SelectionView, Strategy, TextRow, decode_u32, encode_u32,
+    id_number, search_words,
 };
 use paser_select::{Reason, Standing};
 
 use crate::{
     columns::sort_values,
-    selection::{CLUSTER_EDITS, Selected, is_of},
-    session::{Session, lock},
+    loaded::Samples,
+    selection::{Selected, is_of, is_of_clusters},
+    session::{Loaded, Session, lock},
     trouble::{Outcome, Told, usage},
 };
 
@@ -33,17 +35,21 @@ impl Session {
 
     /// The rows of a query in its order: descending puts the largest first; missing values come last either way.
     pub fn rows(&self, query: &RowQuery) -> Outcome<Vec<u32>> {
-        let loaded = self.loaded();
-        let samples = self.samples()?;
+        self.rows_of(&self.loaded(), query)
+    }
+
+    /// The same of what was in memory at one moment.
+    pub(crate) fn rows_of(&self, loaded: &Loaded, query: &RowQuery) -> Outcome<Vec<u32>> {
+        let samples = loaded.samples()?;
         let mut rows: Vec<u32> = if query.text.trim().is_empty() {
             (0..samples.len() as u32).collect()
         } else {
-            lock(&self.catalogue).search(&query.text).map_err(Told::told)?
+            self.found(&query.text, "")?
         };
         // While a new pool is taken in, the catalogue may be ahead of what is in memory.
         rows.retain(|row| (*row as usize) < samples.len());
         if !query.filter.trim().is_empty() {
-            let fits = self.fitting(&loaded, &query.filter)?;
+            let fits = self.fitting(loaded, &query.filter)?;
             rows.retain(|row| fits.get(*row as usize).copied().unwrap_or(false));
         }
         if let Some(brushed) = &query.rows {
@@ -67,7 +73,7 @@ impl Session {
                 }
             }
             "id" => {
-                let ranks = self.ranks("id", || Ok(by_id(&samples.ids)))?;
+                let ranks = self.ranks(samples, "id", || Ok(by_id(&samples.ids)))?;
                 rows.sort_unstable_by_key(|row| (ranks[*row as usize], *row));
                 if query.descending {
                     rows.reverse();
@@ -75,7 +81,7 @@ impl Session {
             }
             "instruction" | "input" | "output" => {
                 let by_text = || lock(&self.catalogue).rows_by_text(&query.sort).map_err(Told::told);
-                let ranks = self.ranks(&query.sort, by_text)?;
+                let ranks = self.ranks(samples, &query.sort, by_text)?;
                 rows.sort_unstable_by_key(|row| (ranks[*row as usize], *row));
                 if query.descending {
                     rows.reverse();
@@ -86,7 +92,7 @@ impl Session {
                     "status" | "reason" => {
                         self.current_reasons().map(|reasons| reasons.iter().map(|byte| f32::from(*byte)).collect())
                     }
-                    name => sort_values(&loaded, name),
+                    name => sort_values(loaded, name),
                 };
                 let values = values.ok_or_else(|| {
                     usage(format!("There is no column {name} to sort by."), "Choose one of the table's.")
@@ -97,9 +103,31 @@ impl Session {
         Ok(rows)
     }
 
+    /// How many samples more a query finds inside of words; none where it does so already.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn inside_words(&self, query: &RowQuery) -> Outcome<u64> {
+        let Some(wide) = query.inside_words() else { return Ok(0) };
+        let count =
+            |query: RowQuery| self.rows(&RowQuery { sort: String::new(), ..query }).map(|rows| rows.len() as u64);
+        Ok(count(wide)?.saturating_sub(count(query.clone())?))
+    }
+
+    /// The rows that a full-text search finds in a part of the samples, or in all of them.
+    pub(crate) fn found(&self, text: &str, part: &str) -> Outcome<Vec<u32>> {
+        if !search_words(text).iter().any(|word| word.before) {
+            return lock(&self.catalogue).search(text, part).map_err(Told::told);
+        }
+        // Without the lock: it takes seconds in a large pool.
+        let beside = lock(&self.catalogue).beside().map_err(Told::told)?;
+        let found = beside.search(text, part).map_err(Told::told)?;
+        lock(&self.catalogue).learn(&beside);
+        Ok(found)
+    }
+
     /// Place of every row in the order of a text column; kept, because sorting texts takes a while.
-    fn ranks(&self, name: &str, order: impl FnOnce() -> Outcome<Vec<u32>>) -> Outcome<Vec<u32>> {
-        let samples = self.samples()?;
+    fn ranks(&self, samples: &Samples, name: &str, order: impl FnOnce() -> Outcome<Vec<u32>>) -> Outcome<Vec<u32>> {
         let key = format!("rank-{name}-{}", samples.key);
         if let Some(bytes) = lock(&self.columns).find(&key) {
             return Ok(decode_u32(&bytes));
@@ -235,7 +263,7 @@ impl Session {
         let standing = self.standing(row, selected);
         let mut why = standing.map_or_else(|| reason.explain(&pool), |standing| standing.explain());
         if let ReasonCode::Taken | ReasonCode::Refilled | ReasonCode::QuotaFull | ReasonCode::Conflict = reason.code()
-            && let Some(quota) = self.quota_of(row, selected)
+            && let Some(quota) = self.quota_of(row, &selected.view, &selected.inputs)
         {
             why = format!("{why} {quota}");
         }
@@ -252,14 +280,12 @@ impl Session {
 
     /// What the row's cluster may give, and for what damage; none for strategies whose quotas are not for the project's
     /// clusters.
-    fn quota_of(&self, row: u32, selected: &Selected) -> Option<String> {
-        let view = &selected.view;
+    pub(crate) fn quota_of(&self, row: u32, view: &SelectionView, inputs: &Inputs) -> Option<String> {
         let loaded = self.loaded();
-        let clusters = loaded.clusters()?;
-        let of_these = selected.inputs.get(CLUSTER_EDITS).unwrap_or_default() == clusters.edits;
-        if view.plan.strategy == Strategy::PaserNoS2ric || !of_these {
+        if view.plan.strategy == Strategy::PaserNoS2ric || !is_of_clusters(inputs, &loaded) {
             return None;
         }
+        let clusters = loaded.clusters()?;
         let cluster = *clusters.labels.get(row as usize)?;
         let account = view.ledger.iter().find(|account| account.cluster == cluster)?;
         account.quota_raw?;

@@ -5,7 +5,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Entry, Folder, FrozenSelection, Lock, Owner, ProjectError};
 use paser_protocol::{
-    ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView,
+    ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RowQuery,
 };
 
 use crate::{
@@ -24,6 +24,12 @@ impl Lookup<'_> {
     /// As [`Session::rows_where`].
     pub fn rows_where(self, filter: &str) -> Outcome<Vec<u32>> {
         self.0.rows_where(filter)
+    }
+
+    /// # Errors
+    /// As [`Session::inside_words`].
+    pub fn inside_words(self, query: &RowQuery) -> Outcome<u64> {
+        self.0.inside_words(query)
     }
 
     /// # Errors
@@ -70,6 +76,11 @@ impl Lookup<'_> {
     /// A line of the journal by its number.
     pub fn entry(self, number: u64) -> Option<Entry> {
         lock(&self.0.journal).entries().iter().find(|entry| entry.entry == number).cloned()
+    }
+
+    /// What a line of the journal did, in words.
+    pub fn words_of(self, entry: &Entry) -> String {
+        lock(&self.0.journal).words_of(entry)
     }
 }
 

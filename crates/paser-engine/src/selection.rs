@@ -383,6 +383,13 @@ pub(crate) fn is_of(inputs: &Inputs, samples: &Samples) -> bool {
     inputs.get("samples") == Some(samples.key.as_str())
 }
 
+/// Whether the clusters of now are those that a selection was made with.
+pub(crate) fn is_of_clusters(inputs: &Inputs, loaded: &Loaded) -> bool {
+    let (Some(manifold), Some(clusters)) = (&loaded.manifold, loaded.clusters()) else { return false };
+    let edits = inputs.get(CLUSTER_EDITS).unwrap_or_default();
+    inputs.get("manifold") == Some(manifold.key.as_str()) && edits == clusters.edits
+}
+
 pub(crate) fn another_pool(name: &str) -> paser_protocol::Report {
     usage(format!("{name} was made of another pool."), "Make it again on this pool.")
 }

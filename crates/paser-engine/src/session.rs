@@ -65,6 +65,14 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// The distinct samples.
+    ///
+    /// # Errors
+    /// Before the import.
+    pub(crate) fn samples(&self) -> Outcome<&Arc<Samples>> {
+        self.samples.as_ref().ok_or_else(|| usage("The pool is not imported yet.", "Run the project first."))
+    }
+
     /// The clusters in force: the manifold's, as a person edited them.
     pub(crate) fn clusters(&self) -> Option<&Clusters> {
         self.curated.clusters.as_deref()
@@ -400,7 +408,7 @@ impl Session {
     /// # Errors
     /// Before the import.
     pub(crate) fn samples(&self) -> Outcome<Arc<Samples>> {
-        self.loaded().samples.ok_or_else(|| usage("The pool is not imported yet.", "Run the project first."))
+        self.loaded().samples().cloned()
     }
 
     pub fn revision(&self) -> u64 {

@@ -211,6 +211,7 @@ impl Studio {
                 self.run_after(choose, Stage::Select)
             }
             Request::Query { query } => self.session()?.query(&query),
+            Request::InsideWords { query } => Ok(Reply::InsideWords { more: self.session()?.inside_words(&query)? }),
             Request::Texts { rows } => self.session()?.texts(&rows).map(Reply::Texts),
             Request::Sample { row } => self.session()?.sample(row).map(|sample| Reply::Sample(Box::new(sample))),
             Request::Tokens { row } => self.session()?.tokens(row).map(Reply::Tokens),

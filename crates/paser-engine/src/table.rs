@@ -10,9 +10,12 @@ use crate::{
     columns,
     export::Archived,
     selection::{another_pool, is_of},
-    session::{Session, lock},
+    session::{Loaded, Session, lock},
     trouble::{Outcome, Told, failed, usage},
 };
+
+/// Heads that stand in every table, or may.
+const OWN: [&str; 7] = ["id", "line", "status", "mark", "tags", "project", "shown"];
 
 /// What a table holds.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +55,18 @@ impl Session {
 
     /// The table as text, and its number of rows. Columns: `id`, `line`, what was asked for, `status` in the selection
     /// being built where there is one, a status per frozen selection, `mark` (pinned or excluded), `tags`, `project`,
-    /// and `shown` where that was said.
+    /// and `shown` where that was said. A head that is another one's already gets a number.
     ///
     /// # Errors
     /// As [`Self::write_table`].
     pub fn table_as_csv(&self, order: &TableOrder) -> Outcome<(String, u64)> {
-        let rows = self.rows(&order.query)?;
-        let (samples, loaded) = (self.samples()?, self.loaded());
+        // A new pool may be taken in meanwhile: everything here is of this moment.
+        self.table_of(&self.loaded(), order)
+    }
+
+    fn table_of(&self, loaded: &Loaded, order: &TableOrder) -> Outcome<(String, u64)> {
+        let rows = self.rows_of(loaded, &order.query)?;
+        let samples = loaded.samples()?;
         let mut heads = vec!["id".to_owned(), "line".to_owned()];
         let mut columns: Vec<Vec<String>> = vec![
             rows.iter().map(|row| samples.ids[*row as usize].clone()).collect(),
@@ -66,7 +74,7 @@ impl Session {
         ];
         let all: Vec<String>;
         let names = if order.columns.is_empty() {
-            all = columns::infos(&loaded).into_iter().map(|info| info.name).collect();
+            all = columns::infos(loaded).into_iter().map(|info| info.name).collect();
             &all
         } else {
             &order.columns
@@ -77,15 +85,15 @@ impl Session {
                 columns.push(self.texts_of(name, &rows)?);
                 continue;
             }
-            let found = columns::as_texts(&loaded, name, &rows).ok_or_else(|| {
-                let known: Vec<String> = columns::infos(&loaded).into_iter().map(|info| info.name).collect();
+            let found = columns::as_texts(loaded, name, &rows).ok_or_else(|| {
+                let known: Vec<String> = columns::infos(loaded).into_iter().map(|info| info.name).collect();
                 usage(
                     format!("There is no column {name}."),
                     format!("There are {}, instruction, input and output.", known.join(", ")),
                 )
             })?;
             for (head, texts) in found {
-                heads.push(head);
+                heads.push(free(head, &heads));
                 columns.push(texts);
             }
         }
@@ -99,13 +107,13 @@ impl Session {
         }
         for name in &order.selections {
             let frozen = self.frozen_named(name)?;
-            if !is_of(&frozen.inputs, &samples) {
+            if !is_of(&frozen.inputs, samples) {
                 return Err(another_pool(name));
             }
-            heads.push(name.clone());
+            heads.push(free(name.clone(), &heads));
             columns.push(words(&frozen.reasons));
         }
-        let curation = self.curation_view();
+        let curation = loaded.curated.view();
         let mut marks: HashMap<u32, &str> = curation.pinned.iter().map(|row| (*row, "pinned")).collect();
         marks.extend(curation.excluded.iter().map(|row| (*row, "excluded")));
         let mut tags: HashMap<u32, Vec<&str>> = HashMap::new();
@@ -138,10 +146,11 @@ impl Session {
 
     /// Instruction, input or output of some rows.
     fn texts_of(&self, part: &str, rows: &[u32]) -> Outcome<Vec<String>> {
-        let catalogue = lock(&self.catalogue);
+        // Row by row: other work wants the catalogue, too.
         let text = |row: &u32| {
-            let sample = catalogue.sample(*row).map_err(Told::told)?;
-            let sample = sample.ok_or_else(|| failed(format!("the catalogue holds no row {row}"), "Run again."))?;
+            let sample = lock(&self.catalogue).sample(*row).map_err(Told::told)?;
+            let sample =
+                sample.ok_or_else(|| failed("The pool was imported anew meanwhile.", "Write the table again."))?;
             Ok(match part {
                 "instruction" => sample.instruction,
                 "input" => sample.input,
@@ -149,5 +158,51 @@ impl Session {
             })
         };
         rows.iter().map(text).collect()
+    }
+}
+
+/// The head, or the first of `jsd 2`, `jsd 3`, ... that no other column has.
+fn free(head: String, heads: &[String]) -> String {
+    let taken = |name: &str| OWN.contains(&name) || heads.iter().any(|other| other == name);
+    if !taken(&head) {
+        return head;
+    }
+    (2..).map(|number| format!("{head} {number}")).find(|name| !taken(name)).unwrap_or(head)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::AtomicBool;
+
+    use paser_protocol::{ProjectDraft, Stage};
+
+    use super::*;
+    use crate::run::RunOptions;
+
+    #[test]
+    fn a_table_is_of_one_pool_also_while_a_smaller_one_is_imported() {
+        let place = tempfile::tempdir().unwrap();
+        let pool = place.path().join("pool.jsonl");
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let draft =
+            ProjectDraft { folder: text(&place.path().join("p")), pool: text(&pool), ..ProjectDraft::default() };
+        let write = |rows: usize| {
+            let row = |row: usize| format!("{{\"instruction\": \"a {row}\", \"output\": \"b\"}}\n");
+            fs_err::write(&pool, (0..rows).map(row).collect::<String>()).unwrap();
+        };
+        write(3);
+        let session = Session::create(&draft).unwrap();
+        let import = || session.run(Stage::Import, &RunOptions::default(), &|_| {}, &AtomicBool::new(false)).unwrap();
+        import();
+        let before = session.loaded();
+        write(1);
+        import();
+        let order = TableOrder::default();
+        let (text, samples) = session.table_of(&before, &order).unwrap();
+        assert_eq!((text.lines().count(), samples), (4, 3), "{text}");
+        let with_texts = TableOrder { columns: vec!["instruction".to_owned()], ..order };
+        assert!(session.table_of(&before, &with_texts).unwrap_err().what.contains("imported anew"));
+        assert_eq!(session.table_as_csv(&with_texts).unwrap().1, 1);
     }
 }

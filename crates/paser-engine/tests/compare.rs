@@ -6,7 +6,7 @@ mod common;
 use std::{collections::BTreeSet, sync::atomic::AtomicBool};
 
 use common::{World, run};
-use paser_engine::Session;
+use paser_engine::{Session, TableOrder};
 use paser_protocol::{Budget, Edit, EditKind, ExportFormat, Failure, Part, SelectionPlan, Stage, Strategy};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -72,6 +72,20 @@ fn a_comparison_counts_what_a_person_would() {
 }
 
 #[test]
+fn more_pins_than_a_frozen_selection_holds_leave_its_figures() {
+    let world = World::new(300);
+    let session = project(&world);
+    let sides = names(&["damaged", "long"]);
+    let before = session.compare(&sides, &NEVER).unwrap();
+    session.curate(&Edit::new(EditKind::Pin { rows: (0..100).collect() }, "")).unwrap();
+    let after = session.compare(&sides, &NEVER).unwrap();
+    assert_eq!((&after.selections, &after.parts), (&before.selections, &before.parts));
+    assert!(before.chance.is_some() && after.chance.is_none(), "no draw of 60 holds 100 pins");
+    let curve = session.budget_curve("damaged", &NEVER).unwrap();
+    assert!(!curve.points.is_empty() && curve.points.iter().all(|point| point.selected >= 100), "{curve:?}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_in_words() {
     let world = World::new(60);
     let session = project(&world);
@@ -109,11 +123,18 @@ fn fates_tell_why_a_sample_is_in_one_and_not_in_another() {
     let fates = session.fates(only, &names(&["damaged", "long"]), &NEVER).unwrap();
     assert!(fates[0].taken && fates[0].why.contains("number"), "{fates:?}");
     assert!(!fates[1].taken && fates[1].why.contains("Below the cut"), "{fates:?}");
-    // Once something else would be chosen, the word stays and the figures go.
+    // What is frozen keeps its figures whatever is edited.
+    let before = &fates[0].why;
     let edit = Edit::new(EditKind::Exclude { rows: vec![only] }, "");
     session.curate(&edit).unwrap();
-    let fates = session.fates(only, &names(&["damaged"]), &NEVER).unwrap();
-    assert!(fates[0].taken && fates[0].why.contains("Edits since then changed"), "{fates:?}");
+    let after = session.fates(only, &names(&["damaged"]), &NEVER).unwrap();
+    let quota = &before[before.find("Its cluster").unwrap()..];
+    assert!(after[0].taken && after[0].why.ends_with(quota) && !quota.is_empty(), "{before} {after:?}");
+    let number = before.split("number ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(after[0].why.contains(&format!("Number {number} of the selection.")), "{before} {after:?}");
+    let compared = session.compare(&names(&["damaged", "long"]), &NEVER).unwrap();
+    assert_eq!(compared.selections[0].selected, 60);
+    assert!(compared.selections[0].mean_damage.is_some() && compared.selections[0].tokens > 0);
     assert!(session.fates(9_999, &names(&["damaged"]), &NEVER).is_err());
 }
 
@@ -131,8 +152,11 @@ fn a_fate_computes_nothing_for_a_selection_whose_inputs_changed() {
     assert!(before > 0);
     assert!(!session.fates(0, &names(&["other clusters"]), &NEVER).unwrap()[0].why.contains("changed"));
     session.curate(&Edit::new(EditKind::SplitCluster { cluster: 0, parts: 2 }, "")).unwrap();
-    let fates = session.fates(0, &names(&["other clusters"]), &NEVER).unwrap();
-    assert!(fates[0].why.contains("Edits since then changed"), "{fates:?}");
+    session.fates(0, &names(&["other clusters"]), &NEVER).unwrap();
+    let taken = *rows(&session, "damaged").first().unwrap();
+    let fates = session.fates(taken, &names(&["damaged"]), &NEVER).unwrap();
+    let why = &fates[0].why;
+    assert!(why.contains("of the selection.") && why.contains("clusters were edited since"), "{why}");
     assert_eq!(clusterings(), before);
 }
 
@@ -203,6 +227,25 @@ fn a_part_is_exported_and_the_difference_is_a_table() {
     let text = fs_err::read_to_string(&written.paths[0]).unwrap();
     assert_eq!((written.samples, text.lines().count()), (both as u64, both + 1));
     assert!(text.starts_with("id,line,cluster,damage_nats,response_tokens,damaged,by lot\n"), "{text}");
+}
+
+#[test]
+fn a_selection_called_like_a_column_gives_no_head_twice() {
+    let world = World::new(60);
+    let session = project(&world);
+    session.rename_selection("damaged", "jsd").unwrap();
+    session.rename_selection("by lot", "mark").unwrap();
+    let order = TableOrder {
+        columns: names(&["jsd", "cluster"]),
+        selections: names(&["jsd", "mark", "long"]),
+        ..Default::default()
+    };
+    let (text, _) = session.table_as_csv(&order).unwrap();
+    let heads = text.lines().next().unwrap();
+    assert!(
+        heads.starts_with("id,line,jsd,cluster,") && heads.ends_with("jsd 2,mark 2,long,mark,tags,project"),
+        "{heads}"
+    );
 }
 
 #[test]

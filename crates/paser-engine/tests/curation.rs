@@ -5,7 +5,7 @@ mod common;
 
 use common::{NEVER, World, run, write_pool};
 use paser_engine::{Reader, Session};
-use paser_protocol::{Edit, EditKind, EditSource, EntryState, SelectionPlan, Stage};
+use paser_protocol::{ColumnKind, Edit, EditKind, EditSource, EntryState, RowQuery, SelectionPlan, Stage};
 
 fn make(session: &Session, what: EditKind) -> u64 {
     session.curate(&Edit::new(what, "")).unwrap().entry
@@ -162,11 +162,39 @@ fn filters_find_samples_by_all_that_is_known_of_them() {
     assert!(!full.is_empty());
     assert_eq!(full, find("status = quota-full"));
 
-    let query = |filter: &str| paser_protocol::RowQuery {
-        filter: filter.to_owned(),
-        sort: "id".to_owned(),
-        ..Default::default()
+    let under = |name: &str, value: &str| assert_eq!(find(&format!("{name} {value}")).len(), 300, "{name} {value}");
+    for column in session.view().columns {
+        let label = format!("{:?}", column.label);
+        let head =
+            paser_protocol::filter::column_head(&column.name).map_or_else(|| label.clone(), |head| format!("{head:?}"));
+        if matches!(column.kind, ColumnKind::Number { .. }) {
+            for name in [&label, &head] {
+                let both = |name: &str| find(&format!("{name} >= 0 or not {name} >= 0")).len();
+                assert_eq!(
+                    (both(name), find(&format!("{name} > 1"))),
+                    (300, find(&format!("{:?} > 1", column.name))),
+                    "{name}"
+                );
+            }
+        }
+    }
+    under("tokens", ">= 0");
+    assert_eq!(find("damage > 0 TOKENS >= 0"), find("jsd > 0 and response_tokens >= 0"));
+    assert_eq!(find("instruction ~ \"sort words\""), find("text ~ \"sort words\""));
+    assert!(find("output ~ \"sort words\"").is_empty());
+
+    let inside = |text: &str, filter: &str| {
+        let query = RowQuery { text: text.to_owned(), filter: filter.to_owned(), ..Default::default() };
+        (session.rows(&query).unwrap().len() as u64, session.inside_words(&query).unwrap())
     };
+    let (whole, more) = inside("", "text ~ ort");
+    assert_eq!((whole, more), (0, find("text ~ *ort*").len() as u64));
+    assert!(more >= 60, "sort: {more}");
+    assert_eq!(inside("ort", ""), (0, more));
+    assert_eq!(inside("*ort*", ""), (more, 0));
+    assert_eq!(inside("", "jsd > 0").1, 0);
+
+    let query = |filter: &str| RowQuery { filter: filter.to_owned(), sort: "id".to_owned(), ..Default::default() };
     assert_eq!(session.rows(&query("tag = sql")).unwrap(), [1, 4, 9]);
     assert_eq!(session.rows(&query(" ")).unwrap().len(), 300);
     for (filter, why) in [
@@ -182,6 +210,7 @@ fn filters_find_samples_by_all_that_is_known_of_them() {
         ("cluster = 99", "no cluster 99"),
         ("cluster = \"zzz\"", "no cluster zzz"),
         ("text = a", "text ~"),
+        ("instruction = a", "instruction ~"),
         ("jsd >", "at character 6: expected a number"),
     ] {
         let report = session.rows_where(filter).unwrap_err();

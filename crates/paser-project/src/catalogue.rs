@@ -2,12 +2,16 @@
 //! the plan being built, file stamps and measured rates. SQLite in WAL mode, written only by the project's owner.
 //! Columns of numbers live in artefacts.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 
-use crate::{Inputs, ProjectError, selections};
+use crate::{Inputs, ProjectError, search::Dictionary, selections};
 
 const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
@@ -85,8 +89,11 @@ pub struct StageRecord {
 /// The open catalogue.
 #[derive(Debug)]
 pub struct Catalogue {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
+    pub(crate) dictionary: OnceCell<Arc<Dictionary>>,
+    /// Pools taken in since it was opened.
+    pub(crate) pools: u64,
 }
 
 impl Catalogue {
@@ -109,7 +116,11 @@ impl Catalogue {
         } else if version != SCHEMA_VERSION {
             return Err(other_layout(path, version));
         }
-        Ok(Self { path: path.to_owned(), connection })
+        Ok(Self::on(path, connection))
+    }
+
+    fn on(path: &Path, connection: Connection) -> Self {
+        Self { path: path.to_owned(), connection, dictionary: OnceCell::new(), pools: 0 }
     }
 
     /// Opens the catalogue of a project that another process owns, as it stands now: later changes are not seen, and
@@ -127,7 +138,7 @@ impl Catalogue {
         connection.execute_batch("BEGIN DEFERRED").map_err(wrap)?;
         match layout(&connection).map_err(wrap)? {
             0 => Ok(None),
-            SCHEMA_VERSION => Ok(Some(Self { path: path.to_owned(), connection })),
+            SCHEMA_VERSION => Ok(Some(Self::on(path, connection))),
             version => Err(other_layout(path, version)),
         }
     }
@@ -154,6 +165,8 @@ impl Catalogue {
         forget: &[&str],
         import: &StageRecord,
     ) -> Result<(), ProjectError> {
+        self.pools += 1;
+        self.dictionary.take();
         let outcome = (|| {
             let transaction = self.connection.transaction()?;
             for stage in forget {
@@ -241,17 +254,6 @@ impl Catalogue {
                  FROM samples WHERE row = ?1",
             )?;
             statement.query_row([row], read_sample).optional()
-        })();
-        self.told(outcome)
-    }
-
-    /// Rows whose text matches every word of `text`, in pool order. The last word may be unfinished.
-    pub fn search(&self, text: &str) -> Result<Vec<u32>, ProjectError> {
-        let Some(query) = match_expression(text) else { return Ok(Vec::new()) };
-        let outcome = (|| {
-            let mut statement =
-                self.connection.prepare_cached("SELECT rowid FROM texts WHERE texts MATCH ?1 ORDER BY rowid")?;
-            statement.query_map([query], |row| row.get(0))?.collect::<rusqlite::Result<Vec<u32>>>()
         })();
         self.told(outcome)
     }
@@ -375,20 +377,6 @@ fn read_sample(row: &rusqlite::Row<'_>) -> rusqlite::Result<SampleRecord> {
     })
 }
 
-/// Words as quoted FTS5 strings, the last one as a prefix; none where the text has no word.
-fn match_expression(text: &str) -> Option<String> {
-    let words: Vec<String> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|w| format!("\"{w}\""))
-        .collect();
-    if words.is_empty() {
-        return None;
-    }
-    let unfinished = text.ends_with(char::is_alphanumeric);
-    Some(words.join(" ") + if unfinished { "*" } else { "" })
-}
-
 pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -489,16 +477,16 @@ mod tests {
         let texts = ["Sort these numbers", "Rewrite the sentence", "Sorting by \"size\" AND weight"];
         let pool = (0..).zip(texts).map(|(row, text)| record(row, text));
         catalogue.replace_pool(pool, &[], &made("import", "first")).unwrap();
-        assert_eq!(catalogue.search("sort").unwrap(), [0, 2]);
-        assert_eq!(catalogue.search("sort ").unwrap(), [0]);
-        assert_eq!(catalogue.search("answer the sent").unwrap(), [1]);
-        assert_eq!(catalogue.search("\"size\" AND").unwrap(), [2]);
-        assert_eq!(catalogue.search("*** ((").unwrap(), Vec::<u32>::new());
+        assert_eq!(catalogue.search("sort", "").unwrap(), [0, 2]);
+        assert_eq!(catalogue.search("sort ", "").unwrap(), [0]);
+        assert_eq!(catalogue.search("answer the sent", "").unwrap(), [1]);
+        assert_eq!(catalogue.search("\"size\" AND", "").unwrap(), [2]);
+        assert_eq!(catalogue.search("*** ((", "").unwrap(), Vec::<u32>::new());
         assert_eq!(catalogue.sample(1).unwrap().unwrap().instruction, texts[1]);
         assert_eq!(catalogue.samples().unwrap().len(), 3);
         catalogue.replace_pool(std::iter::once(record(0, "Only this")), &[], &made("import", "second")).unwrap();
-        assert_eq!(catalogue.search("sort").unwrap(), Vec::<u32>::new());
-        assert_eq!(catalogue.search("only").unwrap(), [0]);
+        assert_eq!(catalogue.search("sort", "").unwrap(), Vec::<u32>::new());
+        assert_eq!(catalogue.search("only", "").unwrap(), [0]);
     }
 
     #[test]

@@ -187,6 +187,19 @@ impl Journal {
         self.entries.binary_search_by_key(&number, |entry| entry.entry).ok().map(|at| &self.entries[at])
     }
 
+    /// `pin of 3 samples`, `Took back entry 1: pin of 3 samples`
+    pub fn words_of(&self, entry: &Entry) -> String {
+        let whole = |did: &str, of: u64| match self.find(of) {
+            Some(other) => format!("{did} back entry {of}: {}", other.edit.words()),
+            None => format!("{did} back entry {of}"),
+        };
+        match entry.edit {
+            JournalEdit::Undo { of } => whole("Took", of),
+            JournalEdit::Redo { of } => whole("Brought", of),
+            _ => entry.edit.words(),
+        }
+    }
+
     /// Edits in force, in the order in which they count.
     pub fn in_force(&self) -> impl Iterator<Item = &Entry> {
         self.in_force.iter().filter_map(|number| self.find(*number))
@@ -347,6 +360,11 @@ mod tests {
         let forces = [EntryState::InForce; 3];
         assert_eq!(states[..3], forces);
         assert_eq!(states[3..], [EntryState::Revert, EntryState::Undo, EntryState::Redo, EntryState::Redo]);
+        let told: Vec<String> = journal.entries()[2..5].iter().map(|entry| journal.words_of(entry)).collect();
+        let words =
+            ["exclusion of sample a", "Took back entry 1: pin of sample a", "Took back entry 3: exclusion of sample a"];
+        assert_eq!(told, words);
+        assert_eq!(journal.words_of(&journal.entries()[5]), "Brought back entry 3: exclusion of sample a");
         for (number, why) in [(9, "no entry 9"), (4, "of entry 1")] {
             assert!(journal.revert(number).unwrap_err().to_string().contains(why));
         }

@@ -11,6 +11,7 @@ mod job_state;
 mod journal;
 mod lock;
 pub mod recipe;
+mod search;
 mod selections;
 mod shards;
 

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! filter     = and-list { "or" and-list }
-//! and-list   = condition { "and" condition }
+//! and-list   = condition { [ "and" ] condition }
 //! condition  = "not" condition | "(" filter ")" | name [ operator value ]
 //! operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~"
 //! value      = number | word | "text in quotes"
 //! ```
 //!
-//! A name alone is a mark (`pinned`). Names and words hold letters, digits and `_ - . : /`; everything else stands in
-//! quotes, in which `\"` is a quote and `\\` a backslash. What a name means is the business of whoever evaluates it.
+//! A name alone is a mark (`pinned`). Between two conditions `and` may be left out where the second one compares
+//! something. Names and words hold letters, digits and `_ - . : / *`; everything else stands in quotes, in which `\"` is a
+//! quote and `\\` a backslash. What a name means is the business of whoever evaluates it.
 
-use std::{fmt, iter::Peekable, str::CharIndices};
+use std::{borrow::Cow, fmt, iter::Peekable, str::CharIndices};
+
+use crate::inside_words;
 
 /// Parentheses and `not` in one another.
 const DEEPEST: usize = 64;
@@ -70,6 +73,15 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Number(number) => number.to_string().into(),
+        }
+    }
+}
+
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
@@ -99,6 +111,55 @@ impl Filter {
             (_, Token::End) => Ok(filter),
             (at, token) => Err(parser.error(at, &token, "`and`, `or` or the end")),
         }
+    }
+
+    /// The filter that also finds its words inside of others; none where it searches no text, or does so already.
+    pub fn inside_words(&self) -> Option<Self> {
+        let opened = |parts: &[Self]| {
+            let wide: Vec<Option<Self>> = parts.iter().map(Self::inside_words).collect();
+            let some = wide.iter().any(Option::is_some);
+            some.then(|| wide.into_iter().zip(parts).map(|(wide, part)| wide.unwrap_or_else(|| part.clone())).collect())
+        };
+        match self {
+            Self::Any(parts) => opened(parts).map(Self::Any),
+            Self::All(parts) => opened(parts).map(Self::All),
+            Self::Not(inner) => inner.inside_words().map(|inner| Self::Not(Box::new(inner))),
+            Self::Compare { name, operator: operator @ Operator::Like, value } if is_text(name) => {
+                let value = Value::Text(inside_words(&value.text())?);
+                Some(Self::Compare { name: name.clone(), operator: *operator, value })
+            }
+            Self::Mark(_) | Self::Compare { .. } => None,
+        }
+    }
+}
+
+/// Names of what is searched in full text: all of a sample, or a part of it.
+pub const TEXTS: [&str; 4] = ["text", "instruction", "input", "output"];
+
+fn is_text(name: &str) -> bool {
+    TEXTS.iter().any(|text| name.eq_ignore_ascii_case(text))
+}
+
+/// Other words for a column: what stands in the table's heads, and what people call it.
+const ALIASES: [(&str, &str); 5] = [
+    ("tokens", "response_tokens"),
+    ("loss, dense", "loss_dense"),
+    ("loss, pruned", "loss_pruned"),
+    ("damage", "jsd"),
+    ("efficiency", "ies"),
+];
+
+/// The column that another word stands for.
+pub fn column_called(word: &str) -> Option<&'static str> {
+    ALIASES.iter().find(|(alias, _)| word.eq_ignore_ascii_case(alias)).map(|(_, name)| *name)
+}
+
+/// What stands over a column of the table, where that is not its label. A filter takes it for the column's name.
+pub fn column_head(name: &str) -> Option<&'static str> {
+    match name {
+        "jsd" => Some("jsd"),
+        "ies" => Some("ies"),
+        _ => ALIASES.iter().find(|(_, known)| *known == name).map(|(alias, _)| *alias),
     }
 }
 
@@ -226,10 +287,24 @@ impl Parser<'_> {
 
     fn all(&mut self) -> Result<Filter, FilterError> {
         let mut parts = vec![self.condition()?];
-        while self.takes("and")? {
-            parts.push(self.condition()?);
+        loop {
+            if self.takes("and")? {
+                parts.push(self.condition()?);
+                continue;
+            }
+            let (at, token) = self.next()?;
+            self.ahead = Some((at, token.clone()));
+            let begins = matches!(&token, Token::Word(word) if !word.eq_ignore_ascii_case("or"))
+                || matches!(token, Token::Quoted(_) | Token::Open);
+            if !begins {
+                return Ok(alone_or(parts, Filter::All));
+            }
+            // A word after a value is rather a text that lacks its quotes.
+            match self.condition()? {
+                Filter::Mark(_) => return Err(self.error(at, &token, "`and`, `or` or the end")),
+                condition => parts.push(condition),
+            }
         }
-        Ok(alone_or(parts, Filter::All))
     }
 
     fn condition(&mut self) -> Result<Filter, FilterError> {
@@ -298,7 +373,7 @@ fn alone_or(mut parts: Vec<Filter>, many: impl FnOnce(Vec<Filter>) -> Filter) ->
 }
 
 fn in_word(letter: char) -> bool {
-    letter.is_alphanumeric() || "_-.:/".contains(letter)
+    letter.is_alphanumeric() || "_-.:/*".contains(letter)
 }
 
 fn is_keyword(word: &str) -> bool {
@@ -383,6 +458,7 @@ mod tests {
             ("x < -1e-3", compare("x", Less, Value::Number(-0.001))),
             ("text ~ \"say \\\"hi\\\" \\\\\"", compare("text", Like, text("say \"hi\" \\"))),
             ("NOT pinned", Filter::Not(Box::new(mark("pinned")))),
+            ("text ~ *sql*", compare("text", Like, text("*sql*"))),
             ("\"my column\" = inf", compare("my column", Equal, text("inf"))),
         ] {
             assert_eq!(Filter::parse(typed), Ok(filter), "{typed}");
@@ -393,6 +469,31 @@ mod tests {
         let either = Filter::Any(vec![a.clone(), b]);
         assert_eq!(Filter::parse("(a or b) and c"), Ok(Filter::All(vec![either, c])));
         assert_eq!(Filter::parse("((a))"), Ok(a));
+    }
+
+    #[test]
+    fn conditions_one_after_the_other_are_joined() {
+        for (typed, read) in [
+            ("jsd > 0.05 ies < 20", "jsd > 0.05 and ies < 20"),
+            ("pinned jsd > 0.05", "pinned and jsd > 0.05"),
+            ("a = 1 (b = 2 or c = 3)", "a = 1 and (b = 2 or c = 3)"),
+            ("a = 1 or b = 2 not c", "a = 1 or b = 2 and not c"),
+        ] {
+            assert_eq!(Filter::parse(typed), Filter::parse(read), "{typed}");
+        }
+        for typed in ["cluster = code python", "pinned hidden", "a = 1 ) b = 2", "a = 1 2"] {
+            assert!(Filter::parse(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn texts_are_searched_inside_words_wherever_they_stand() {
+        let filter = Filter::parse("jsd > 0.2 and not (text ~ sql or instruction ~ \"my *db*\" or id ~ sql)").unwrap();
+        let wide = "jsd > 0.2 and not (text ~ \"*sql*\" or instruction ~ \"*my* *db*\" or id ~ \"sql\")";
+        assert_eq!(filter.inside_words().map(|filter| filter.to_string()).as_deref(), Some(wide));
+        for same in ["jsd > 0.2", "text ~ *sql*", "tag ~ sql"] {
+            assert_eq!(Filter::parse(same).unwrap().inside_words(), None, "{same}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, EngineSettings, Factor, FateView, JournalEntryView,
     ModelsView, Part, ProjectView, Report, RunState, SelectionPlan, SelectionView, SettingsView, StabilityView, Stage,
-    Strategy, StrategySettings,
+    Strategy, StrategySettings, filter::Filter, inside_words,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -113,7 +113,7 @@ pub enum ClusterChoice {
 /// Which rows the table shows, in which order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RowQuery {
-    /// Full-text search; empty for all.
+    /// Full-text search ([`crate::search_words`]); empty for all.
     pub text: String,
     /// A filter expression ([`crate::filter`]); empty for all.
     #[serde(default)]
@@ -125,6 +125,20 @@ pub struct RowQuery {
     /// Column name to sort by; empty for pool order.
     pub sort: String,
     pub descending: bool,
+}
+
+impl RowQuery {
+    /// The query that also finds its words inside of others; none where it does so already.
+    pub fn inside_words(&self) -> Option<Self> {
+        let text = inside_words(&self.text);
+        let filter = Filter::parse(&self.filter).ok().and_then(|filter| filter.inside_words());
+        let some = text.is_some() || filter.is_some();
+        some.then(|| Self {
+            text: text.unwrap_or_else(|| self.text.clone()),
+            filter: filter.map_or_else(|| self.filter.clone(), |filter| filter.to_string()),
+            ..self.clone()
+        })
+    }
 }
 
 fn goes_on() -> bool {
@@ -197,6 +211,10 @@ pub enum Request {
     },
     /// The rows of a query, as a column key of `u32` row numbers.
     Query {
+        query: RowQuery,
+    },
+    /// How many samples more a query finds inside of words.
+    InsideWords {
         query: RowQuery,
     },
     /// Short texts for rows on screen.
@@ -498,6 +516,10 @@ pub enum Reply {
     Rows {
         key: String,
         count: u64,
+    },
+    /// Samples that hold the words inside of others only.
+    InsideWords {
+        more: u64,
     },
     Texts(Vec<TextRow>),
     Sample(Box<SampleView>),

@@ -182,14 +182,16 @@ fn add_benchmark(ui: &mut Ui, state: &mut AppState, view: &ChecksView, typed: &m
         let mut files: Vec<String> = view.benchmarks.iter().map(|benchmark| benchmark.path.clone()).collect();
         state.checks.adding = Some(files.len());
         files.push(typed.trim().to_owned());
-        state.ask(Request::SetBenchmarks { files }, For::Done);
+        let done = For::Told(format!("Questions of {} are looked for", typed.trim()), String::new());
+        state.ask(Request::SetBenchmarks { files }, done);
     }
 }
 
 /// Takes a benchmark out of the recipe.
 fn without(state: &mut AppState, view: &ChecksView, path: &str) {
     let kept = view.benchmarks.iter().map(|benchmark| benchmark.path.clone()).filter(|other| other != path);
-    state.ask(Request::SetBenchmarks { files: kept.collect() }, For::Done);
+    let done = For::Told(format!("Questions of {path} are no longer looked for"), String::new());
+    state.ask(Request::SetBenchmarks { files: kept.collect() }, done);
 }
 
 fn sample_text(state: &mut AppState, row: u32) -> String {

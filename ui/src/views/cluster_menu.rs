@@ -125,7 +125,7 @@ pub fn form(ctx: &Context, state: &mut AppState, mut form: ClusterForm) -> Optio
             EditCluster::Quota { quota, unit } => {
                 paragraph(
                     ui,
-                    "What this cluster gives, pins included; the other clusters share the rest. It holds for budgets in the same unit. Empty: by the budget's rule again.",
+                    "What this cluster gives, pins included; the other clusters share the rest. It counts while the budget is in the same unit. Leave it empty to share by damage again.",
                 );
                 let now = quota_now.map_or_else(String::new, |(quota, _)| format!("now {}", format::count(quota)));
                 entered |= text(ui, state, "Quota", "cluster quota", &now, quota);

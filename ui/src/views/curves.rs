@@ -18,7 +18,7 @@ use crate::{
 pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let Some(manifold) = state.project.as_ref().and_then(|project| project.manifold.clone()) else {
         let at = body.min + egui::vec2(10.0, 22.0);
-        let words = "The curves appear here once the manifold is there.";
+        let words = "The curves appear here once the pool is clustered: run the project.";
         Words::new(ui).t3(words).at(ui, at, egui::Align2::LEFT_CENTER, body.width() - 20.0);
         return;
     };

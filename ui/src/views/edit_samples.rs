@@ -23,7 +23,7 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
         title(ui, &format!("Edit {} sample{}", format::count(form.rows.len() as u64), plural(form.rows.len())));
         paragraph(
             ui,
-            "One line in the journal and one step back with Ctrl+Z. Tags and hiding change no selection; hidden samples leave the map, not the pool.",
+            "One line in the journal; Ctrl+Z takes it back whole. Tags and hiding change no selection, and hidden samples leave the map, not the pool.",
         );
         line(ui, "Do", |ui| {
             let faces = Action::ALL.map(|action| (Face::Text(action.name()), action.name()));
@@ -38,22 +38,19 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
             }
         });
         let mut entered = false;
-        // Dim where it takes none: a card that changed its height would move the buttons from under the pointer.
-        let takes_tag = form.action.is_tag();
-        ui.add_enabled_ui(takes_tag, |ui| {
+        if form.action.is_tag() {
             entered |= line(ui, "Tag", |ui| {
                 let width = ui.available_width();
                 let id = Id::unique("tag name");
-                let hint = if takes_tag { "needs a look" } else { "only for tagging" };
-                let field = Field::new("Tag", width).id(id).hint(hint).show(ui, &mut form.tag);
-                if takes_tag && ui.memory(|memory| memory.focused().is_none()) && !field.entered {
+                let field = Field::new("Tag", width).id(id).hint("needs a look").show(ui, &mut form.tag);
+                if ui.memory(|memory| memory.focused().is_none()) && !field.entered {
                     ui.memory_mut(|memory| memory.request_focus(id));
                 }
                 state.note("tag", field.response.rect);
                 field.entered
             });
             known_tags(ui, state, &mut form);
-        });
+        }
         entered |= line(ui, "Reason", |ui| {
             let width = ui.available_width();
             let field = Field::new("Reason", width).hint("stands in the journal; may be left empty");
@@ -75,7 +72,6 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
     });
     if go {
         let rows = form.rows.to_vec();
-        let rows_edited = rows.len();
         let tag = form.tag.trim().to_owned();
         let what = match form.action {
             Action::Pin => EditKind::Pin { rows },
@@ -86,10 +82,6 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: EditSamples) -> Optio
             Action::Hide => EditKind::Hide { rows },
             Action::Show => EditKind::Show { rows },
         };
-        let now = state.now;
-        let count = format::count(rows_edited as u64);
-        let more = if form.action.is_tag() { form.tag.trim().to_owned() } else { String::new() };
-        state.toasts.say(now, format!("{}: {count} sample{}", form.action.button(), plural(rows_edited)), &more);
         state.curate(Edit { reason: form.reason.trim().to_owned(), source: form.source.clone(), what });
         return None;
     }

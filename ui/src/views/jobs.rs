@@ -119,7 +119,7 @@ pub fn status_bar(ui: &mut Ui, rect: Rect, state: &mut AppState) {
                 state.run(Command::CancelJob);
             }
             let caret = if state.panels.job { icons::CARET_DOWN } else { icons::CARET_UP };
-            let log = Button::new("Log").quiet().height(18.0).caret(caret).name("Fold the job's log");
+            let log = Button::new("Log").quiet().height(18.0).caret(caret).name("Show or hide the job's log");
             let response = ui.add(log);
             state.note("JobDetails", response.rect);
             if response.on_hover_text(job_details::place(&job)).clicked() {

@@ -15,6 +15,7 @@ use crate::{
     format,
     state::{AppState, For},
     theme::icons,
+    told::Did,
     widgets::{Button, Words, field::Field, look, row, row_right},
 };
 
@@ -105,7 +106,8 @@ fn line(ui: &mut Ui, state: &mut AppState, entry: &JournalEntryView) -> bool {
             state.note(format!("revert:{}", entry.entry), back.rect);
             if back.clicked() {
                 state.history.samples_change();
-                state.ask_curation(Request::Revert { entry: entry.entry });
+                let did = Did::Turned(format!("Taken back: {}", entry.what));
+                state.ask_curation(Request::Revert { entry: entry.entry }, Some(did));
             }
         }
         let mut shows = false;

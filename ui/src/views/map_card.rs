@@ -145,15 +145,30 @@ pub fn brush_bar(ui: &mut Ui, body: Rect, state: &mut AppState) {
         bar.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Group, true, "Brushed samples"));
     }
     let brushed = Words::new(ui).num(format::count(count)).t(" brushed");
-    let mut words = brushed.clone();
     // Of the selection being built, which Compare does not show.
-    if let Some(taken) = taken.filter(|_| state.screen == Screen::Explore) {
-        words = words.t(",").num_a(format!(" {}", format::count(taken))).part(" taken", crate::theme::body(), look.a);
-    }
+    let taken = taken.filter(|_| state.screen == Screen::Explore);
+    let with_taken = |ui: &Ui, long: bool| {
+        let Some(taken) = taken else { return brushed.clone() };
+        let held = match (state.built_name(), long) {
+            (Some(name), false) => format!(" in {}", widgets::elided(ui, name, 80.0)),
+            (Some(name), true) => format!(" of them in \"{}\"", widgets::elided(ui, name, 160.0)),
+            (None, false) => " taken".to_owned(),
+            (None, true) => " of them in the selection being built".to_owned(),
+        };
+        let count = format!(" {}", format::count(taken));
+        brushed.clone().t(",").num_a(count).part(held, crate::theme::body(), look.a)
+    };
     let at = body.min + vec2(8.0, 8.0);
     let background = ui.painter().add(egui::Shape::Noop);
     let inside = Rect::from_min_size(at + vec2(9.0, 0.0), Vec2::new(body.width() - 34.0, 28.0));
-    let bar = fitting_bar(ui, &words, inside.width());
+    let (long, short) = (with_taken(ui, true), with_taken(ui, false));
+    let (words, bar) = match fitting_bar(ui, &long, inside.width()) {
+        Bar::Words => (long, Bar::Words),
+        _ => {
+            let bar = fitting_bar(ui, &short, inside.width());
+            (short, bar)
+        }
+    };
     let right = row(ui, inside, GAP, |ui| {
         match state.focus.single_cluster().and_then(|cluster| state.cluster(cluster)) {
             Some(cluster) => widgets::swatch(ui, look.cluster(cluster.colour)),

@@ -86,7 +86,8 @@ fn model(ui: &mut Ui, place: Rect, state: &mut AppState, project: &ProjectView, 
         );
         if response.clicked() && !busy {
             let change = PrunedChange::Use { model: scheme.reference.clone() };
-            state.ask(Request::ChangePruned { change }, For::Done);
+            let what = format!("Selections are made with {} now", scheme.name);
+            state.ask(Request::ChangePruned { change }, For::Told(what, String::new()));
         }
     }
     let n = match scheme.whole {

@@ -110,7 +110,9 @@ pub fn show(ctx: &Context, state: &mut AppState, mut chosen: Option<(Factor, f64
         foot(ui, state, &known, "Adopt this setting", fine)
     });
     if let Some((factor, value)) = adopt.filter(|_| go) {
-        state.ask(Request::Adopt { factor, value }, For::Done);
+        let what = format!("The setting {} is {value} now", factor.symbol());
+        let more = "What follows from it is computed now.".to_owned();
+        state.ask(Request::Adopt { factor, value }, For::Told(what, more));
         return None;
     }
     (!cancel && !veil).then_some(Dialog::Stability { chosen })
@@ -290,7 +292,7 @@ fn work(ui: &mut Ui, state: &mut AppState, view: &StabilityView) {
     }
     let missing: Vec<&FactorView> = view.factors.iter().filter(|of| of.settings.is_empty()).collect();
     if missing.is_empty() {
-        Words::new(ui).small("All factors are computed for what is in force now.").at(
+        Words::new(ui).small("Every setting is computed for the project as it is now.").at(
             ui,
             inside.left_center(),
             Align2::LEFT_CENTER,
@@ -301,7 +303,7 @@ fn work(ui: &mut Ui, state: &mut AppState, view: &StabilityView) {
     let kept: u64 = missing.iter().filter_map(|of| of.kept).map(|(finished, _)| finished).sum();
     let kept = if kept > 0 { format!("; {kept} finished parts are kept") } else { String::new() };
     let names: Vec<&str> = missing.iter().map(|of| of.factor.symbol()).collect();
-    let words = format!("To compute for what is in force now: {}{kept}", names.join(", "));
+    let words = format!("To compute for the project as it is now: {}{kept}", names.join(", "));
     let mut wanted: Vec<Factor> = Vec::new();
     let left = row_right(ui, inside, 8.0, |ui| {
         let all = format!("Compute, {}", range(&missing));

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use egui::{Align2, Id, Key, Popup, Rect, Sense, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
-use paser_protocol::{Report, Request, RowQuery, filter::Filter};
+use paser_protocol::{Report, Request, RowQuery, filter::Filter, inside_words};
 
 use super::{
     sample_menu,
@@ -30,6 +30,8 @@ use crate::{
 
 const ROW: f32 = 24.0;
 const HEAD: f32 = 22.0;
+/// The line that offers what stands inside of words.
+const OFFER: f32 = 26.0;
 /// Widths of the head's free part from which on Export stands there, and buttons have icons and more words.
 const ROOM_FOR_EXPORT: f32 = 260.0;
 const ROOM_FOR_ICON: f32 = 560.0;
@@ -58,6 +60,8 @@ pub struct TableState {
     /// Names of the columns that are shown.
     pub columns: Vec<String>,
     answer: Option<Answer>,
+    /// Samples more that hold what was searched for inside of words.
+    inside: u64,
     asked: Option<Asked>,
     /// The rows on screen; those of the last answer until the next ones have arrived.
     shown: Option<(String, Rc<Vec<u32>>)>,
@@ -112,6 +116,7 @@ impl Default for TableState {
             id_width: IDS,
             columns: Vec::new(),
             answer: None,
+            inside: 0,
             asked: None,
             shown: None,
             number: 0,
@@ -135,6 +140,9 @@ impl TableState {
             let (text, is_filter) =
                 self.asked.as_ref().map(|asked| (asked.text.clone(), asked.is_filter)).unwrap_or_default();
             self.problem = None;
+            if self.answer.as_ref().is_none_or(|before| before.text != text) {
+                self.inside = 0;
+            }
             self.answer = Some(Answer { key, count, text, is_filter });
             self.to_top |= self.top_of == number;
         }
@@ -150,6 +158,7 @@ impl TableState {
         let is_filter = self.asked.as_ref().is_some_and(|asked| asked.is_filter && !asked.text.is_empty());
         if number == self.number {
             self.answer = None;
+            self.inside = 0;
             self.problem = is_filter.then(|| report.clone());
         }
         is_filter
@@ -178,6 +187,28 @@ impl TableState {
     pub fn reads_as_filter(&self) -> bool {
         let compares = self.search.contains(['<', '>', '=', '~']);
         self.is_filter || compares && Filter::parse(self.search.trim()).is_ok()
+    }
+
+    /// The search or the filter that is typed, made to find its words inside of others; none where it does so already.
+    pub fn inside_words(&self) -> Option<String> {
+        let typed = self.search.trim();
+        if self.reads_as_filter() {
+            return Some(Filter::parse(typed).ok()?.inside_words()?.to_string());
+        }
+        inside_words(typed)
+    }
+
+    pub(crate) fn search_inside_words(&mut self) {
+        if let Some(wide) = self.inside_words() {
+            self.search = wide;
+            self.inside = 0;
+        }
+    }
+
+    pub(crate) fn found_inside(&mut self, number: u64, more: u64) {
+        if number == self.number {
+            self.inside = more;
+        }
     }
 
     /// What the answered rows were found by: the text, whether it is a filter, and the rows' column key.
@@ -265,6 +296,17 @@ impl AppState {
         self.table.marked = Some(Marked { version: self.focus.version, shown, shown_version });
     }
 
+    /// Asks how many samples a search of whole words has left out.
+    pub(crate) fn ask_inside_words(&mut self, number: u64) {
+        if number != self.table.number || !self.table.is_filtered() {
+            return;
+        }
+        let query = RowQuery { sort: String::new(), ..self.row_query(true) };
+        if query.inside_words().is_some() {
+            self.ask(Request::InsideWords { query }, For::InsideWords(number));
+        }
+    }
+
     /// The rows that the table is to show; `answered`: by the words that its rows were found by, not by what is typed.
     pub(crate) fn row_query(&self, answered: bool) -> RowQuery {
         let (mut clusters, mut rows) = (Vec::new(), None);
@@ -304,6 +346,7 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         });
         return;
     }
+    let list = offer_inside_words(ui, list, state);
     let Some(rows) = state.table.rows(&mut state.data) else {
         let key = state.table.key().map(str::to_owned);
         let text = if key.is_some_and(|key| state.data.failed(&key)) { "The rows could not be fetched." } else { "" };
@@ -313,6 +356,10 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     if rows.is_empty() {
         let text = match (state.table.search.is_empty(), state.focus.brush()) {
             (true, _) => "Nothing is brushed.",
+            (false, Brush::Nothing) if state.table.reads_as_filter() => "No sample fits this filter.",
+            (false, _) if state.table.reads_as_filter() => {
+                "No brushed sample fits this filter. Clear the brush (Esc) to look in the whole pool."
+            }
             (false, Brush::Nothing) => "No sample has these words. Clear the search, or try another word.",
             (false, _) => {
                 "No brushed sample has these words. Clear the brush (Esc) to search the whole pool, or try another word."
@@ -378,6 +425,30 @@ fn click(ui: &Ui, state: &mut AppState, rows: &[u32], place: usize) {
     }
     state.inspect(row);
     ui.memory_mut(|memory| memory.request_focus(Id::unique("samples list")));
+}
+
+/// Whole words were searched for: what stands inside of other words is one click away. The room that is left.
+fn offer_inside_words(ui: &mut Ui, list: Rect, state: &mut AppState) -> Rect {
+    let more = state.table.inside;
+    if more == 0 {
+        return list;
+    }
+    let look = look(ui);
+    let (strip, rest) = list.split_top_bottom_at_y(list.top() + OFFER);
+    ui.painter().hline(strip.x_range(), strip.bottom() - 0.5, egui::Stroke::new(1.0, look.line));
+    let right = row_right(ui, strip.shrink2(Vec2::new(8.0, 0.0)), 6.0, |ui| {
+        let include = ui.add(Button::new("Include").height(20.0).name(Command::InsideWords.name()));
+        state.note("InsideWords", include.rect);
+        if include.on_hover_text(Command::InsideWords.long_hint()).clicked() {
+            state.run(Command::InsideWords);
+        }
+        ui.min_rect().left()
+    });
+    let (samples, hold) = if more == 1 { ("sample", "holds") } else { ("samples", "hold") };
+    let words = format!("Whole words only: {} more {samples} {hold} it inside of a word.", format::count(more));
+    let room = right - strip.left() - 20.0;
+    Words::of(look).t2(words).at(ui, pos2(strip.left() + 12.0, strip.center().y), Align2::LEFT_CENTER, room);
+    rest
 }
 
 /// What can be done with the rows, which they are, and the search; the search stands in a line below where the head has
@@ -486,13 +557,13 @@ fn which_rows(ui: &mut Ui, state: &mut AppState, room: f32) {
 
 fn search(ui: &mut Ui, state: &mut AppState) {
     let is_filter = state.table.reads_as_filter();
-    let width = (ui.available_width() - 26.0 - 8.0).min(if is_filter { 390.0 } else { 220.0 });
+    let width = (ui.available_width() - 26.0 - 8.0).min(if is_filter { 390.0 } else { 300.0 });
     let id = Id::unique("find in text");
     let before = state.table.search.clone();
     let (name, hint, icon) = if is_filter {
-        ("Filter", "jsd > 0.2 and not excluded", icons::FUNNEL)
+        ("Filter", "jsd > 0.2 and tokens < 50", icons::FUNNEL)
     } else {
-        ("Find in text", "words, or jsd > 0.2", icons::MAGNIFYING_GLASS)
+        ("Find in text", "whole words, or jsd > 0.2 and tokens < 50", icons::MAGNIFYING_GLASS)
     };
     let kind = icon_button(ui, icon, FILTER_HINT, is_filter, None);
     state.note("filter kind", kind.rect);
@@ -512,7 +583,7 @@ fn search(ui: &mut Ui, state: &mut AppState) {
 }
 
 /// What a filter may say.
-const FILTER_HINT: &str = "Words, or a filter: columns with = != < <= > >= (jsd, ies, response_tokens, ...), cluster = \"name\", tag = name, status = taken, text ~ \"words\", pinned, excluded, hidden; and, or, not, parentheses";
+const FILTER_HINT: &str = "Whole words (*sql* also finds MySQL), or a filter: columns with = != < <= > >= (jsd, ies, tokens, ...; every head tells its name), cluster = \"name\", tag = name, status = taken, text ~ *sql*, instruction ~ \"words\", pinned, excluded, hidden; and, or, not, parentheses";
 
 /// Arrows, Home, End and pages while the list has the keyboard.
 fn keyboard(ui: &Ui, list: Rect, state: &mut AppState, rows: &[u32]) {

@@ -1,7 +1,10 @@
 //! The table's columns, heads and single rows: which columns fit, how a cell reads, a row's status.
 
 use egui::{Align2, Color32, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit::Role, pos2};
-use paser_protocol::{ColumnInfo, ColumnKind, ReasonCode};
+use paser_protocol::{
+    ColumnInfo, ColumnKind, ReasonCode,
+    filter::{Filter, column_head},
+};
 
 use crate::{
     format,
@@ -128,7 +131,10 @@ pub fn column_heads(ui: &mut Ui, rect: Rect, state: &mut AppState, columns: &[Sh
         };
         let meaning =
             crate::glossary::meaning(Place::Table, name).map(|meaning| format!("\n{meaning}")).unwrap_or_default();
-        response.on_hover_text(format!("{more}{order}{meaning}"));
+        let name = name.strip_prefix("extra:").unwrap_or(name);
+        let example = if name == "instruction" { " ~ *word*" } else { "" };
+        let filter = format!("\nin a filter: {}{example}", Filter::Mark(name.to_owned()));
+        response.on_hover_text(format!("{more}{order}{meaning}{filter}"));
     };
     sortable(ui, id_cell, "id", "id", "id of the sample", true);
     for (column, cell) in columns.iter().zip(places) {
@@ -257,15 +263,7 @@ fn value(ui: &mut Ui, cell: Rect, state: &mut AppState, row: u32, column: &Shown
 
 /// The head of a column: the field's short words for what everybody knows, else its label.
 fn short(info: &ColumnInfo) -> String {
-    match info.name.as_str() {
-        "jsd" => "jsd",
-        "ies" => "ies",
-        "response_tokens" => "tokens",
-        "loss_dense" => "loss, dense",
-        "loss_pruned" => "loss, pruned",
-        _ => return info.label.clone(),
-    }
-    .to_owned()
+    column_head(&info.name).map_or_else(|| info.label.clone(), str::to_owned)
 }
 
 /// Decimals of a column, by its unit.

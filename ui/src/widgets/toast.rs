@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use egui::{Align2, Area, Color32, Context, Frame, Id, Order, Stroke, Vec2};
 use paser_protocol::{Failure, Report};
 
-use super::{Words, icon_button, look, row};
+use super::{Button, Words, icon_button, look, row};
 use crate::theme::icons;
 
 /// Lines of a sentence; the rest of a longer one is told by hovering.
@@ -19,6 +19,8 @@ pub struct Toast {
     pub failed: bool,
     /// Nothing was done: it only tells.
     pub remark: bool,
+    /// Entries of the journal that its Undo takes back.
+    undo: Vec<u64>,
     /// When it goes, in seconds of the egui clock.
     until: Option<f64>,
     /// Its sentence was too long for its place when it was drawn last.
@@ -27,7 +29,7 @@ pub struct Toast {
 
 impl Toast {
     fn new(what: impl Into<String>, advice: impl Into<String>, failed: bool, until: Option<f64>) -> Self {
-        Self { what: what.into(), advice: advice.into(), failed, remark: false, until, cut: false }
+        Self { what: what.into(), advice: advice.into(), failed, remark: false, undo: Vec::new(), until, cut: false }
     }
 }
 
@@ -49,6 +51,10 @@ const MOST_PAST: usize = 200;
 pub struct Toasts {
     shown: VecDeque<Toast>,
     past: VecDeque<Past>,
+    /// Undo was pressed: the entries, and what the message said.
+    pub undone: Option<(Vec<u64>, String)>,
+    /// Where Undo of the newest message was drawn last.
+    pub undo_at: Option<egui::Rect>,
     /// Seconds since 1970.
     pub wall: u64,
 }
@@ -89,6 +95,28 @@ impl Toasts {
         }
     }
 
+    /// The newest message gets an Undo of these entries.
+    pub fn give_undo(&mut self, entries: &[u64]) {
+        if let Some(toast) = self.shown.back_mut() {
+            toast.undo = entries.to_vec();
+        }
+    }
+
+    pub fn newest_has_undo(&self) -> bool {
+        self.shown.back().is_some_and(|toast| !toast.undo.is_empty())
+    }
+
+    /// What could be taken back is another thing now.
+    pub fn forget_undo(&mut self) {
+        self.shown.iter_mut().for_each(|toast| toast.undo.clear());
+    }
+
+    /// The newest message is said again, with more.
+    pub fn take_newest_back(&mut self) {
+        self.shown.pop_back();
+        self.past.pop_back();
+    }
+
     fn keep(&mut self, toast: &Toast) {
         let Toast { what, advice, failed, remark, .. } = toast.clone();
         self.past.push_back(Past { what, advice, failed, remark, at: self.wall });
@@ -125,6 +153,7 @@ impl Toasts {
             return;
         }
         let mut closed = None;
+        self.undo_at = None;
         let (corner, x) = if aside { (Align2::LEFT_BOTTOM, 12.0) } else { (Align2::RIGHT_BOTTOM, -12.0) };
         Area::new(Id::unique("toasts"))
             .order(Order::Tooltip)
@@ -133,7 +162,13 @@ impl Toasts {
             .show(ctx, |ui| {
                 ui.spacing_mut().item_spacing = Vec2::new(0.0, 8.0);
                 for (place, toast) in self.shown.iter_mut().enumerate() {
-                    if one(ui, toast) {
+                    let (close, undo) = one(ui, toast);
+                    self.undo_at = undo.as_ref().map(|undo| undo.rect).or(self.undo_at);
+                    if undo.is_some_and(|undo| undo.clicked()) {
+                        self.undone = Some((toast.undo.clone(), toast.what.clone()));
+                        closed = Some(place);
+                    }
+                    if close {
                         closed = Some(place);
                     }
                 }
@@ -144,9 +179,10 @@ impl Toasts {
     }
 }
 
-fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
+/// Whether it was closed, and its Undo.
+fn one(ui: &mut egui::Ui, toast: &mut Toast) -> (bool, Option<egui::Response>) {
     let look = look(ui);
-    let mut closed = false;
+    let (mut closed, mut undo) = (false, None);
     let frame = Frame::new()
         .fill(look.overlay)
         .stroke(Stroke::new(1.0, look.edge))
@@ -155,12 +191,13 @@ fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
     frame.show(ui, |ui| {
         ui.set_width(412.0);
         ui.spacing_mut().item_spacing = Vec2::ZERO;
+        let undo_width = if toast.undo.is_empty() { 0.0 } else { 56.0 };
         let (icon, colour) = match (toast.failed, toast.remark) {
             (true, _) => (icons::X_CIRCLE, look.error),
             (false, true) => (icons::INFO, look.text_2),
             (false, false) => (icons::CHECK, look.ok),
         };
-        let what = Words::new(ui).strong(&toast.what).galley(ui, 412.0 - 23.0 - 32.0, MOST_LINES);
+        let what = Words::new(ui).strong(&toast.what).galley(ui, 412.0 - 23.0 - 32.0 - undo_width, MOST_LINES);
         toast.cut = what.elided;
         let height = (what.size().y + 8.0).max(26.0);
         let (rect, whole) = ui.allocate_exact_size(Vec2::new(412.0, height), egui::Sense::hover());
@@ -178,6 +215,12 @@ fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
         super::say(ui, egui::Rect::from_min_size(at, what.size()), &toast.what);
         ui.painter().galley(at, what, Color32::PLACEHOLDER);
         let corner = egui::Rect::from_min_size(egui::pos2(rect.right() - 26.0, rect.top()), Vec2::splat(26.0));
+        if !toast.undo.is_empty() {
+            let at = egui::Rect::from_min_size(corner.min - Vec2::new(undo_width, 0.0), Vec2::new(undo_width, 26.0));
+            undo = Some(row(ui, at, 0.0, |ui| {
+                ui.add(Button::new("Undo").height(22.0).name(&format!("Undo: {}", toast.what)))
+            }));
+        }
         row(ui, corner, 0.0, |ui| closed = icon_button(ui, icons::X, "Close message", false, None).clicked());
         if !toast.advice.is_empty() {
             ui.add_space(2.0);
@@ -186,5 +229,5 @@ fn one(ui: &mut egui::Ui, toast: &mut Toast) -> bool {
             Frame::new().inner_margin(margin).show(ui, |ui| Words::new(ui).t2(&toast.advice).wrapped(ui));
         }
     });
-    closed
+    (closed, undo)
 }

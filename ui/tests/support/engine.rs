@@ -8,7 +8,7 @@ use paser_protocol::{
     DownloadView, EngineSettings, EstimateView, ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow,
     ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, PartChoice, Probed, ProjectView,
     ProjectionView, PrunedChange, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, Secret,
-    SelectionPlan, SelectionView, SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32,
+    SelectionPlan, SelectionView, SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32, search_words,
 };
 use ui::budget_math;
 
@@ -209,6 +209,11 @@ impl Inner {
                 return Err(Report::new(Failure::Usage, "There is no column nonsense.", "Near it: none."));
             }
             Request::Query { query } => self.query(query),
+            Request::InsideWords { query } => {
+                let count = |query: &RowQuery| self.found(query).len() as u64;
+                let wide = query.inside_words().expect("asked for where there may be more");
+                Reply::InsideWords { more: count(&wide) - count(query) }
+            }
             Request::Texts { rows } => Reply::Texts(rows.iter().map(|row| self.text(*row)).collect()),
             Request::Sample { row } => Reply::Sample(Box::new(self.sample(*row))),
             Request::Tokens { row } => Reply::Tokens(self.tokens(*row)),
@@ -465,14 +470,30 @@ impl Inner {
         }
     }
 
-    fn query(&mut self, query: &RowQuery) -> Reply {
+    fn found(&self, query: &RowQuery) -> Vec<u32> {
         let text = query.text.to_lowercase();
-        let mut rows: Vec<u32> = (0..self.pool.len() as u32)
+        let typed = search_words(&text);
+        let holds = |row: u32| {
+            let text = fixture::instruction(&self.pool, row).to_lowercase();
+            let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+            typed.iter().all(|typed| {
+                words.iter().any(|word| match (typed.before, typed.after) {
+                    (true, _) => word.contains(typed.word),
+                    (false, true) => word.starts_with(typed.word),
+                    (false, false) => *word == typed.word,
+                })
+            })
+        };
+        (0..self.pool.len() as u32)
             .filter(|row| query.clusters.is_empty() || query.clusters.contains(&self.pool.cluster[*row as usize]))
             .filter(|row| query.rows.as_ref().is_none_or(|rows| rows.contains(row)))
             .filter(|row| !query.filter.contains("jsd >") || self.pool.jsd[*row as usize] > 0.3)
-            .filter(|row| text.is_empty() || fixture::instruction(&self.pool, *row).to_lowercase().contains(&text))
-            .collect();
+            .filter(|row| holds(*row) && !query.filter.contains("zzz"))
+            .collect()
+    }
+
+    fn query(&mut self, query: &RowQuery) -> Reply {
+        let mut rows = self.found(query);
         let values = match query.sort.as_str() {
             "jsd" => Some(&self.pool.jsd),
             "ies" => Some(&self.pool.ies),

@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use paser_engine::{Lookup, Reader};
 use paser_project::Entry;
-use paser_protocol::{Budget, CurationView, Edit, EditKind, EditSource, JournalEntryView, Reply, Report, Request};
+use paser_protocol::{
+    Budget, CurationView, Edit, EditKind, EditSource, JournalEntryView, Reply, Report, Request, RowQuery,
+};
 
 use crate::exit::usage;
+use crate::inside_words::tell_of_inside_words;
 use crate::interrupt;
 use crate::output::{Output, Table, date, thousands};
 use crate::owned::{self, Opened, Owned, unexpected};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  paser curate my-recovery exclude --where 'text ~ \"SQL\" and jsd > 0.2' --reason \"wrong answers\""
+    after_help = "Example:\n  paser curate my-recovery exclude --where 'text ~ \"*SQL*\" and jsd > 0.2' --reason \"wrong answers\""
 )]
 pub struct CurateArgs {
     /// Folder of the project; the current one if left out.
@@ -119,7 +122,7 @@ struct Named {
     /// Ids of samples.
     #[arg(value_name = "ID", required_unless_present_any = ["filter", "near"], conflicts_with_all = ["filter", "near"])]
     ids: Vec<String>,
-    /// All samples that a filter fits, such as: jsd > 0.2 and not tag = sql
+    /// All samples that a filter fits, such as: jsd > 0.2 and text ~ "*sql*" (stars: also inside of words)
     #[arg(long = "where", value_name = "FILTER", conflicts_with = "near")]
     filter: Option<String>,
     /// The samples most like this one; itself is none of them.
@@ -152,7 +155,7 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
         show(&Reader::open(&args.dir)?.journal(), output);
         return Ok(());
     }
-    let (entry, curation) = match owned::open(&args.dir)? {
+    let (entry, words, curation) = match owned::open(&args.dir)? {
         Opened::Own(session) => {
             let entry = match &args.edit {
                 EditCommand::Undo => session.undo()?,
@@ -163,14 +166,15 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
                     session.curate(&edit_of(session.lookup(), &near, edit)?)?
                 }
             };
-            (entry, session.view().curation)
+            let words = session.lookup().words_of(&entry);
+            (entry, words, session.view().curation)
         }
         Opened::Owned(owned) => by_owner(&owned, args)?,
     };
     output.say(format!(
         "journal entry {}: {}; now {} pinned and {} excluded",
         entry.entry,
-        entry.edit.words(),
+        words,
         thousands(curation.pinned.len() as u64),
         thousands(curation.excluded.len() as u64)
     ));
@@ -179,7 +183,7 @@ pub fn run(args: &CurateArgs, output: Output) -> Result<(), Report> {
 }
 
 /// The edit by the process that owns the project. An edit is on disk before it is answered: its line is read there.
-fn by_owner(owned: &Owned, args: &CurateArgs) -> Result<(Entry, CurationView), Report> {
+fn by_owner(owned: &Owned, args: &CurateArgs) -> Result<(Entry, String, CurationView), Report> {
     let near = |row, count| match owned.remote.ask(&Request::Neighbours { row, count })? {
         Reply::Neighbours(found) => Ok(found.into_iter().map(|neighbour| neighbour.row).collect()),
         other => Err(unexpected(&other)),
@@ -191,9 +195,11 @@ fn by_owner(owned: &Owned, args: &CurateArgs) -> Result<(Entry, CurationView), R
         edit => Request::Curate { edit: edit_of(owned.reader.lookup(), &near, edit)? },
     };
     let curation = owned.curate(&request)?;
-    let entry = Reader::open(&args.dir)?.lookup().entry(curation.entries);
+    let reader = Reader::open(&args.dir)?;
+    let entry = reader.lookup().entry(curation.entries);
     let entry = entry.ok_or_else(|| usage("the edit was made and undone by somebody else since", ""))?;
-    Ok((entry, curation))
+    let words = reader.lookup().words_of(&entry);
+    Ok((entry, words, curation))
 }
 
 /// The samples most like a row, so many of them.
@@ -203,7 +209,11 @@ type Near<'a> = &'a dyn Fn(u32, u32) -> Result<Vec<u32>, Report>;
 fn edit_of(pool: Lookup<'_>, near: Near<'_>, command: &EditCommand) -> Result<Edit, Report> {
     let of_samples = |named: &Named, what: &dyn Fn(Vec<u32>) -> EditKind| {
         let (rows, source) = match (&named.filter, &named.near) {
-            (Some(filter), _) => (pool.rows_where(filter)?, Some(EditSource::Filter { text: filter.clone() })),
+            (Some(filter), _) => {
+                let rows = pool.rows_where(filter)?;
+                tell_of_inside_words(pool, &RowQuery { filter: filter.clone(), ..RowQuery::default() })?;
+                (rows, Some(EditSource::Filter { text: filter.clone() }))
+            }
             (None, Some(of)) => {
                 let row = pool.rows_of_ids(std::slice::from_ref(of))?;
                 let rows = near(row[0], named.count)?;

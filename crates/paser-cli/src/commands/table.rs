@@ -8,6 +8,7 @@ use paser_protocol::{Report, RowQuery};
 use serde_json::json;
 
 use crate::exit::OrTell;
+use crate::inside_words::tell_of_inside_words;
 use crate::output::{Output, thousands};
 
 #[derive(Args, Debug)]
@@ -24,7 +25,7 @@ pub struct TableArgs {
     /// Only samples that a filter finds, such as 'jsd > 0.2 and not tag = sql'.
     #[arg(long = "where", value_name = "FILTER", default_value = "")]
     filter: String,
-    /// Only samples with these words.
+    /// Only samples with these whole words; '*sql*' also finds MySQL, 'sql*' also SQLite.
     #[arg(long, value_name = "WORDS", default_value = "")]
     search: String,
     /// Column to sort by; the pool's order if left out.
@@ -55,6 +56,7 @@ pub fn run(args: &TableArgs, output: Output) -> Result<(), Report> {
         selections: args.selections.clone(),
         shown: String::new(),
     };
+    tell_of_inside_words(reader.lookup(), &order.query)?;
     match &args.out {
         Some(path) => {
             let written = reader.write_table(&order, &std::path::absolute(path).or_tell()?)?;

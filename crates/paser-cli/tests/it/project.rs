@@ -88,7 +88,8 @@ fn from_a_pool_to_files_for_a_trainer() {
     let entry = run("curate p exclude sample-0000 --json --reason dull").well().last();
     assert_eq!((entry["entry"].as_u64(), entry["reason"].as_str()), (Some(1), Some("dull")));
     run("curate p pin sample-0001 sample-0002").well();
-    assert!(run("curate p undo").well().stdout.contains("0 pinned and 1 excluded"));
+    let undone = run("curate p undo").well().stdout;
+    assert!(undone.contains("Took back entry 2: pin of 2 samples; now 0 pinned and 1 excluded"), "{undone}");
     let paser = |arguments: &[&str]| paser_in(home.path(), arguments);
     let filtered = paser(&["curate", "p", "tag", "sums", "--where", "id ~ 000 and not excluded", "--reason", "look"]);
     assert!(filtered.well().stdout.contains("tag \"sums\" on 9 samples"));

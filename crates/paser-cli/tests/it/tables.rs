@@ -31,6 +31,12 @@ fn samples_come_with_ids_filtered_and_in_order() {
     let taken = text.lines().skip(1).filter(|line| line.split(',').nth(place) == Some("taken")).count();
     assert!(taken > 100, "{taken} are taken");
 
+    let whole = paser_in(home.path(), &words("table d --columns jsd --search umber")).well();
+    let inside = paser_in(home.path(), &words("table d --columns jsd --search *umber*")).well();
+    let more = inside.stdout.lines().count() - whole.stdout.lines().count();
+    assert!(more > 0 && !inside.stderr.contains("Whole words"), "{}", inside.stderr);
+    assert!(whole.stderr.contains("Whole words only") && whole.stderr.contains("'*umber*'"), "{}", whole.stderr);
+
     let refused = paser_in(home.path(), &words("table d --columns nonsense"));
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("nonsense") && refused.stderr.contains("jsd"), "{}", refused.stderr);

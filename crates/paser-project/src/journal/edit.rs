@@ -155,8 +155,8 @@ impl JournalEdit {
             }
             Self::SetQuota { cluster, quota: None, .. } => format!("automatic quota for \"{}\"", cluster.name),
             Self::SetEmphasis { cluster, factor } => format!("emphasis {factor} on \"{}\"", cluster.name),
-            Self::Undo { of } => format!("undo of entry {of}"),
-            Self::Redo { of } => format!("redo of entry {of}"),
+            Self::Undo { of } => format!("taking back of entry {of}"),
+            Self::Redo { of } => format!("bringing back of entry {of}"),
         }
     }
 }

@@ -168,14 +168,14 @@ fn foot(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let words = Words::new(ui);
     let words = match (&state.compare.view, &state.compare.problem) {
         (_, Some(problem)) => words.t(&problem.what).t2(" ").t2(&problem.advice),
-        (Some(view), None) => sentence(words, view),
+        (Some(view), None) => sentence(words, view, state),
         (None, None) if state.compare.waiting => words.t2("comparing"),
         (None, None) => words.t2(""),
     };
     words.at(ui, inside.left_center(), Align2::LEFT_CENTER, left - inside.left() - 16.0);
 }
 
-fn sentence(words: Words, view: &paser_protocol::ComparisonView) -> Words {
+fn sentence(words: Words, view: &paser_protocol::ComparisonView, state: &AppState) -> Words {
     let (Some(overlap), Some(a)) = (view.overlaps.first(), view.selections.first()) else { return words };
     let words = words
         .t("A and B share ")
@@ -186,7 +186,13 @@ fn sentence(words: Words, view: &paser_protocol::ComparisonView) -> Words {
         .num(format::count(overlap.chance.round() as u64))
         .t(".");
     let Some((chance, (low, high))) = view.chance.as_ref().and_then(|c| c.mean_damage.map(|band| (c, band))) else {
-        return words;
+        let pinned = state.project.as_ref().map_or(0, |project| project.curation.pinned.len() as u64);
+        let full = pinned > a.selected;
+        return if full {
+            words.t2("  No random draw of A's size holds all samples that are pinned now.")
+        } else {
+            words
+        };
     };
     words.t2("  Random at A's budget, n = ").num2(chance.seeds.to_string()).t2(" seeds: damage ").num2(format!(
         "{} to {}",
