@@ -137,14 +137,15 @@ impl App {
         views::show_dialog(&ctx, &mut self.state);
         self.save_downloads(&ctx);
         let now = self.state.now;
-        // Above what can be pressed at the foot of each screen.
+        let aside = self.state.dialog.is_some();
+        // Above what can be pressed at the foot of each screen. Under a dialog that is nothing, and its foot stays free.
         let bottom = match self.state.screen {
+            _ if aside => 8.0,
             Screen::Explore => 126.0,
             Screen::Compare => 80.0,
             Screen::NewProject => 84.0,
             Screen::Welcome => 34.0,
         };
-        let aside = self.state.dialog.is_some();
         self.state.toasts.show(&ctx, now, bottom, aside);
         if let Some(undo) = self.state.toasts.undo_at {
             self.state.note("toast:undo", undo);

@@ -167,12 +167,13 @@ impl MapView {
         if self.shown().is_some() {
             map_marks::dots(ui, &scene, [state.focus.hovered, state.focus.inspected]);
         }
-        map_marks::rings(&self.camera, ui, body, state, &points);
         let mut taken = vec![map_paint::legend(ui, body, state, &scene.paint.signs)];
         taken.extend(map_card::hidden(ui, body, state));
         map_card::brush_bar(ui, body, state);
         taken.extend(state.brush_bar);
         map_marks::names(&self.camera, ui, body, state, &taken);
+        // No name hides what is inspected.
+        map_marks::rings(&self.camera, ui, body, state, &points);
         self.select(ui, body, &response, state, &points);
         if let Some(row) = hovered
             && now - self.hover.1 >= CARD_AFTER
