@@ -218,7 +218,9 @@ mod tests {
         first.serve(|_| panic!("a closing window took a project"))?;
         first.close();
         let path = state.path().to_owned();
-        let second = thread::spawn(move || matches!(start(&path, None), Start::First(single) if single.listener.is_some()));
+        let second = thread::Builder::new()
+            .name("second start".to_owned())
+            .spawn(move || matches!(start(&path, None), Start::First(single) if single.listener.is_some()))?;
         thread::sleep(3 * PAUSE);
         assert!(!second.is_finished(), "it waits for the first to be gone");
         drop(first);

@@ -142,11 +142,11 @@ fn two_marked() -> (Bench, Vec<u32>) {
 }
 
 fn last_edit(bench: &Bench) -> EditKind {
-    let edits = bench.requests().into_iter().filter_map(|request| match request {
+    let mut edits = bench.requests().into_iter().filter_map(|request| match request {
         Request::Curate { edit } => Some(edit.what),
         _ => None,
     });
-    edits.last().unwrap()
+    edits.next_back().unwrap()
 }
 
 #[test]

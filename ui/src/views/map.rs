@@ -173,7 +173,7 @@ impl MapView {
         taken.extend(state.brush_bar);
         map_marks::names(&self.camera, ui, body, state, &taken);
         // No name hides what is inspected.
-        map_marks::rings(&self.camera, ui, body, state, &points);
+        map_marks::rings(&self.camera, ui, body, state, &points, &taken);
         self.select(ui, body, &response, state, &points);
         if let Some(row) = hovered
             && now - self.hover.1 >= CARD_AFTER

@@ -542,8 +542,11 @@ fn which_rows(ui: &mut Ui, state: &mut AppState, room: f32) {
         Words::new(ui).num3(count).show_in(ui, room, 1);
         return;
     };
-    let name = elided(ui, &name, room - PILL_MARKS - width_of(ui, &format!("  {count}")));
-    let text = if name.is_empty() { count } else { format!("{name}  {count}") };
+    // Where there is no room for both, the name matters more: the count stands on the button beside, too.
+    let whole = format!("{name}  {count}");
+    let room = room - PILL_MARKS;
+    let text = if width_of(ui, &whole) <= room { whole } else { elided(ui, &name, room) };
+    let text = if text.is_empty() { count } else { text };
     let mut pill = Button::new(&text).height(22.0).caret(icons::X).name("Clear the brush of the table");
     if let Some(colour) = colour {
         pill = pill.swatch(colour);

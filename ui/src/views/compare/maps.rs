@@ -93,7 +93,7 @@ impl SmallMaps {
                 dots: Dots::of(&look.map, points, &map.camera(), ui.pixels_per_point()),
             };
             self.rasters[at].show(ui, &scene, state.now);
-            map_marks::rings(&map.camera(), ui, body, state, points);
+            map_marks::rings(&map.camera(), ui, body, state, points, &[]);
             map_marks::quiet_names(&map.camera(), ui, body, state);
             map.select(ui, body, &response, state, points);
             if let Some(row) = hovered {
