@@ -15,6 +15,8 @@ use super::{CROSS_STROKE, RING_STROKE, Scene};
 /// Milliseconds that the median timed frame may take.
 const FAST: f64 = 5.0;
 const TIMED: usize = 5;
+/// Of more points, so many are timed first: what is slow with these is so with all of them, and takes no second.
+const FEW: usize = 50_000;
 
 const VERTEX: &str = r"
 layout(location = 0) in vec2 place;
@@ -104,6 +106,11 @@ impl Times {
         let speaks = if fast { points <= self.points + self.points / 4 } else { points >= self.points * 4 / 5 };
         speaks.then_some(fast)
     }
+
+    /// How many of so many points the next frame is timed with.
+    fn next(&self, points: usize) -> usize {
+        if points > FEW && self.points != points && self.is_fast(FEW) != Some(true) { FEW } else { points }
+    }
 }
 
 #[derive(Default)]
@@ -171,13 +178,15 @@ impl Gl {
 
     /// A shape that draws the scene. With a `clock` in milliseconds, the frame waits for the card and notes the time.
     pub fn shape(&self, scene: &Scene, pixels_per_point: f32, clock: Option<fn() -> f64>) -> Shape {
-        let (old_points, old_paint) = {
+        let all = scene.points.order.len();
+        let (held, old_paint, count) = {
             let card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
-            (card.points, card.paint)
+            ((card.points, card.count), card.paint, if clock.is_some() { card.times.next(all) } else { all })
         };
-        let order = &scene.points.order;
-        let places = (old_points != scene.points.id).then(|| {
-            scene.points.shuffled.iter().flat_map(|at| [at.x, at.y]).flat_map(f32::to_le_bytes).collect()
+        // A shuffled order: the first of it are a random sample.
+        let order = &scene.points.order[..count];
+        let places = (held != (scene.points.id, count as i32)).then(|| {
+            scene.points.shuffled[..count].iter().flat_map(|at| [at.x, at.y]).flat_map(f32::to_le_bytes).collect()
         });
         let colours = (places.is_some() || old_paint != scene.paint.id).then(|| {
             let of = |point: &u32| {
@@ -289,7 +298,7 @@ impl Card {
         self.prepare(gl)?;
         // SAFETY: as in `prepare`; buffers hold `count` points of 8 and 4 bytes, as the vertex array says.
         unsafe {
-            if let Some(bytes) = frame.places.as_ref().filter(|_| self.points != frame.points) {
+            if let Some(bytes) = &frame.places {
                 gl.bind_buffer(glow::ARRAY_BUFFER, self.places);
                 gl.buffer_data_u8_slice(glow::ARRAY_BUFFER, bytes, glow::STATIC_DRAW);
                 self.points = frame.points;
@@ -375,6 +384,13 @@ mod tests {
         assert_eq!(fast.is_fast(200_000), None);
         let slow = timed(200_000, 40.0);
         assert_eq!((slow.is_fast(300_000), slow.is_fast(3_000)), (Some(false), None));
+        assert_eq!(Times::default().next(1_000_000), FEW);
+        let few = timed(FEW, 40.0);
+        assert_eq!(few.is_fast(1_000_000), Some(false), "no frame of all of them is drawn to know it");
+        let mut few = timed(FEW, 1.0);
+        assert_eq!((few.is_fast(1_000_000), few.next(1_000_000)), (None, 1_000_000));
+        few.note(1_000_000, 3.0);
+        assert_eq!(few.next(1_000_000), 1_000_000, "what was begun is brought to its end");
         let mut times = timed(3_000, 1.0);
         times.note(200_000, 40.0);
         assert_eq!(times.is_fast(200_000), None, "the old frames do not count");

@@ -147,6 +147,8 @@ impl MapView {
         state.note("map", body);
         state.note(View::Map.place(), body);
         let key = state.column_info("map").map(|column| column.key.clone());
+        // What colours the points is fetched beside them, not after they are drawn.
+        map_paint::ask(state);
         let points = key.as_ref().and_then(|key| self.load(state, key));
         let Some(points) = points else {
             ui.painter().rect_filled(body, 0.0, look.canvas);

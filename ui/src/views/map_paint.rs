@@ -120,6 +120,11 @@ impl Cache {
     }
 }
 
+/// Asks for what the colours are made from.
+pub fn ask(state: &mut AppState) {
+    columns(state);
+}
+
 /// The keys of the columns that the colours are made from, and whether one of them is still on its way.
 fn columns(state: &mut AppState) -> (Vec<String>, bool) {
     let mut names = vec!["cluster".to_owned()];
