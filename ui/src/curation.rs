@@ -1,7 +1,7 @@
 //! A person's marks as the window knows them, the rows that an edit acts on and how they were found, and the way of an
 //! edit to the engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use paser_protocol::{Edit, EditSource, ProjectView, Request};
 
@@ -69,20 +69,23 @@ impl AppState {
 
     /// Other clusters, the same samples: the brush keeps its own. Brushed rows are samples already.
     pub(crate) fn keep_brush(&mut self, old: &ProjectView, project: &ProjectView) {
-        let sizes = |project: &ProjectView| -> BTreeSet<(u32, u64)> {
-            project.clusters.iter().map(|cluster| (cluster.cluster, cluster.samples)).collect()
-        };
         let Brush::Clusters(brushed) = self.focus.brush().clone() else { return };
-        let after = sizes(project);
-        let (own, others): (BTreeSet<_>, BTreeSet<_>) =
-            sizes(old).into_iter().partition(|(cluster, _)| brushed.contains(cluster));
-        if own.is_subset(&after) {
-            return;
-        }
-        let new: BTreeSet<u32> = after.difference(&others).map(|(cluster, _)| *cluster).collect();
-        if others.is_subset(&after) && !new.is_empty() {
-            // Merged or split among themselves: what is new holds what they held.
-            self.focus.set_brush(Brush::Clusters(new));
+        // Numbers go by size and change with it; a colour stays with its cluster.
+        let known = |project: &ProjectView| -> BTreeMap<(u32, u64), u32> {
+            project.clusters.iter().map(|one| ((one.colour, one.samples), one.cluster)).collect()
+        };
+        let after = known(project);
+        let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            known(old).into_iter().partition(|(_, cluster)| brushed.contains(cluster));
+        let kept: Option<BTreeSet<u32>> = own.keys().map(|one| after.get(one).copied()).collect();
+        // Merged or split among themselves: what is new holds what they held.
+        let new: BTreeSet<u32> =
+            after.iter().filter(|(one, _)| !others.contains_key(one)).map(|(_, cluster)| *cluster).collect();
+        let is_theirs = !new.is_empty() && others.keys().all(|one| after.contains_key(one));
+        if let Some(same) = kept.or(is_theirs.then_some(new)) {
+            if same != brushed {
+                self.focus.set_brush(Brush::Clusters(same));
+            }
             return;
         }
         let column = old.columns.iter().find(|column| column.name == "cluster");

@@ -164,6 +164,13 @@ fn rows_are_brushed_one_by_one_with_ctrl_and_the_table_stays_as_it_is() {
     bench.click("bar:6");
     assert_eq!(bench.state().table.count(), Some(170));
     assert!(!bench.state().is_marked(left[0]));
+    // Of all that is brushed some are picked, not taken out.
+    for (row, picked) in [("row:2", 1), ("row:5", 2)] {
+        let at = bench.rect(row).center();
+        click_with(&mut bench, at, egui::PointerButton::Primary, Modifiers::COMMAND);
+        let Brush::Rows(rows) = bench.state().focus.brush().clone() else { panic!("nothing is brushed") };
+        assert_eq!((rows.len(), bench.state().table.count()), (picked, Some(170)));
+    }
 }
 
 #[test]

@@ -412,7 +412,8 @@ fn click(ui: &Ui, state: &mut AppState, rows: &[u32], place: usize) {
     let row = rows[place];
     let modifiers = ui.input(|input| input.modifiers);
     if modifiers.command {
-        let brushed = state.acting_rows();
+        // A brush from elsewhere decides what the table shows; which of these are meant is told from here on.
+        let brushed = if state.has_marks() { state.acting_rows() } else { Vec::new() };
         let combine = if brushed.binary_search(&row).is_ok() { Combine::Subtract } else { Combine::Add };
         state.mark(combine.rows(&brushed, &[row]));
         return;

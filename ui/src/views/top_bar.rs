@@ -226,7 +226,11 @@ fn project_menu(button: &egui::Response, state: &mut AppState) {
             for text in [
                 project.path.clone(),
                 format!("dense: {}", project.dense),
-                format!("pruned: {} ({})", project.pruned, project.pruning),
+                if project.pruning.is_empty() {
+                    format!("pruned: {}", project.pruned)
+                } else {
+                    format!("pruned: {} ({})", project.pruned, project.pruning)
+                },
                 format!("pool: {}", project.pool.path),
             ] {
                 Words::new(ui).small(text).show_in(ui, 312.0, 1);
