@@ -166,7 +166,10 @@ fn numbers(ui: &mut Ui, state: &mut AppState, brushed: &[&ClusterView]) {
     if let [one] = brushed
         && let (Some(low), Some(high)) = (one.cds_low, one.cds_high)
     {
-        entries.push(("interval", number(format!("± {}", format::nats((high - low) / 2.0)))));
+        let half = (high - low) / 2.0;
+        // Of thousands of samples the mean is known to less than a thousandth.
+        let digits = if half < 0.001 { 5 } else { 3 };
+        entries.push(("interval", number(format!("± {}", format::decimal(half, digits)))));
     }
     if let Some(rest) = mean(|c| c.cds_rest) {
         entries.push(("after first", number(format::nats(rest))));

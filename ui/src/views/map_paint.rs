@@ -167,8 +167,9 @@ fn column(state: &mut AppState, name: &str) -> Option<Values> {
     }
 }
 
-/// Rings that are drawn at most: more of them would be a carpet, and what was not found is grey in any case.
-const RINGS: usize = 4_000;
+/// Rings that are drawn at most. They lead the eye to points that stand alone; more of them would cover the colours of
+/// what was found, and what was not is grey in any case.
+const RINGS: usize = 100;
 
 /// Diamonds of pins and crosses of exclusions.
 fn signs(state: &AppState, points: &Points, look: &Look) -> Signs {
