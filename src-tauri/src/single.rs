@@ -80,7 +80,8 @@ pub fn start(state: &Path, project: Option<&Path>) -> Start {
             Ok(Answer::Open) => return Start::HandedOver,
             Ok(Answer::Nobody) if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
             unanswered => {
-                let why = unanswered.err().map_or_else(|| "nobody is at its door".to_owned(), |error| error.to_string());
+                let why =
+                    unanswered.err().map_or_else(|| "nobody is at its door".to_owned(), |error| error.to_string());
                 tracing::warn!(why, "another window is open and does not answer");
                 return first(None, None);
             }

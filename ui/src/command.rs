@@ -317,7 +317,9 @@ impl Command {
             Self::Models => "both models layer by layer, their tokenizers, and pruning here",
             Self::Checks => "what the pool repeats, and samples that contain a benchmark's question",
             Self::Stability => "how far the result hangs on each setting (d, t, K, k, tau, seed); adopt another one",
-            Self::Back => "closes what lies on top or a region being drawn; else clears brush, sample and search in turn",
+            Self::Back => {
+                "closes what lies on top or a region being drawn; else clears brush, sample and search in turn"
+            }
             Self::Freeze => "keeps this selection under a name",
             Self::Export => "training files with their manifest",
             Self::Palette => "every command and cluster by name",

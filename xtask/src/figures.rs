@@ -1,6 +1,6 @@
 //! The window's figures, taken of the real program by the end-to-end tests' own driver; see `benches/README.md`.
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::Result;
 
@@ -16,7 +16,7 @@ pub fn figures(projects: &[String]) -> Result<()> {
     setup::everything()?;
     web::build()?;
     let page = web::example("painters")?;
-    shell::run(shell::cargo().args(["build", "--package", "paser-cli"]))?;
+    shell::build()?;
     // The driver runs in the workspace's folder, a path is meant from here.
     let here = env::current_dir()?;
     let projects: Vec<PathBuf> = projects.iter().map(|folder| here.join(folder)).collect();
@@ -29,7 +29,7 @@ pub fn bench(arguments: &[String]) -> Result<()> {
     setup::everything()?;
     web::build()?;
     let page = web::example("painters")?;
-    shell::run(shell::cargo().args(["build", "--package", "paser-cli"]))?;
+    shell::build()?;
     let million = shell::target().join(format!("synthetic-{MILLION}"));
     if !million.join("project.db").is_file() {
         synthetic(&["--samples".to_owned(), MILLION.to_owned(), million.to_string_lossy().into_owned()])?;
@@ -51,13 +51,14 @@ pub fn synthetic(arguments: &[String]) -> Result<()> {
     if let Some(folder) = words.last_mut().filter(|word| !word.starts_with('-')) {
         *folder = here.join(&*folder).to_string_lossy().into_owned();
     }
-    shell::run(shell::cargo().args(["run", "--package", "paser-engine", "--example", "synthetic", "--"]).args(words))
+    shell::build()?;
+    shell::run(Command::new(shell::built("examples/synthetic")).args(words))
 }
 
 fn run(page: PathBuf, options: &[String], projects: &[PathBuf]) -> Result<()> {
     shell::run(
-        shell::cargo()
-            .args(["run", "--package", "paser-tests", "--bin", "figures", "--"])
+        Command::new(shell::built("figures"))
+            .current_dir(shell::root())
             .arg(page)
             .args(options)
             .args(projects)

@@ -32,6 +32,11 @@ pub fn cargo() -> Command {
     command
 }
 
+/// Builds all that tests need. A package alone would take some dependencies with other features, and build them again.
+pub fn build() -> Result<()> {
+    run(cargo().args(["build", "--workspace", "--all-targets"]))
+}
+
 /// Runs to the end, output shown.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);

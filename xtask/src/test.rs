@@ -11,7 +11,7 @@ pub fn test() -> Result<()> {
     web::build()?;
     // One set of packages and targets for build, tests and lints, so that no dependency is built twice.
     let all = ["--workspace", "--all-targets"];
-    shell::run(shell::cargo().arg("build").args(all))?;
+    shell::build()?;
     shell::run(
         shell::cargo()
             .args(["nextest", "run"])

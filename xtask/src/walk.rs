@@ -1,6 +1,6 @@
 //! An hour in the real window, and what it holds in memory meanwhile; see `benches/README.md`.
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::Result;
 
@@ -10,14 +10,15 @@ use crate::{setup, shell, web};
 pub fn walk(arguments: &[String]) -> Result<()> {
     setup::everything()?;
     web::build()?;
-    shell::run(shell::cargo().args(["build", "--package", "paser-cli"]))?;
+    shell::build()?;
     // The driver runs in the workspace's folder, a path is meant from here.
     let here = env::current_dir()?;
     let minutes = arguments.first().map_or("60", String::as_str);
     let projects: Vec<PathBuf> = arguments.iter().skip(1).map(|folder| here.join(folder)).collect();
     shell::run(
-        shell::cargo()
-            .args(["run", "--package", "paser-tests", "--bin", "walk", "--", minutes])
+        Command::new(shell::built("walk"))
+            .current_dir(shell::root())
+            .arg(minutes)
             .args(projects)
             .env("PASER_BIN_DIR", shell::target().join("debug")),
     )

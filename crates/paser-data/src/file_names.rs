@@ -93,25 +93,22 @@ mod tests {
 
     #[test]
     fn names_tell_kind_and_split() {
-        assert_eq!(["a.parquet", "x/b.JSONL", "c.json", "d.csv", ".json", "x/.e.json"].map(kind), [
-            Some(0),
-            Some(1),
-            Some(2),
-            None,
-            None,
-            None
-        ]);
-        assert_eq!(["dataset_infos.json", "dataset_info.json", "state.json", "data/metadata.json"].map(kind), [None; 4]);
-        assert_eq!(["alpaca_test", "latest", "dev-set", "Training"].map(split_word), [
-            Some("test"),
-            None,
-            Some("validation"),
-            Some(TRAIN)
-        ]);
-        assert_eq!(shard("data/train_sft-00001-of-00002-ab.parquet").map(|shard| (shard.split, shard.number)), Some((
-            "train_sft",
-            1
-        )));
+        assert_eq!(
+            ["a.parquet", "x/b.JSONL", "c.json", "d.csv", ".json", "x/.e.json"].map(kind),
+            [Some(0), Some(1), Some(2), None, None, None]
+        );
+        assert_eq!(
+            ["dataset_infos.json", "dataset_info.json", "state.json", "data/metadata.json"].map(kind),
+            [None; 4]
+        );
+        assert_eq!(
+            ["alpaca_test", "latest", "dev-set", "Training"].map(split_word),
+            [Some("test"), None, Some("validation"), Some(TRAIN)]
+        );
+        assert_eq!(
+            shard("data/train_sft-00001-of-00002-ab.parquet").map(|shard| (shard.split, shard.number)),
+            Some(("train_sft", 1))
+        );
         assert_eq!(["train-0-of-999999999.json", "of-the-king.json"].map(shard), [None; 2]);
     }
 

@@ -36,7 +36,8 @@ impl Session {
         let wanted = self.wanted(&loaded, &recipe.recipe, dense, pruned);
         // What another pair of models or another template began says nothing of this one.
         let [.., scores, _] = &wanted;
-        let others_keys = wanted_others.iter().filter_map(|(reference, wanted)| Some((reference.clone(), wanted.key()?)));
+        let others_keys =
+            wanted_others.iter().filter_map(|(reference, wanted)| Some((reference.clone(), wanted.key()?)));
         let meant = WantedScores { own: scores.key(), others: others_keys.collect() };
         loaded.partial = loaded.partial.filter(|partial| meant.own.as_ref() == Some(&partial.key));
         let parts = self.parts(&loaded);

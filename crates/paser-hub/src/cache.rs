@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hf_hub::{Cache, CacheRepo};
 
-use crate::{HubEnv, HubError};
 use crate::files::{Pattern, is_safe, missing, wanted};
 use crate::id::RepoId;
+use crate::{HubEnv, HubError};
 
 /// The folder of one repository.
 pub(crate) struct RepoCache {

@@ -73,11 +73,7 @@ impl DatasetRef {
             }
         };
         match &part.refused {
-            Some(why) => Err(HubError::PartRefused {
-                id: self.name().to_owned(),
-                part: part.name(),
-                why: why.clone(),
-            }),
+            Some(why) => Err(HubError::PartRefused { id: self.name().to_owned(), part: part.name(), why: why.clone() }),
             None => Ok(part),
         }
     }
@@ -249,7 +245,8 @@ fn look(
         Err(HubError::RevisionNotFound { .. } | HubError::NotFound { .. }) => None,
         other => Some(other?),
     };
-    let copied = copy.map(|copy| (converted(&copy.siblings, &listing.card), copy)).filter(|(parts, _)| !parts.is_empty());
+    let copied =
+        copy.map(|copy| (converted(&copy.siblings, &listing.card), copy)).filter(|(parts, _)| !parts.is_empty());
     let Some((copied, copy)) = copied else {
         let advice = "its rows are in another format or made by a script, and the hub has no Parquet copy of them: convert \
                       it, and give the file";

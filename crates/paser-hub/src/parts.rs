@@ -359,7 +359,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_the_card_names_is_looked_through() {
-        let card = json!({"configs": [{"config_name": "fr", "data_dir": "french"}, {"data_dir": "x", "data_files": "*"}]});
+        let card =
+            json!({"configs": [{"config_name": "fr", "data_dir": "french"}, {"data_dir": "x", "data_files": "*"}]});
         let names = ["french/test.jsonl", "french/train.jsonl", "german/train.jsonl", "x/rows.jsonl"];
         let parts = own_of(&names, &card);
         let part = |name: &str| (name.to_owned(), 1);

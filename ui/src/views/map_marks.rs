@@ -15,7 +15,9 @@ pub fn rings(camera: &Camera, ui: &Ui, body: Rect, state: &AppState, points: &Po
     let painter = ui.painter_at(body);
     let at = |row: u32| points.places.get(row as usize).map(|place| camera.to_screen(body, *place));
     for (row, width) in [(state.focus.hovered, look.map.ring), (state.focus.inspected, look.map.ring + 1.0)] {
-        if let Some(place) = row.and_then(at).filter(|place| taken.iter().all(|rect| !rect.expand(8.0).contains(*place))) {
+        if let Some(place) =
+            row.and_then(at).filter(|place| taken.iter().all(|rect| !rect.expand(8.0).contains(*place)))
+        {
             painter.circle_stroke(place, 6.5, Stroke::new(width + 2.0, look.canvas));
             painter.circle_stroke(place, 6.5, Stroke::new(width, look.accent));
         }

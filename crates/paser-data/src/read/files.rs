@@ -26,7 +26,8 @@ pub fn pool_files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         }
     }
     if found.len() > 1 {
-        let kinds: Vec<String> = found.iter().map(|(kind, files)| format!("{} .{}", files.len(), KINDS[*kind])).collect();
+        let kinds: Vec<String> =
+            found.iter().map(|(kind, files)| format!("{} .{}", files.len(), KINDS[*kind])).collect();
         return Err(refuse(format!(
             "holds data files of several kinds ({}): give one of them, or a folder with one kind",
             kinds.join(", ")
@@ -39,8 +40,9 @@ pub fn pool_files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     };
     files.sort();
     let names: Vec<String> = files.iter().map(|file| name_of(file)).collect();
-    one_split(&names.iter().map(String::as_str).collect::<Vec<_>>())
-        .map_err(|why| refuse(format!("{why}: give one file, or a folder with the whole of one split and nothing else")))?;
+    one_split(&names.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|why| {
+        refuse(format!("{why}: give one file, or a folder with the whole of one split and nothing else"))
+    })?;
     Ok(files)
 }
 
@@ -83,7 +85,10 @@ mod tests {
         for (files, part) in [
             (&["README.md"][..], "no .parquet"),
             (&["a.jsonl", "a.parquet"], "1 .parquet, 1 .jsonl"),
-            (&["test-00000-of-00001.parquet", "train-00000-of-00001.parquet"], "(test: test-00000-of-00001.parquet, train: "),
+            (
+                &["test-00000-of-00001.parquet", "train-00000-of-00001.parquet"],
+                "(test: test-00000-of-00001.parquet, train: ",
+            ),
             (&["test.jsonl", "train.jsonl"], "several splits"),
             (&["train-00000-of-00002.parquet"], "lacks shard 1 of 2 of train"),
         ] {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use paser_hub::{Dataset, DatasetInfo, DatasetRef, HubError, cached_dataset, clear_downloads, dataset_info, fetch_dataset};
+use paser_hub::{
+    Dataset, DatasetInfo, DatasetRef, HubError, cached_dataset, clear_downloads, dataset_info, fetch_dataset,
+};
 use paser_protocol::Silent;
 use serde_json::{Value, json};
 
@@ -180,7 +182,11 @@ fn a_part_whose_files_are_not_one_pool_is_refused_in_words() {
     assert_eq!(fetch(&home, "hub:org/name:default/train").unwrap().files.len(), 2);
     let gone = json!({"configs": [{"data_files": "gone/*"}]});
     let (_server, home) = hub(vec![("a.jsonl", rows(1))], vec![("x/train/0.parquet", rows(3))], gone.clone(), |_| None);
-    assert_eq!(contents(&fetch(&home, "hub:org/name").unwrap()), [rows(3)], "the copy where the card's files are not read");
+    assert_eq!(
+        contents(&fetch(&home, "hub:org/name").unwrap()),
+        [rows(3)],
+        "the copy where the card's files are not read"
+    );
     let (_server, home) = hub(vec![("a.jsonl", rows(1))], vec![], gone, |_| None);
     let error = fetch(&home, "hub:org/name").unwrap_err().to_string();
     assert!(error.contains("gone/*"), "{error}");
