@@ -106,6 +106,17 @@ fn the_palette_finds_and_runs_commands() {
     bench.harness.key_press(Key::Enter);
     bench.harness.run();
     assert_eq!(*bench.state().focus.brush(), Brush::Clusters([7].into()), "clusters are found too");
+    // Of words that no name holds, the samples' text is meant.
+    bench.harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    bench.harness.run();
+    bench.harness.event(egui::Event::Text("lantrn".into()));
+    bench.harness.run();
+    bench.harness.key_press(Key::Enter);
+    bench.harness.run();
+    assert_eq!(bench.state().table.search, "lantrn");
+    let before = bench.harness.ctx.zoom_factor();
+    bench.key(Modifiers::COMMAND, Key::Equals);
+    assert!(bench.harness.ctx.zoom_factor() > before, "the key of + without Shift");
 }
 
 #[test]

@@ -33,6 +33,9 @@ struct Entry {
     why: Option<&'static str>,
 }
 
+/// From here on a match is of scattered letters: a search in the samples' text comes before it.
+const SCATTERED: usize = 50;
+
 /// Letters of `typed` in order in `name`; lower is better. None: no match.
 fn score(typed: &str, name: &str) -> Option<usize> {
     let (typed, name) = (typed.to_lowercase(), name.to_lowercase());
@@ -50,7 +53,7 @@ fn score(typed: &str, name: &str) -> Option<usize> {
             }
         }
     }
-    Some(10 + gaps)
+    Some(SCATTERED + gaps)
 }
 
 /// All typed words stand at the starts of words of a description: a worse match than any name.
@@ -66,9 +69,8 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
     let typed = typed.trim();
     for command in Command::ALL.into_iter().filter(|command| !matches!(command, Command::Palette | Command::Back)) {
         let by_name = score(typed, command.name());
-        if let Some(score) =
-            by_name.or_else(|| score_of_words(typed, &format!("{} {}", command.name(), command.description())))
-        {
+        let by_words = score_of_words(typed, &format!("{} {}", command.name(), command.description()));
+        if let Some(score) = by_name.into_iter().chain(by_words).min() {
             let why = command.enabled(state).err();
             let entry = Entry {
                 act: Act::Command(command),
@@ -91,7 +93,8 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
     }
     for cluster in state.clusters() {
         let name = format!("Show {}", cluster.name);
-        if let Some(score) = score(typed, &name).filter(|_| !typed.is_empty()) {
+        // Names are made of words of the pool: scattered letters are in most of them.
+        if let Some(score) = score(typed, &name).filter(|score| !typed.is_empty() && *score < SCATTERED) {
             let more = format!("cluster of {} samples", format::count(cluster.samples));
             found.push((score * 2 + 1, Entry { act: Act::Cluster(cluster.cluster), name, more, why: None }));
         }
@@ -109,13 +112,15 @@ fn entries(state: &AppState, typed: &str) -> Vec<Entry> {
             found.push((score * 2 + 1, Entry { act: Act::Discard(name.clone()), name: command, more, why: None }));
         }
     }
-    found.sort_by_key(|(score, _)| *score);
-    let mut entries: Vec<Entry> = found.into_iter().map(|(_, entry)| entry).collect();
     if state.project.is_some() && !typed.is_empty() {
         let name = format!("Find \u{201c}{typed}\u{201d} in the samples' text");
-        entries.push(Entry { act: Act::Find(typed.to_owned()), name, more: String::new(), why: None });
+        found.push((
+            SCATTERED * 2 - 1,
+            Entry { act: Act::Find(typed.to_owned()), name, more: String::new(), why: None },
+        ));
     }
-    entries
+    found.sort_by_key(|(score, _)| *score);
+    found.into_iter().map(|(_, entry)| entry).collect()
 }
 
 pub fn show(ctx: &Context, state: &mut AppState, mut typed: String, mut chosen: usize) -> Option<Dialog> {

@@ -25,6 +25,9 @@ pub fn read(state: &mut AppState, ctx: &Context) {
     if ctx.input_mut(|input| input.consume_shortcut(&REDO_TOO)) {
         state.run(Command::Redo);
     }
+    if ctx.input_mut(|input| input.consume_shortcut(&LARGER_TOO)) {
+        state.run(Command::Larger);
+    }
     for command in commands {
         let Some(shortcut) = command.shortcut() else { continue };
         let plain = !shortcut.modifiers.command;
@@ -53,6 +56,9 @@ pub fn read(state: &mut AppState, ctx: &Context) {
 
 /// What other programs call Redo.
 const REDO_TOO: egui::KeyboardShortcut = egui::KeyboardShortcut::new(egui::Modifiers::COMMAND, egui::Key::Y);
+
+/// The key of + without Shift, on keyboards that have it there.
+const LARGER_TOO: egui::KeyboardShortcut = egui::KeyboardShortcut::new(egui::Modifiers::COMMAND, egui::Key::Equals);
 
 /// Heights of a command and of a group's name.
 const LINE: f32 = 21.0;

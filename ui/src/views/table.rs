@@ -438,7 +438,7 @@ fn offer_inside_words(ui: &mut Ui, list: Rect, state: &mut AppState) -> Rect {
     let (strip, rest) = list.split_top_bottom_at_y(list.top() + OFFER);
     ui.painter().hline(strip.x_range(), strip.bottom() - 0.5, egui::Stroke::new(1.0, look.line));
     let right = row_right(ui, strip.shrink2(Vec2::new(8.0, 0.0)), 6.0, |ui| {
-        let include = ui.add(Button::new("Include").height(20.0).name(Command::InsideWords.name()));
+        let include = ui.add(Button::new("Search inside words").height(20.0).name(Command::InsideWords.name()));
         state.note("InsideWords", include.rect);
         if include.on_hover_text(Command::InsideWords.long_hint()).clicked() {
             state.run(Command::InsideWords);
