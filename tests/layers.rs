@@ -17,6 +17,8 @@ const LAYERS: [&[&str]; 4] = [
         "paser-score",
         "paser-manifold",
         "paser-select",
+        "paser-recover",
+        "paser-eval",
         "paser-demo",
     ],
     &["paser-project", "paser-engine"],
@@ -24,10 +26,14 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Arrows within a layer.
-const NEIGHBOURS: [(&str, &str); 10] = [
+const NEIGHBOURS: [(&str, &str); 14] = [
     ("paser-hub", "paser-data"),
     ("paser-prune", "paser-model"),
     ("paser-score", "paser-model"),
+    ("paser-recover", "paser-model"),
+    ("paser-recover", "paser-score"),
+    ("paser-eval", "paser-model"),
+    ("paser-eval", "paser-score"),
     ("paser-demo", "paser-prune"),
     ("paser-demo", "paser-model"),
     ("paser-demo", "paser-score"),

@@ -91,6 +91,8 @@ fn seconds(
         }
         Stage::Score => 2.0 * parameters? * size.tokens() / rate("score", SCORE_OPERATIONS),
         Stage::Select => 0.3 + size.samples * 4e-5 * recipe.selections.len() as f64,
+        // Arms tell of themselves.
+        Stage::Recover => return None,
     })
 }
 
@@ -103,6 +105,7 @@ fn memory(recipe: &Recipe, size: Size, parameters: Option<f64>, stage: Stage) ->
         Stage::Manifold => size.samples * (width * 12.0 + 45.0 * 8.0 * 6.0 + 30.0 * 16.0),
         Stage::Score => parameters? * 4.0 + size.bytes * 2.0 + size.tokens() * 8.0 + 200e6,
         Stage::Select => size.samples * 600.0,
+        Stage::Recover => return None,
     };
     Some(BASE_MEMORY + bytes as u64)
 }

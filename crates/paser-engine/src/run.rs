@@ -298,5 +298,6 @@ fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
             }
             stages::select::bring_up(bench).map(Some)
         }
+        Stage::Recover => Ok(None),
     }
 }

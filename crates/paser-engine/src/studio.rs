@@ -267,6 +267,18 @@ impl Studio {
             Request::SetBenchmarks { files } => {
                 self.run_after(move |session| session.set_benchmarks(&files), Stage::Import)
             }
+            Request::Recovery
+            | Request::Verdict { .. }
+            | Request::AddArms { .. }
+            | Request::RemoveArm { .. }
+            | Request::SetRecover { .. }
+            | Request::Train { .. }
+            | Request::TrainPilots
+            | Request::SweepRates
+            | Request::ReadRun { .. }
+            | Request::WriteArm { .. }
+            | Request::HandOut { .. }
+            | Request::RecoveryReport { .. } => Err(usage("no arms are trained yet", "")),
             Request::Models => {
                 let view = self.session()?.models(&|event| self.shared.send(&event), &closed)?;
                 Ok(Reply::Models(Box::new(view)))

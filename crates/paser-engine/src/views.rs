@@ -224,7 +224,7 @@ impl Session {
             Stage::Manifold => loaded.manifold.as_ref().map(|manifold| &manifold.key),
             Stage::Score => loaded.scores.as_ref().map(|scores| &scores.key),
             // Vectors are read by the stages that need them, and made again where they are not there.
-            Stage::Embed | Stage::Select => Some(&record.key),
+            Stage::Embed | Stage::Select | Stage::Recover => Some(&record.key),
         };
         if at_hand != Some(&record.key) {
             return StageState::Missing;
@@ -375,7 +375,7 @@ fn leans_on(stage: Stage, above: Stage) -> bool {
         Stage::Import => false,
         Stage::Embed | Stage::Score => above == Stage::Import,
         Stage::Manifold => matches!(above, Stage::Import | Stage::Embed),
-        Stage::Select => true,
+        Stage::Select | Stage::Recover => true,
     }
 }
 

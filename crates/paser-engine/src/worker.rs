@@ -186,7 +186,7 @@ fn compute(folder: &Path, job: &Arc<Job>, reporter: &Reporter<'_>) -> Outcome<()
                 let plan = plans.find(|plan| plan.inputs.key() == job.plan().key);
                 plan.ok_or_else(|| changed(folder))?.compute(&bench)
             }
-            Stage::Import | Stage::Manifold | Stage::Select => Ok(()),
+            Stage::Import | Stage::Manifold | Stage::Select | Stage::Recover => Ok(()),
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Checkpoints of the Llama-shaped families become one [`ModelSpec`] and one [`Decoder`]; BERT-type encoders become
 //! sentence vectors; [`inspect`] tells what a checkpoint holds. Owns all reading of model weights (method.md 1 and 2).
 
+pub mod adapter;
 pub mod inspect;
 
 mod checkpoint;
@@ -12,6 +13,7 @@ mod infer;
 mod kernels;
 mod spec;
 
+pub use adapter::{Adapter, LowRank};
 pub use checkpoint::{Checkpoint, TensorInfo};
 pub use decoder::{Batch, Block, Decoder, Observer, Past, Site, embedded_rows};
 pub use encoder::SentenceEncoder;

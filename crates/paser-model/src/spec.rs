@@ -26,7 +26,7 @@ impl Family {
 }
 
 /// The seven matrices of a layer, in the order in which the forward pass uses them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Projection {
     Q,

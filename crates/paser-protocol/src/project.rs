@@ -13,9 +13,12 @@ pub enum Stage {
     Manifold,
     Score,
     Select,
+    /// Training of the recipe's arms: only where a run asks for it.
+    Recover,
 }
 
 impl Stage {
+    /// Those of every project.
     pub const ALL: [Self; 5] = [Self::Import, Self::Embed, Self::Manifold, Self::Score, Self::Select];
 
     pub fn name(self) -> &'static str {
@@ -25,6 +28,7 @@ impl Stage {
             Self::Manifold => "manifold",
             Self::Score => "score",
             Self::Select => "select",
+            Self::Recover => "recover",
         }
     }
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, EngineSettings, Factor, FateView, JournalEntryView,
-    ModelsView, Part, ProjectView, Report, RunState, SelectionPlan, SelectionView, SettingsView, StabilityView, Stage,
-    Strategy, StrategySettings, filter::Filter, inside_words,
+    ArmPlan, BudgetCurve, ChecksView, ComparisonView, CurationView, Edit, EngineSettings, Factor, FateView,
+    JournalEntryView, ModelsView, Part, ProjectView, RecoverSettings, RecoveryView, Report, RunState, SelectionPlan,
+    SelectionView, SettingsView, StabilityView, Stage, Strategy, StrategySettings, TableFormat, Trainer, VerdictView,
+    WeightsFormat, filter::Filter, inside_words,
 };
 
 /// Tokens that models continue a prompt by, at most.
@@ -301,6 +302,65 @@ pub enum Request {
     Journal,
     /// Near-duplicates and benchmark questions, as they were computed last.
     Checks,
+    /// Arms, curves, references and what they cost.
+    Recovery,
+    /// Two arms side by side on one metric ([`crate::MetricInfo::metric`]), over the finished seeds of both.
+    Verdict {
+        first: String,
+        second: String,
+        metric: String,
+    },
+    /// Writes arms into the recipe. Nothing is trained by it.
+    AddArms {
+        arms: Vec<ArmPlan>,
+    },
+    /// Takes an arm out of the recipe; what it has trained is kept for a while.
+    RemoveArm {
+        name: String,
+    },
+    SetRecover {
+        settings: RecoverSettings,
+    },
+    /// Trains the seeds of these arms that are not trained yet; of all where none is named.
+    Train {
+        arms: Vec<String>,
+        #[serde(default)]
+        memory: Option<u64>,
+    },
+    /// A short arm for each cluster, which tells what data of it does to every cluster.
+    TrainPilots,
+    /// Trains the first seed of the random arm at a third of the learning rate, at it, and at three times of it, and writes
+    /// the best into the recipe.
+    SweepRates,
+    /// Reads what another trainer left: a folder with `trainer_state.json`, TensorBoard events, an adapter, or lm-eval's
+    /// results. It stands beside the arms under this name.
+    ReadRun {
+        path: String,
+        arm: String,
+    },
+    /// Writes a trained seed of an arm.
+    WriteArm {
+        arm: String,
+        seed: u64,
+        format: WeightsFormat,
+        /// Empty: to be fetched.
+        path: String,
+    },
+    /// Writes an arm's data, configuration and command line for another trainer.
+    HandOut {
+        arm: String,
+        seed: u64,
+        trainer: Trainer,
+        path: String,
+    },
+    /// Writes curves, arms and the verdict of two arms on all metrics.
+    RecoveryReport {
+        first: String,
+        second: String,
+        format: TableFormat,
+        /// Empty: to be fetched.
+        path: String,
+    },
     /// What the project's two models hold, layer by layer. Reads every weight; [`crate::Event::Inspecting`] tells how far.
     Models,
     /// Makes the pruned model here, in the place of the one that the recipe names, and brings the project up to date.
@@ -543,6 +603,8 @@ pub enum Reply {
     Journal(Vec<JournalEntryView>),
     Checks(Box<ChecksView>),
     Models(Box<ModelsView>),
+    Recovery(Box<RecoveryView>),
+    Verdict(Box<VerdictView>),
     Stability(Box<StabilityView>),
     Exported(ExportedView),
     RunState(Box<RunState>),
