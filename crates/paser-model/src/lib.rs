@@ -12,6 +12,7 @@ mod error;
 mod infer;
 mod kernels;
 mod spec;
+pub mod train;
 
 pub use adapter::{Adapter, LowRank};
 pub use checkpoint::{Checkpoint, TensorInfo};

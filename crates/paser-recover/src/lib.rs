@@ -1,2 +1,8 @@
 //! Recovery training: a selection, a pruned model and settings become an adapter and its curve (`method.md` 5). Also what
 //! other trainers are given, and what they leave.
+
+mod optimizer;
+mod schedule;
+
+pub use optimizer::{AdamW, Moments, clipping, norm};
+pub use schedule::Schedule;

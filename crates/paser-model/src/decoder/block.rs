@@ -44,17 +44,17 @@ pub type Observer<'a> = dyn FnMut(Site, &[f32]) + 'a;
 /// A loaded layer.
 #[derive(Debug)]
 pub struct Block {
-    spec: LayerSpec,
-    hidden: usize,
-    norm_eps: f64,
-    input_norm: Vec<f32>,
-    feed_norm: Vec<f32>,
+    pub(crate) spec: LayerSpec,
+    pub(crate) hidden: usize,
+    pub(crate) norm_eps: f64,
+    pub(crate) input_norm: Vec<f32>,
+    pub(crate) feed_norm: Vec<f32>,
     /// Weights of the per-head norms of q and k.
-    head_norms: Option<(Vec<f32>, Vec<f32>)>,
-    qkv: Linear,
-    o: Linear,
-    gate_up: Linear,
-    down: Linear,
+    pub(crate) head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    pub(crate) qkv: Linear,
+    pub(crate) o: Linear,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
 }
 
 /// Buffers that a forward pass reuses from layer to layer.
@@ -125,17 +125,36 @@ impl Block {
     /// A projection's weight, row major [outputs, inputs].
     pub fn weight_mut(&mut self, projection: Projection) -> &mut [f32] {
         let (rows, columns) = self.spec.shape(projection, self.hidden);
+        let first = self.first_row(projection);
+        &mut self.linear_mut(projection).weight[first * columns..(first + rows) * columns]
+    }
+
+    /// A projection's bias, `[outputs]`; empty where it has none.
+    pub(crate) fn bias_mut(&mut self, projection: Projection) -> &mut [f32] {
+        let rows = self.spec.shape(projection, self.hidden).0;
+        let first = self.first_row(projection);
+        let bias = &mut self.linear_mut(projection).bias;
+        if bias.is_empty() { bias } else { &mut bias[first..first + rows] }
+    }
+
+    /// Where a projection's outputs begin in the matrix that it shares with others.
+    pub(crate) fn first_row(&self, projection: Projection) -> usize {
         let (query, key) = (self.spec.heads * self.spec.head_dim, self.spec.kv_heads * self.spec.head_dim);
-        let (linear, first) = match projection {
-            Projection::Q => (&mut self.qkv, 0),
-            Projection::K => (&mut self.qkv, query),
-            Projection::V => (&mut self.qkv, query + key),
-            Projection::O => (&mut self.o, 0),
-            Projection::Gate => (&mut self.gate_up, 0),
-            Projection::Up => (&mut self.gate_up, self.spec.ffn),
-            Projection::Down => (&mut self.down, 0),
-        };
-        &mut linear.weight[first * columns..(first + rows) * columns]
+        match projection {
+            Projection::Q | Projection::O | Projection::Gate | Projection::Down => 0,
+            Projection::K => query,
+            Projection::V => query + key,
+            Projection::Up => self.spec.ffn,
+        }
+    }
+
+    fn linear_mut(&mut self, projection: Projection) -> &mut Linear {
+        match projection {
+            Projection::Q | Projection::K | Projection::V => &mut self.qkv,
+            Projection::O => &mut self.o,
+            Projection::Gate | Projection::Up => &mut self.gate_up,
+            Projection::Down => &mut self.down,
+        }
     }
 
     /// Runs the layer over the residual stream `x` [batch.rows(), hidden], in place.
@@ -196,7 +215,7 @@ impl Block {
         self.feed(x, scratch, &mut |_, _| {});
     }
 
-    fn attention_shape(&self) -> AttentionShape {
+    pub(crate) fn attention_shape(&self) -> AttentionShape {
         AttentionShape { heads: self.spec.heads, kv_heads: self.spec.kv_heads, head_dim: self.spec.head_dim }
     }
 
@@ -246,7 +265,7 @@ impl Block {
     }
 
     /// Norms (where the family has them) and turns queries and keys of one segment that starts at position `start`.
-    fn position(&self, shape: AttentionShape, rope: &RopeTable, start: usize, qkv: &mut [f32]) {
+    pub(crate) fn position(&self, shape: AttentionShape, rope: &RopeTable, start: usize, qkv: &mut [f32]) {
         let turned = (shape.heads + shape.kv_heads) * shape.head_dim;
         kernels::vectorised(
             #[inline(always)]

@@ -2,7 +2,7 @@
 //! computes on its calling thread alone, so n threads calling one decoder use n cores and results do not depend on n.
 
 mod batch;
-mod block;
+pub(crate) mod block;
 mod past;
 
 use std::ops::Range;
@@ -21,13 +21,13 @@ pub use past::Past;
 /// A loaded model, shared freely between threads.
 #[derive(Debug)]
 pub struct Decoder {
-    spec: ModelSpec,
+    pub(crate) spec: ModelSpec,
     /// [vocab, hidden].
-    embedding: Vec<f32>,
-    blocks: Vec<Block>,
-    final_norm: Vec<f32>,
+    pub(crate) embedding: Vec<f32>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) final_norm: Vec<f32>,
     /// [vocab, hidden]; `None` when tied.
-    head: Option<Vec<f32>>,
+    pub(crate) head: Option<Vec<f32>>,
 }
 
 impl Decoder {
@@ -114,13 +114,19 @@ impl Decoder {
     /// # Panics
     /// When the slices' lengths do not belong together.
     pub fn logits_rows(&self, hidden: &[f32], logits: &mut [f32]) {
-        let head = self.head.as_deref().unwrap_or(&self.embedding);
-        kernels::matmul_transposed(hidden, head, self.spec.hidden, logits);
+        kernels::matmul_transposed(hidden, self.head_weight(), self.spec.hidden, logits);
+    }
+}
+
+impl Decoder {
+    /// [vocab, hidden].
+    pub(crate) fn head_weight(&self) -> &[f32] {
+        self.head.as_deref().unwrap_or(&self.embedding)
     }
 }
 
 /// Embedding rows of all tokens, [sum of lengths, hidden]. Ids must be checked.
-fn embed(table: &[f32], hidden: usize, sequences: &[&[u32]]) -> Vec<f32> {
+pub(crate) fn embed(table: &[f32], hidden: usize, sequences: &[&[u32]]) -> Vec<f32> {
     let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
     let mut rows = Vec::with_capacity(tokens * hidden);
     for &id in sequences.iter().copied().flatten() {

@@ -17,6 +17,28 @@ pub(crate) fn silu_times(gate_up: &[f32], width: usize, out: &mut [f32]) {
     );
 }
 
+/// The gradients of gate and up, laid out as `gate_up` is [n, 2 width], where `dout` [n, width] is that of
+/// [`silu_times`].
+pub(crate) fn silu_times_back(gate_up: &[f32], width: usize, dout: &[f32], dgate_up: &mut [f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            let rows = gate_up.chunks_exact(2 * width).zip(dout.chunks_exact(width));
+            for ((pair, dout), dpair) in rows.zip(dgate_up.chunks_exact_mut(2 * width)) {
+                let (gate, up) = pair.split_at(width);
+                let (dgate, dup) = dpair.split_at_mut(width);
+                let inputs = gate.iter().zip(up).zip(dout);
+                for (((&gate, &up), &dout), (dgate, dup)) in inputs.zip(dgate.iter_mut().zip(dup)) {
+                    let share = 1.0 / (1.0 + exp(-gate));
+                    let silu = gate * share;
+                    *dup = dout * silu;
+                    *dgate = dout * up * (share + silu * (1.0 - share));
+                }
+            }
+        },
+    );
+}
+
 /// x = x/2 (1 + erf(x / sqrt 2)), in place.
 pub(crate) fn gelu(x: &mut [f32]) {
     vectorised(

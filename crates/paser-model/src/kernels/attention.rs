@@ -8,7 +8,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use super::{LANES, exp, vectorised};
 
 /// Query rows that share one pass over the keys: keys after the block's last row are never touched.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// Which earlier positions a position sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,44 +55,14 @@ pub(crate) fn attention(
     let scale = (1.0 / (head_dim as f64).sqrt()) as f32;
     for first in (start..tokens).step_by(BLOCK) {
         let count = BLOCK.min(tokens - first);
-        let (key_first, key_end) = match mask {
-            Mask::Full => (0, tokens),
-            Mask::Causal { window } => {
-                (first.saturating_sub(window.map_or(first, |window| window.saturating_sub(1))), first + count)
-            }
-        };
-        let keys = key_end - key_first;
+        let (key_first, keys) = seen(mask, first, count, tokens);
         scores.resize(count * keys, 0.0);
         for head in 0..heads {
             let kv_head = head / (heads / kv_heads);
             let q = rows.submatrix(first, head * head_dim, count, head_dim);
             let k = rows.submatrix(key_first, (heads + kv_head) * head_dim, keys, head_dim);
             let v = rows.submatrix(key_first, (heads + kv_heads + kv_head) * head_dim, keys, head_dim);
-            matmul(
-                MatMut::from_row_major_slice_mut(scores, count, keys),
-                Accum::Replace,
-                q,
-                k.transpose(),
-                scale,
-                Par::Seq,
-            );
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
-                        let (from, to) = match mask {
-                            Mask::Full => (0, keys),
-                            Mask::Causal { window } => {
-                                let to = first + row + 1 - key_first;
-                                (window.map_or(0, |window| to.saturating_sub(window)), to)
-                            }
-                        };
-                        scores[..from].fill(0.0);
-                        scores[to..].fill(0.0);
-                        softmax(&mut scores[from..to]);
-                    }
-                },
-            );
+            probabilities(q, k, mask, (first, key_first), scale, scores);
             matmul(
                 out.rb_mut().submatrix_mut(first - start, head * head_dim, count, head_dim),
                 Accum::Replace,
@@ -103,6 +73,49 @@ pub(crate) fn attention(
             );
         }
     }
+}
+
+/// The first key that a block of query rows sees, and how many it sees from there.
+pub(super) fn seen(mask: Mask, first: usize, count: usize, tokens: usize) -> (usize, usize) {
+    match mask {
+        Mask::Full => (0, tokens),
+        Mask::Causal { window } => {
+            let key_first = first.saturating_sub(window.map_or(first, |window| window.saturating_sub(1)));
+            (key_first, first + count - key_first)
+        }
+    }
+}
+
+/// Softmax of the scaled products of query rows from `first` on with keys from `key_first` on, 0 where the mask hides:
+/// `out` [queries, keys].
+pub(super) fn probabilities(
+    q: MatRef<'_, f32>,
+    k: MatRef<'_, f32>,
+    mask: Mask,
+    (first, key_first): (usize, usize),
+    scale: f32,
+    out: &mut [f32],
+) {
+    let keys = k.nrows();
+    let scores = MatMut::from_row_major_slice_mut(out, q.nrows(), keys);
+    matmul(scores, Accum::Replace, q, k.transpose(), scale, Par::Seq);
+    vectorised(
+        #[inline(always)]
+        || {
+            for (row, scores) in out.chunks_exact_mut(keys).enumerate() {
+                let (from, to) = match mask {
+                    Mask::Full => (0, keys),
+                    Mask::Causal { window } => {
+                        let to = first + row + 1 - key_first;
+                        (window.map_or(0, |window| to.saturating_sub(window)), to)
+                    }
+                };
+                scores[..from].fill(0.0);
+                scores[to..].fill(0.0);
+                softmax(&mut scores[from..to]);
+            }
+        },
+    );
 }
 
 /// x = exp(x - max) / sum, in place.

@@ -39,6 +39,33 @@ pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f64, out: &mut [f32]) {
     );
 }
 
+/// Adds to `dx` the gradient of the norm's input `x`, where `dy` is that of its output; and to `dweight` that of its weight,
+/// unless it is empty. All but the weight [n, width].
+pub(crate) fn rms_norm_back(x: &[f32], weight: &[f32], eps: f64, dy: &[f32], dx: &mut [f32], dweight: &mut [f32]) {
+    let width = weight.len();
+    vectorised(
+        #[inline(always)]
+        || {
+            let rows = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
+            for ((x, dy), dx) in rows {
+                let scale = rms_scale(x, eps);
+                let mut lanes = [0.0_f64; LANES];
+                for at in 0..width {
+                    lanes[at % LANES] += f64::from(dy[at] * weight[at] * x[at]);
+                }
+                let along = lanes.iter().sum::<f64>() as f32;
+                let pull = along * scale * scale * scale / width as f32;
+                for at in 0..width {
+                    dx[at] += dy[at] * weight[at] * scale - x[at] * pull;
+                }
+                for ((dweight, dy), x) in dweight.iter_mut().zip(dy).zip(x) {
+                    *dweight += dy * x * scale;
+                }
+            }
+        },
+    );
+}
+
 /// The same over one row, in place.
 #[inline(always)]
 pub(crate) fn rms_norm_in_place(row: &mut [f32], weight: &[f32], eps: f64) {

@@ -42,6 +42,19 @@ impl RopeTable {
     }
 }
 
+impl RopeTable {
+    /// Turns a head's values back from a position: the gradient of [`Self::turn`].
+    #[inline(always)]
+    pub(crate) fn turn_back(&self, head: &mut [f32], position: usize) {
+        let cos = &self.cos[position * self.half..][..self.half];
+        let sin = &self.sin[position * self.half..][..self.half];
+        let (first, second) = head.split_at_mut(self.half);
+        for (((a, b), &cos), &sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            (*a, *b) = (*a * cos + *b * sin, *b * cos - *a * sin);
+        }
+    }
+}
+
 /// Angle per position of each pair: base^(-2i / head_dim), scaled.
 fn frequencies(rope: &Rope, head_dim: usize) -> Vec<f32> {
     (0..head_dim / 2)
