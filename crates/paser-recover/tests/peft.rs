@@ -27,7 +27,9 @@ fn adapter(folder: &Path, layers: usize) -> Adapter {
     let mut parts = BTreeMap::new();
     for layer in 0..layers {
         for projection in Projection::ALL {
-            let name = |part: &str| format!("base_model.model.model.layers.{layer}.{}.lora_{part}.weight", projection.module());
+            let name = |part: &str| {
+                format!("base_model.model.model.layers.{layer}.{}.lora_{part}.weight", projection.module())
+            };
             let part = LowRank { a: f32s(&file, &name("A")), b: f32s(&file, &name("B")) };
             parts.insert((layer, projection), part);
         }
@@ -100,6 +102,17 @@ fn eight_steps_are_those_of_peft_and_torch() {
             }
         }
         eprintln!("recompute {recompute}: {near} of {all} within 1e-4, furthest {furthest:.1e}");
+        let merged = trainee.merged();
+        let bytes = fs_err::read(lora.join("merged_expected.safetensors")).unwrap();
+        let expected = SafeTensors::deserialize(&bytes).unwrap();
+        let ids: Vec<u32> = i64s(&expected, "input_ids").iter().map(|id| *id as u32).collect();
+        let hidden = merged.hidden_rows(&ids.chunks(24).collect::<Vec<_>>()).unwrap();
+        let mut logits = vec![0.0; ids.len() * 320];
+        merged.logits_rows(&hidden, &mut logits);
+        let logits = logits.iter().zip(f32s(&expected, "logits"));
+        let off = logits.map(|(found, expected)| (found - expected).abs()).fold(0.0, f32::max);
+        eprintln!("merged logits off by at most {off:.1e}");
+        assert!(off < 2e-4, "merged logits off by {off}");
         assert!(near as f64 >= 0.999 * all as f64 && furthest <= 4e-3, "{near} of {all}, furthest {furthest}");
     }
 }

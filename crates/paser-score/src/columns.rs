@@ -42,6 +42,10 @@ pub struct SampleScore {
     pub top1_agreement: f64,
     /// jsd / ln((sample_tokens + response_tokens)^2), that sum at least 2.
     pub ies: f64,
+    /// Every response token is the dense model's most probable one: it writes this response by itself.
+    pub answered_dense: bool,
+    /// The same of the pruned model.
+    pub answered_pruned: bool,
 }
 
 /// ies(sample) = jsd / ln((|x| + |y|)^2), the sum at least 2.
@@ -55,6 +59,8 @@ pub(crate) fn efficiency(jsd: f64, sample_tokens: u32, response_tokens: u32) -> 
 pub(crate) struct Accumulator {
     tokens: u32,
     agreeing: u32,
+    /// Response tokens that the dense and the pruned model rank first.
+    hits: [u32; 2],
     first: f64,
     first3: f64,
     jsd: f64,
@@ -63,7 +69,11 @@ pub(crate) struct Accumulator {
 }
 
 impl Accumulator {
-    pub(crate) fn add(&mut self, token: &Measures) {
+    /// `target`: the token itself.
+    pub(crate) fn add(&mut self, token: &Measures, target: u32) {
+        for (hits, top) in self.hits.iter_mut().zip([token.top1_dense, token.top1_pruned]) {
+            *hits += u32::from(top == target);
+        }
         if self.tokens == 0 {
             self.first = token.jsd;
         } else {
@@ -112,6 +122,8 @@ impl Accumulator {
             entropy_pruned,
             top1_agreement: f64::from(self.agreeing) / count,
             ies: efficiency(jsd, sample_tokens, self.tokens),
+            answered_dense: self.hits[0] == self.tokens,
+            answered_pruned: self.hits[1] == self.tokens,
         }
     }
 }
@@ -138,7 +150,7 @@ mod tests {
     fn four_tokens_become_one_row() {
         let mut sums = Accumulator::default();
         for (jsd, agree) in [(0.4, false), (0.2, true), (0.1, true), (0.1, true)] {
-            sums.add(&token(jsd, agree));
+            sums.add(&token(jsd, agree), 0);
         }
         let score = sums.finish(7, 6, 20);
         assert_eq!((score.row, score.sample_tokens, score.prompt_tokens, score.response_tokens), (7, 6, 20, 4));
@@ -149,12 +161,13 @@ mod tests {
         assert_eq!((score.loss_dense, score.loss_pruned, score.top1_agreement), (1.0, 3.0, 0.75));
         // ln(10^2)
         assert!((score.ies - 0.2 / 100f64.ln()).abs() < 1e-15);
+        assert_eq!((score.answered_dense, score.answered_pruned), (true, false), "one of its tokens is another one");
     }
 
     #[test]
     fn one_token_has_no_rest_and_equal_models_no_share() {
         let mut sums = Accumulator::default();
-        sums.add(&token(0.0, true));
+        sums.add(&token(0.0, true), 0);
         let score = sums.finish(0, 0, 5);
         assert_eq!((score.jsd_rest, score.first_share, score.jsd_first3), (None, 0.0, 0.0));
         // |x| + |y| = 1 counts as 2

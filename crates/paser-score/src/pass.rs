@@ -263,7 +263,7 @@ impl Pass<'_> {
     fn run(&self, batch: &Batch, worker: &mut Worker) -> Result<Vec<(usize, SampleScore)>, ScoreError> {
         let mut sums = vec![Accumulator::default(); batch.members.len()];
         self.each_token(batch, worker, |kernel, logits, item, member, token| {
-            sums[member].add(&measure(kernel, logits, item, token)?);
+            sums[member].add(&measure(kernel, logits, item, token)?, target(item, token));
             Ok(())
         })?;
         let finish = |(sums, &index): (Accumulator, &usize)| {
@@ -312,6 +312,11 @@ impl Pass<'_> {
     }
 }
 
+/// The id of response token `token`.
+pub(crate) fn target(item: &Item<'_>, token: u32) -> u32 {
+    item.ids[(item.prompt_tokens + token) as usize]
+}
+
 /// What response token `token` of `item` says about both models, from the logits `[dense, pruned]` before it.
 ///
 /// # Errors
@@ -322,7 +327,7 @@ pub(crate) fn measure(
     item: &Item<'_>,
     token: u32,
 ) -> Result<Measures, ScoreError> {
-    let target = item.ids[(item.prompt_tokens + token) as usize];
+    let target = target(item, token);
     let measures = kernel.measure(dense, pruned, target).ok_or(ScoreError::NotFinite { row: item.row, token })?;
     for (model, loss) in [("dense", measures.loss_dense), ("pruned", measures.loss_pruned)] {
         if loss.is_infinite() {

@@ -6,7 +6,7 @@ use paser_protocol::Monitor;
 
 use crate::batches::{Batch, plan};
 use crate::columns::Accumulator;
-use crate::pass::{Item, Pass, ScoreError, ScoreParams, Worker, check, check_vocabulary, in_batches, measure};
+use crate::pass::{Item, Pass, ScoreError, ScoreParams, Worker, check, check_vocabulary, in_batches, measure, target};
 
 /// Divergence of one sample at one temperature, nats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -60,7 +60,7 @@ pub fn divergences(
                     row.clear();
                     row.extend(logits.iter().map(|logit| logit * factor));
                 }
-                sums.add(&measure(kernel, [&rows[0], &rows[1]], item, token)?);
+                sums.add(&measure(kernel, [&rows[0], &rows[1]], item, token)?, target(item, token));
             }
             Ok(())
         })?;

@@ -42,7 +42,7 @@ impl Site {
 pub type Observer<'a> = dyn FnMut(Site, &[f32]) + 'a;
 
 /// A loaded layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Block {
     pub(crate) spec: LayerSpec,
     pub(crate) hidden: usize,

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use crate::checkpoint::Checkpoint;
 use crate::infer::{EMBEDDING, FINAL_NORM, HEAD};
-use crate::kernels::{self, RopeTable};
-use crate::{ModelError, ModelSpec};
+use crate::kernels::{self, Columns, RopeTable};
+use crate::{Adapter, ModelError, ModelSpec};
 
 pub use batch::Batch;
 use batch::Shared;
@@ -19,7 +19,7 @@ pub use block::{Block, Observer, Site};
 pub use past::Past;
 
 /// A loaded model, shared freely between threads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     pub(crate) spec: ModelSpec,
     /// [vocab, hidden].
@@ -119,6 +119,21 @@ impl Decoder {
 }
 
 impl Decoder {
+    /// Adds low-rank additions to the weights: W += alpha / rank * B A.
+    ///
+    /// # Panics
+    /// When the adapter is of other shapes.
+    pub fn add(&mut self, adapter: &Adapter) {
+        for (&(layer, projection), part) in &adapter.parts {
+            let inputs = part.a.len() / adapter.rank;
+            let weight = self.blocks[layer].weight_mut(projection);
+            // B A = B (A^T)^T: the gradient of a weight has the same form.
+            let b_transposed = kernels::transposed(&part.b, adapter.rank);
+            let rows = Columns::all(weight.len() / inputs);
+            kernels::add_transposed_times(weight, adapter.scale(), &b_transposed, rows, &part.a);
+        }
+    }
+
     /// [vocab, hidden].
     pub(crate) fn head_weight(&self) -> &[f32] {
         self.head.as_deref().unwrap_or(&self.embedding)

@@ -68,14 +68,7 @@ pub(crate) fn attention_back(
             );
             softmax_back(&scratch.probabilities, &mut scratch.gradients, keys);
             let ds = MatRef::from_row_major_slice(&scratch.gradients, count, keys);
-            matmul(
-                drows.rb_mut().submatrix_mut(first, at_q, count, head_dim),
-                Accum::Add,
-                ds,
-                k,
-                scale,
-                Par::Seq,
-            );
+            matmul(drows.rb_mut().submatrix_mut(first, at_q, count, head_dim), Accum::Add, ds, k, scale, Par::Seq);
             matmul(
                 drows.rb_mut().submatrix_mut(key_first, at_k, keys, head_dim),
                 Accum::Add,

@@ -14,7 +14,7 @@ pub(crate) use attention::{AttentionShape, Mask, attention};
 pub(crate) use attention_back::{Scratch as AttentionScratch, attention_back};
 pub(crate) use linear::{Linear, matmul_transposed};
 pub(crate) use norm::{layer_norm, rms_norm, rms_norm_back, rms_norm_in_place};
-pub(crate) use product::{Columns, add_times_transposed, add_transposed_times, times};
+pub(crate) use product::{Columns, add_times_transposed, add_transposed_times, times, transposed};
 pub(crate) use rope::RopeTable;
 
 /// Runs a loop compiled for the best instruction set found at run time. `work` itself and what it calls must be

@@ -55,3 +55,8 @@ pub(crate) fn add_transposed_times(out: &mut [f32], alpha: f32, d: &[f32], at: C
     let k = out.len() / at.count;
     matmul(Columns::all(k).of_mut(out), Accum::Add, at.of(d).transpose(), Columns::all(k).of(x), alpha, Par::Seq);
 }
+
+/// [columns, rows] of [rows, columns].
+pub(crate) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied()).collect()
+}

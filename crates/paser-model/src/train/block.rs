@@ -302,14 +302,7 @@ fn head_norms_back(
         let rows = dqkv.chunks_exact_mut(shape.width()).zip(raw.chunks_exact(shape.width()));
         for (dqkv, raw) in rows {
             let dhead = zeroed(draw, at.len());
-            norm_back(
-                pass,
-                slot,
-                (&raw[at.clone()], weight, block.norm_eps),
-                &dqkv[at.clone()],
-                dhead,
-                gradients,
-            );
+            norm_back(pass, slot, (&raw[at.clone()], weight, block.norm_eps), &dqkv[at.clone()], dhead, gradients);
             dqkv[at.clone()].copy_from_slice(dhead);
         }
     }

@@ -41,7 +41,9 @@ impl Dropout {
         let place = (layer as u64) << 8 | projection as u64;
         let step = mix64(mix64(mix64(self.seed) ^ self.step) ^ place);
         out.clear();
-        out.extend(rows.iter().map(|&(sample, position)| (mix64(step ^ mix64(sample) ^ u64::from(position)) >> 32) as u32));
+        out.extend(
+            rows.iter().map(|&(sample, position)| (mix64(step ^ mix64(sample) ^ u64::from(position)) >> 32) as u32),
+        );
     }
 
     /// out = x with what is left out at 0 and the rest divided by the share that is kept; `keys` of the rows.
@@ -88,8 +90,9 @@ mod tests {
         dropout.apply(&keys, &x, &mut out);
         let left_out = out.iter().filter(|value| **value == 0.0).count() as f64 / x.len() as f64;
         assert!((left_out - 0.05).abs() < 0.003, "{left_out}");
-        let by_column: Vec<usize> =
-            (0..256).map(|column| out.iter().skip(column).step_by(256).filter(|value| **value == 0.0).count()).collect();
+        let by_column: Vec<usize> = (0..256)
+            .map(|column| out.iter().skip(column).step_by(256).filter(|value| **value == 0.0).count())
+            .collect();
         assert!(by_column.iter().all(|count| (2..60).contains(count)), "every column is hit alike: {by_column:?}");
         let mut others = Vec::new();
         dropout.keys(1, Projection::Gate, &rows, &mut others);

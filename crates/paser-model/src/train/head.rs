@@ -42,7 +42,9 @@ pub(super) fn loss_and_gradient(
         for (row, _) in targets {
             rows.extend_from_slice(&x[row * hidden..(row + 1) * hidden]);
         }
-        for (buffer, len) in [(&mut *normed, rows.len()), (&mut *logits, targets.len() * vocab), (&mut *dnormed, rows.len())] {
+        for (buffer, len) in
+            [(&mut *normed, rows.len()), (&mut *logits, targets.len() * vocab), (&mut *dnormed, rows.len())]
+        {
             buffer.resize(len, 0.0);
         }
         kernels::rms_norm(rows, &decoder.final_norm, decoder.spec.norm_eps, normed);

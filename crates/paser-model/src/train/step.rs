@@ -88,7 +88,12 @@ impl Trainee {
             let Some(found) = found else {
                 let expected = format!("{} numbers", range.len());
                 let found = adapter.parts.get(&key).map_or(Vec::new(), |part| vec![of(part).len()]);
-                return Err(ModelError::Shape { path: checkpoint.dir().to_owned(), tensor: slot.name(), found, expected });
+                return Err(ModelError::Shape {
+                    path: checkpoint.dir().to_owned(),
+                    tensor: slot.name(),
+                    found,
+                    expected,
+                });
             };
             values[range].copy_from_slice(found);
         }
@@ -119,7 +124,11 @@ impl Trainee {
         let spec = &self.decoder.spec;
         let layer = |layer: &crate::LayerSpec| {
             let qkv = (layer.heads + 2 * layer.kv_heads) * layer.head_dim;
-            4 * spec.hidden + qkv * if layer.qk_norm { 2 } else { 1 } + layer.heads * layer.head_dim + 3 * layer.ffn + 7 * self.rank
+            4 * spec.hidden
+                + qkv * if layer.qk_norm { 2 } else { 1 }
+                + layer.heads * layer.head_dim
+                + 3 * layer.ffn
+                + 7 * self.rank
         };
         spec.layers.iter().map(|of| (layer(of) * tokens * 4) as u64).sum()
     }
@@ -151,6 +160,15 @@ impl Trainee {
             }
             Adapter { rank: self.rank, alpha: self.alpha, dropout: 0.0, parts }
         })
+    }
+
+    /// The model as it is now, additions merged.
+    pub fn merged(&self) -> Decoder {
+        let mut decoder = self.decoder.clone();
+        if let Some(adapter) = self.adapter() {
+            decoder.add(&adapter);
+        }
+        decoder
     }
 
     /// Changes the trained numbers: an optimiser's step, or what a checkpoint held.
