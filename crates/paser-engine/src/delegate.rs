@@ -12,7 +12,7 @@ use paser_project::{Arrays, Job, stop_worker, workers};
 use paser_protocol::{Failure, Monitor, Report, WorkerView};
 
 use crate::{
-    job::Hear,
+    job::{Hear, Named},
     program::Program,
     progress::Reporter,
     session::{Stopping, lock},
@@ -134,7 +134,7 @@ pub(crate) fn follow(
     bench: &Bench<'_>,
     program: &Program,
     job: &Job,
-    (what, costs): (&str, &[u64]),
+    (named, costs): (Named<'_>, &[u64]),
     monitor: &dyn Monitor,
     found: &mut [Option<Arrays>],
     finished: Hear<'_>,
@@ -148,7 +148,7 @@ pub(crate) fn follow(
         hired.wait(PATIENCE);
         job.ask_to_stop(false).map_err(Told::told)?;
     }
-    job.order(&worker::order(bench)).map_err(Told::told)?;
+    job.order(&worker::order(bench, named.details)).map_err(Told::told)?;
     if !hired.is_at_work() {
         hired.start()?;
     }
@@ -170,7 +170,7 @@ pub(crate) fn follow(
             }
         }
         let done = found.iter().zip(costs).filter(|(shard, _)| shard.is_some()).map(|(_, cost)| cost).sum();
-        monitor.progress(tell(bench.reporter, job, what).map_or(done, |said| said.max(done)), total);
+        monitor.progress(tell(bench.reporter, job, named.what).map_or(done, |said| said.max(done)), total);
         if found.iter().all(Option::is_some) {
             hired.wait(PATIENCE);
             bench.reporter.set_worker(None);

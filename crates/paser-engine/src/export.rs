@@ -223,7 +223,7 @@ impl Session {
 }
 
 /// Rows of a frozen selection in today's pool, found by content: ids may be line numbers, which an edited file moves.
-fn rows_of(frozen: &FrozenSelection, samples: &Samples) -> Outcome<Vec<u32>> {
+pub(crate) fn rows_of(frozen: &FrozenSelection, samples: &Samples) -> Outcome<Vec<u32>> {
     let name = &frozen.name;
     if frozen.hashes.len() != frozen.rows.len() {
         return Err(usage(

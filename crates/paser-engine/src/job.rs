@@ -39,11 +39,12 @@ impl Shards {
 /// Hears of finished shards: their rows and their arrays.
 pub(crate) type Hear<'a> = &'a mut dyn FnMut(&[(&[u32], &Arrays)]);
 
-/// A piece of work: what it is called, and what it counts.
+/// A piece of work: what it is called, what it counts, and what its worker has to be told besides recipe and plan.
 #[derive(Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub what: &'a str,
     pub unit: &'static str,
+    pub details: Option<&'a str>,
 }
 
 /// Computes what is not finished, here or by a worker. `units` of a shard count for progress; `compute` gets its rows
@@ -64,7 +65,7 @@ pub(crate) fn run(
             let job = open(bench, plan)?;
             let mut found = finished_before(&job, &mut finished);
             let before = found.iter().flatten().count();
-            delegate::follow(bench, program, &job, (named.what, &costs), monitor, &mut found, &mut finished)?;
+            delegate::follow(bench, program, &job, (named, &costs), monitor, &mut found, &mut finished)?;
             let arrays: Vec<Arrays> = found.into_iter().flatten().collect();
             Ok(Shards { computed: arrays.len() - before, total: costs.len(), job: Arc::new(job), arrays })
         }
@@ -140,7 +141,7 @@ fn rest(
     let mut computed = 0;
     for (shard, cost) in costs.iter().enumerate().filter(|(shard, _)| !whole[*shard]) {
         let started = Instant::now();
-        let part = Part { monitor, from: done, total };
+        let part = Part { monitor, from: done, total, shard };
         let arrays = compute(&job.plan().shards[shard], &part)?;
         job.finish(shard, &arrays, *cost, started.elapsed().as_secs_f64()).map_err(Told::told)?;
         made(shard, arrays);

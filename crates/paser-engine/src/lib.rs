@@ -37,6 +37,7 @@ mod progress;
 mod queries;
 mod reader;
 mod recents;
+mod recovery;
 pub mod report;
 mod run;
 mod schemes;

@@ -158,6 +158,8 @@ pub(crate) struct Part<'a> {
     pub monitor: &'a dyn Monitor,
     pub from: u64,
     pub total: u64,
+    /// Which shard of its job it is.
+    pub shard: usize,
 }
 
 impl Monitor for Part<'_> {

@@ -14,7 +14,7 @@ use crate::{
     partial::Partial,
     session::{Loaded, Session, lock},
     sources::{self, Known, ModelFacts, pruning_words},
-    stages::{prune, score},
+    stages::{prune, recover, score},
     trouble::{Outcome, Told, usage},
     views::{model_name, pruned_name},
 };
@@ -123,6 +123,9 @@ impl Session {
     /// Whether an artefact is what a stage made last, for the project's own pruned model or for another one.
     pub(crate) fn is_in_use(&self, stage: &str, key: &str) -> Outcome<bool> {
         let catalogue = lock(&self.catalogue);
+        if [recover::STAGE, recover::REFERENCE].contains(&stage) {
+            return catalogue.is_recorded(key).map_err(Told::told);
+        }
         let mut names = vec![stage.to_owned()];
         if stage == score::STAGE {
             names.extend(self.recipe().recipe.models.others.iter().map(|reference| record_name(reference)));

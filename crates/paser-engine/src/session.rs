@@ -27,6 +27,7 @@ use crate::{
     models::Inspected,
     neighbours::LoadedVectors,
     partial::Partial,
+    recovery::Recovery,
     pool_source::NoPool,
     schemes::OtherScores,
     selection::SelectionCache,
@@ -154,6 +155,7 @@ pub struct Session {
     /// Stages that the last run computed rather than found.
     pub(crate) computed: Mutex<BTreeSet<Stage>>,
     pub(crate) comparison: Mutex<Option<Comparison>>,
+    pub(crate) recovery: Mutex<Recovery>,
     revision: AtomicU64,
     /// Planted noise by row, where a demo knows it. Read after a selection, never by one.
     pub(crate) noise: Mutex<Option<Arc<Vec<bool>>>>,
@@ -456,7 +458,7 @@ impl Session {
     }
 
     /// What a stage made last, if it is still there and whole.
-    fn made_last(&self, stage: &str) -> Outcome<Option<Artefact>> {
+    pub(crate) fn made_last(&self, stage: &str) -> Outcome<Option<Artefact>> {
         let record = lock(&self.catalogue).stage(stage).map_err(Told::told)?;
         Ok(record.and_then(|record| self.store.get(stage, &record.key).ok().flatten()))
     }

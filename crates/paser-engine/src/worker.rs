@@ -29,12 +29,13 @@ const LOOK: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The order of a worker of this program.
-pub(crate) fn order(bench: &Bench<'_>) -> Work {
+pub(crate) fn order(bench: &Bench<'_>, details: Option<&str>) -> Work {
     Work {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: bench.recipe.text.clone(),
         threads: bench.threads,
         memory: bench.memory,
+        details: details.map(str::to_owned),
     }
 }
 

@@ -316,6 +316,22 @@ impl Catalogue {
         )
     }
 
+    /// Every record whose stage begins so, by stage.
+    pub fn stages_beginning(&self, begin: &str) -> Result<Vec<StageRecord>, ProjectError> {
+        let names: Vec<String> = self.told((|| {
+            let mut statement = self.connection.prepare("SELECT stage FROM stages ORDER BY stage")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })())?;
+        let named = names.into_iter().filter(|name| name.starts_with(begin));
+        named.filter_map(|name| self.stage(&name).transpose()).collect()
+    }
+
+    /// Whether some record names this artefact.
+    pub fn is_recorded(&self, key: &str) -> Result<bool, ProjectError> {
+        let found = self.connection.query_row("SELECT 1 FROM stages WHERE key = ?1", [key], |_| Ok(())).optional();
+        Ok(self.told(found)?.is_some())
+    }
+
     /// What was learnt about the file or folder at `path`, and the stamp (sizes and times) it had then.
     pub fn stamped(&self, path: &str) -> Result<Option<(String, String)>, ProjectError> {
         self.told(

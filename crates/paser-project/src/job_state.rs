@@ -55,6 +55,9 @@ pub struct Work {
     pub recipe: String,
     pub threads: usize,
     pub memory: Option<u64>,
+    /// What the stage itself has to be told, as JSON; none where recipe and plan say all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }
 
 /// A line of `log.jsonl`.

@@ -26,4 +26,4 @@ pub use journal::{Entry, Journal, JournalEdit, Marked, NamedCluster};
 pub use lock::{Address, Lock, Owner};
 pub use recipe::Recipe;
 pub use selections::{FrozenSelection, SelectionHead};
-pub use shards::{Job, ShardMarker, ShardPlan, clear_merged, kept_shards, stop_worker, workers};
+pub use shards::{Job, ShardMarker, ShardPlan, clear_merged, job_folder, jobs_of, kept_shards, stop_worker, workers};

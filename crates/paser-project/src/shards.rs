@@ -27,6 +27,8 @@ const WORKER_LOCK: &str = "worker.lock";
 const PRINTED: &str = "worker.log";
 /// Its presence asks the worker to stop.
 const STOP: &str = "stop";
+/// What one shard hands to the next.
+const CARRIED: &str = "carried";
 
 /// The fixed work of a job: which rows stand in which shard, in which order. Written once, never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +172,31 @@ impl Job {
         Ok(marker)
     }
 
+    /// Keeps what shard `shard` hands to the next one, and forgets what those before its predecessor did: a shard whose
+    /// marker is not written yet is computed once more from what came before it.
+    pub fn carry(&self, shard: usize, arrays: &Arrays) -> Result<(), ProjectError> {
+        let place = self.folder.join(CARRIED);
+        fs_err::create_dir_all(&place)?;
+        write_durably(&carried(&self.folder, shard), &arrays.to_bytes()?)?;
+        for entry in fs_err::read_dir(&place)? {
+            let path = entry?.path();
+            let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<usize>().ok());
+            if number.is_some_and(|number| number + 1 < shard) {
+                fs_err::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest thing that a shard before `shard` handed on, and that shard's number.
+    pub fn carried_before(&self, shard: usize) -> Option<(usize, Arrays)> {
+        (0..shard).rev().find_map(|earlier| {
+            let path = carried(&self.folder, earlier);
+            let bytes = fs_err::read(&path).ok()?;
+            Some((earlier, Arrays::from_bytes(&bytes, &path).ok()?))
+        })
+    }
+
     /// Number of markers, whatever their shards hold.
     pub fn markers(&self) -> usize {
         (0..self.plan.shards.len()).filter(|shard| self.is_marked(*shard)).count()
@@ -262,7 +289,7 @@ impl Job {
     pub fn clear(&self) -> Result<(), ProjectError> {
         self.log("merged", None)?;
         self.write_state(self.plan.shards.len())?;
-        for place in ["done", "shards"] {
+        for place in ["done", "shards", CARRIED] {
             let place = self.folder.join(place);
             // A crash in the middle of an earlier clearing may have taken it already.
             if place.exists() {
@@ -301,6 +328,10 @@ impl Job {
     }
 }
 
+fn carried(folder: &Path, shard: usize) -> PathBuf {
+    folder.join(CARRIED).join(format!("{shard:04}.safetensors"))
+}
+
 fn read_plan(folder: &Path) -> Option<ShardPlan> {
     serde_json::from_slice(&fs_err::read(folder.join(PLAN)).ok()?).ok()
 }
@@ -322,6 +353,15 @@ fn ask_to_stop_in(folder: &Path, stop: bool) -> Result<(), ProjectError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Every job of a stage whose plan is there.
+pub fn jobs_of(jobs: &Path, stage: &str) -> Vec<Job> {
+    let folders = fs_err::read_dir(jobs).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<Job> =
+        folders.filter_map(|folder| Job::planned(&folder).ok()).filter(|job| job.plan.stage == stage).collect();
+    found.sort_by(|a, b| a.folder.cmp(&b.folder));
+    found
 }
 
 /// Every job of a project that a worker is at work on: its folder, and the worker.
@@ -362,7 +402,8 @@ pub fn kept_shards(jobs: &Path, stage: &str, key: &str) -> Option<(usize, usize)
     unmerged.then_some((state.finished, state.shards))
 }
 
-fn job_folder(jobs: &Path, stage: &str, key: &str) -> PathBuf {
+/// Where the job of an artefact lies.
+pub fn job_folder(jobs: &Path, stage: &str, key: &str) -> PathBuf {
     jobs.join(format!("{stage}-{}", key.get(..16).unwrap_or(key)))
 }
 

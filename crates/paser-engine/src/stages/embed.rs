@@ -188,7 +188,7 @@ impl EmbedPlan {
             arrays.insert("vectors", Array::matrix(rows.len(), encoder.dimensions(), vectors));
             Ok(arrays)
         };
-        let named = Named { what: "encoding", unit: "characters" };
+        let named = Named { what: "encoding", unit: "characters", details: None };
         Ok((job::run(bench, named, plan, length, encode, |_| {})?, lengths))
     }
 

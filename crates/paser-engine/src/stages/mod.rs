@@ -10,6 +10,7 @@ pub(crate) mod manifold;
 pub(crate) mod neighbours;
 pub(crate) mod passes;
 pub(crate) mod prune;
+pub(crate) mod recover;
 pub(crate) mod score;
 pub(crate) mod select;
 pub(crate) mod sweep;

@@ -307,7 +307,7 @@ impl ScorePlan {
         };
         let mut so_far = Partial::new(key, samples.len());
         let what = self.what();
-        let named = Work { what: &what, unit: "tokens" };
+        let named = Work { what: &what, unit: "tokens", details: None };
         let shards = job::run(bench, named, plan, tokens_of, compute, |shards| {
             for (rows, columns) in shards {
                 so_far.add(rows, columns);

@@ -29,6 +29,13 @@ pub enum Kind {
     Files,
     /// A list of models: folders or hub ids.
     Models,
+    /// A list of whole numbers.
+    Seeds,
+    /// A number of its own, or `shared`.
+    Own {
+        min: f64,
+        max: f64,
+    },
 }
 
 impl Kind {
@@ -47,6 +54,8 @@ impl Kind {
             Self::Budget => "20%, 1000 or 2M-tokens".to_owned(),
             Self::PerSample => "a whole number from 1 to 100, or \"all\"".to_owned(),
             Self::Files => "a list of files, such as [\"arc_easy.jsonl\"], or []".to_owned(),
+            Self::Seeds => "a list of different whole numbers, such as [1, 2, 3]".to_owned(),
+            Self::Own { min, max } => format!("\"shared\", or a number from {min} to {max}"),
             Self::Models => "a list of models, such as [\"llama-wanda-2-4\"], or []".to_owned(),
         }
     }
@@ -78,6 +87,9 @@ pub const LAYOUT: i64 = 1;
 /// Section name of the fields of one `[[selections]]` entry.
 pub const SELECTION: &str = "selections";
 
+/// Section name of the fields of one `[[arms]]` entry.
+pub const ARM: &str = "arms";
+
 /// What stands above each section.
 pub const SECTIONS: &[(&str, &str)] = &[
     ("pool", "The instruction data to choose from."),
@@ -94,11 +106,12 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "strategies",
         "Strategies that read a column which takes a pass of its own. It is computed only for a selection that asks for it.",
     ),
+    ("recover", "How the arms are trained, each of them, and on what they are measured."),
 ];
 
 /// Sections that recipes of earlier versions lack. Nothing that a run computed by such a recipe depends on them; they
 /// hold their defaults there, and the checks say so.
-pub const LATER: &[&str] = &["checks", "strategies"];
+pub const LATER: &[&str] = &["checks", "strategies", "recover"];
 
 /// Keys that recipes of earlier versions lack in a section that they have. Without them nothing is computed that those
 /// versions did not compute.
@@ -325,6 +338,91 @@ pub const FIELDS: &[Field] = &[
         "nuggets: anchors are the samples nearest to the centres of a k-means with m clusters, of the pool or of what is \
          held out.",
     ),
+    field(
+        "recover",
+        "method",
+        "\"lora\"",
+        Kind::Choice(&["lora", "last-layers", "full"]),
+        "lora (low-rank additions to all seven projections), last-layers (with final norm and head: for models that lost \
+         whole layers), full (every weight: small models).",
+    ),
+    field("recover", "rank", "8", Kind::Integer { min: 1, max: 1024 }, "Rank of the additions."),
+    field("recover", "alpha", "16.0", Kind::Number { min: 0.001, max: 1e6 }, "They are multiplied by alpha / rank."),
+    field("recover", "dropout", "0.05", Kind::Number { min: 0.0, max: 0.9 }, "Of the inputs of the additions."),
+    field("recover", "last_layers", "2", Kind::Integer { min: 1, max: 1000 }, "Layers that last-layers trains."),
+    field(
+        "recover",
+        "learning_rate",
+        "0.0001",
+        Kind::Number { min: 1e-9, max: 10.0 },
+        "At its height. Small models need more: `paser recover --sweep` tries three on the random arm.",
+    ),
+    field("recover", "weight_decay", "0.0", Kind::Number { min: 0.0, max: 10.0 }, "Decoupled, of AdamW."),
+    field(
+        "recover",
+        "warmup",
+        "100",
+        Kind::Integer { min: 0, max: 1 << 30 },
+        "Steps over which the learning rate rises; never more than a tenth of a run.",
+    ),
+    field("recover", "decay", "\"linear\"", Kind::Choice(&["linear", "cosine", "constant"]), "How it falls after that."),
+    field("recover", "batch", "64", Kind::Integer { min: 1, max: 1 << 20 }, "Samples a step."),
+    field("recover", "length", "256", Kind::Integer { min: 2, max: 1 << 20 }, "Prompt and response tokens, at most."),
+    field("recover", "clip", "1.0", Kind::Number { min: 1e-6, max: 1e9 }, "Largest norm of all gradients together."),
+    field(
+        "recover",
+        "equal",
+        "\"steps\"",
+        Kind::Choice(&["steps", "epochs", "response-tokens"]),
+        "What all arms get the same amount of.",
+    ),
+    field("recover", "steps", "240", Kind::Integer { min: 1, max: 1 << 30 }, "By equal steps."),
+    field("recover", "epochs", "2.0", Kind::Number { min: 0.001, max: 1000.0 }, "By equal epochs."),
+    field(
+        "recover",
+        "response_tokens",
+        "1000000",
+        Kind::Integer { min: 1, max: i64::MAX },
+        "By equal response tokens.",
+    ),
+    field("recover", "points", "8", Kind::Integer { min: 1, max: 1000 }, "Looks at an arm in training, the last at its end."),
+    field(
+        "recover",
+        "held_out",
+        "1000",
+        Kind::Integer { min: 0, max: 1 << 30 },
+        "Samples of pool.holdout that a look measures, the first in content-hash order.",
+    ),
+    field(
+        "recover",
+        "items",
+        "[]",
+        Kind::Files,
+        "Files of items that a look measures besides: JSON lines with the pool's columns, grouped by `capability` where \
+         they have it.",
+    ),
+];
+
+/// The fields of one arm.
+pub const ARM_FIELDS: &[Field] = &[
+    field(ARM, "name", "\"paser\"", Kind::Text, "Its name."),
+    field(
+        ARM,
+        "data",
+        "\"selection paser-20\"",
+        Kind::Text,
+        "selection NAME (one that is drawn at random is drawn anew for every seed), or cluster N.",
+    ),
+    field(ARM, "seeds", "[1, 2, 3]", Kind::Seeds, "A run for each."),
+    field(
+        ARM,
+        "equal",
+        "\"shared\"",
+        Kind::Choice(&["shared", "steps", "epochs", "response-tokens"]),
+        "Instead of the section's; shared: the section's.",
+    ),
+    field(ARM, "learning_rate", "\"shared\"", Kind::Own { min: 1e-9, max: 10.0 }, "The same."),
+    field(ARM, "steps", "\"shared\"", Kind::Own { min: 1.0, max: 1e9 }, "The same, by equal steps."),
 ];
 
 /// The fields of one selection that a run keeps up to date.

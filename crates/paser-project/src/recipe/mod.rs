@@ -7,7 +7,7 @@ mod render;
 
 use std::{path::Path, str::FromStr};
 
-use paser_protocol::{ConceptRule, SelectionPlan, StrategySettings};
+use paser_protocol::{ArmData, ArmPlan, ConceptRule, RecoverSettings, SelectionPlan, StrategySettings};
 use serde::de::DeserializeOwned;
 
 use crate::ProjectError;
@@ -144,7 +144,9 @@ pub struct Recipe {
     pub concepts: ConceptsRecipe,
     pub checks: ChecksRecipe,
     pub strategies: StrategySettings,
+    pub recover: RecoverSettings,
     pub selections: Vec<NamedPlan>,
+    pub arms: Vec<ArmPlan>,
 }
 
 impl Recipe {
@@ -271,6 +273,50 @@ impl Recipe {
             .try_fold(text.to_owned(), |text, (key, value)| Self::with_value(&text, "strategies", key, &value, path))
     }
 
+    /// The text with other settings of the recovery. A recipe of an earlier version gets its section.
+    ///
+    /// # Errors
+    /// As [`Self::with_value`].
+    pub fn with_recover(text: &str, settings: &RecoverSettings, path: &Path) -> Result<String, ProjectError> {
+        let before = Self::parse(text, path)?;
+        let after = Self { recover: settings.clone(), ..before.clone() };
+        if parse::value_span(text, "recover", "method").is_none() {
+            let (head, arms) = text.split_at(arms_start(text));
+            let changed = format!("{}\n\n{}\n{arms}", head.trim_end(), render::section(&after, "recover"));
+            Self::parse(&changed, path)?;
+            return Ok(changed);
+        }
+        let keys = fields::FIELDS.iter().filter(|field| field.section == "recover").map(|field| field.key);
+        keys.map(|key| (key, render::recover_value(&after, key)))
+            .filter(|(key, value)| render::recover_value(&before, key) != *value)
+            .try_fold(text.to_owned(), |text, (key, value)| Self::with_value(&text, "recover", key, &value, path))
+    }
+
+    /// The text with these arms and no others.
+    ///
+    /// # Errors
+    /// As [`Self::with_value`].
+    pub fn with_arms(text: &str, arms: &[ArmPlan], path: &Path) -> Result<String, ProjectError> {
+        let mut kept = String::new();
+        let mut inside = false;
+        for line in text.lines() {
+            let head = line.trim_start();
+            if head.starts_with('[') {
+                inside = head.starts_with("[[arms]]");
+            }
+            if !inside && !render::is_arms_head(line) {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        let mut changed = kept.trim_end().to_owned() + "\n";
+        if !arms.is_empty() {
+            changed = format!("{changed}\n{}", render::arms(arms));
+        }
+        Self::parse(&changed, path)?;
+        Ok(changed)
+    }
+
     fn from_document(document: &Document) -> Self {
         let get = Get(document);
         Self {
@@ -347,7 +393,29 @@ impl Recipe {
                 nuggets_anchors: get.count("strategies.nuggets_anchors") as u32,
                 nuggets_from: get.word("strategies.nuggets_from"),
             },
+            recover: RecoverSettings {
+                method: get.chosen("recover.method", paser_protocol::Method::Lora),
+                rank: get.count("recover.rank") as u32,
+                alpha: get.number("recover.alpha"),
+                dropout: get.number("recover.dropout"),
+                last_layers: get.count("recover.last_layers") as u32,
+                learning_rate: get.number("recover.learning_rate"),
+                weight_decay: get.number("recover.weight_decay"),
+                warmup: get.count("recover.warmup") as u32,
+                decay: get.chosen("recover.decay", paser_protocol::Decay::Linear),
+                batch: get.count("recover.batch") as u32,
+                length: get.count("recover.length") as u32,
+                clip: get.number("recover.clip"),
+                equal: get.chosen("recover.equal", paser_protocol::Equal::Steps),
+                steps: get.count("recover.steps") as u32,
+                epochs: get.number("recover.epochs"),
+                response_tokens: get.count("recover.response_tokens") as u64,
+                points: get.count("recover.points") as u32,
+                held_out: get.count("recover.held_out") as u32,
+                items: get.texts("recover.items"),
+            },
             selections: document.selections.iter().map(named_plan).collect(),
+            arms: document.arms.iter().map(arm_plan).collect(),
         }
     }
 
@@ -416,6 +484,12 @@ impl Recipe {
     }
 }
 
+/// Where the arms of a text begin; its end where there are none.
+fn arms_start(text: &str) -> usize {
+    let head = render::ARMS_HEAD.lines().next().unwrap_or_default();
+    text.find(head).or_else(|| text.find("[[arms]]")).unwrap_or(text.len())
+}
+
 impl Default for Recipe {
     fn default() -> Self {
         Self::new()
@@ -454,6 +528,11 @@ impl Get<'_> {
     /// One of the words that the check allows.
     fn word<T: FromStr + Default>(&self, name: &str) -> T {
         self.text(name).parse().unwrap_or_default()
+    }
+
+    /// The same of words that have no default.
+    fn chosen<T: FromStr>(&self, name: &str, fallback: T) -> T {
+        self.text(name).parse().unwrap_or(fallback)
     }
 
     fn count(&self, name: &str) -> usize {
@@ -498,6 +577,29 @@ fn named_plan(values: &Values) -> NamedPlan {
                 _ => default.seed,
             },
         },
+    }
+}
+
+fn arm_plan(values: &Values) -> ArmPlan {
+    let text = |key: &str| match values.get(key) {
+        Some(Parsed::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let own = |key: &str| match values.get(key) {
+        Some(Parsed::Number(number)) => Some(*number),
+        _ => None,
+    };
+    ArmPlan {
+        name: text("name"),
+        // The check has let only readable data through.
+        data: parse::arm_data(&text("data")).unwrap_or(ArmData::Selection { name: String::new() }),
+        seeds: match values.get("seeds") {
+            Some(Parsed::Numbers(seeds)) => seeds.clone(),
+            _ => Vec::new(),
+        },
+        equal: text("equal").parse().ok(),
+        learning_rate: own("learning_rate"),
+        steps: own("steps").map(|steps| steps as u32),
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeMap, ops::Range, path::Path};
 
-use paser_protocol::Budget;
+use paser_protocol::{ArmData, Budget};
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{FIELDS, Field, Kind, LATER, LATER_KEYS, SECTIONS, SELECTION, SELECTION_FIELDS};
+use super::fields::{ARM, ARM_FIELDS, FIELDS, Field, Kind, LATER, LATER_KEYS, SECTIONS, SELECTION, SELECTION_FIELDS};
 use super::render::parsed_default;
 use crate::ProjectError;
 
@@ -18,15 +18,17 @@ pub(super) enum Parsed {
     Number(f64),
     Flag(bool),
     List(Vec<String>),
+    Numbers(Vec<u64>),
 }
 
 pub(super) type Values = BTreeMap<&'static str, Parsed>;
 
-/// All values, keyed by `section.key`, and one table per selection.
+/// All values, keyed by `section.key`, and one table per selection and arm.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub values: BTreeMap<String, Parsed>,
     pub selections: Vec<Values>,
+    pub arms: Vec<Values>,
     /// Sections that are not there and hold their defaults.
     pub assumed: Vec<&'static str>,
 }
@@ -75,7 +77,8 @@ pub(super) fn document<'a>(text: &'a str, path: &'a Path) -> Result<Document, Pr
         let name: &str = key.get_ref();
         let known = FIELDS.iter().any(|field| field.section.is_empty() && field.key == name)
             || SECTIONS.iter().any(|(section, _)| *section == name)
-            || name == SELECTION;
+            || name == SELECTION
+            || name == ARM;
         if !known {
             problems.add(key.span().start, &unknown("", name, value.get_ref()));
         }
@@ -104,26 +107,38 @@ pub(super) fn document<'a>(text: &'a str, path: &'a Path) -> Result<Document, Pr
             document.values.insert(format!("{section}.{}", field.key), value);
         });
     }
-    if let Some((key, value)) = entry(root.get_ref(), SELECTION) {
-        read_selections(value.get_ref(), key.start, &mut document, &mut problems);
+    for (list, fields) in [(SELECTION, SELECTION_FIELDS), (ARM, ARM_FIELDS)] {
+        if let Some((key, value)) = entry(root.get_ref(), list) {
+            let found = read_list((list, fields), value.get_ref(), key.start, &mut problems);
+            *(if list == ARM { &mut document.arms } else { &mut document.selections }) = found;
+        }
     }
     problems.finish()?;
     Ok(document)
 }
 
-fn read_selections(value: &DeValue<'_>, at: usize, document: &mut Document, problems: &mut Problems<'_>) {
+/// The entries of a list of sections, each with a name of its own.
+fn read_list(
+    (list, fields): (&'static str, &'static [Field]),
+    value: &DeValue<'_>,
+    at: usize,
+    problems: &mut Problems<'_>,
+) -> Vec<Values> {
+    let form = format!("`{list}` must be a list of sections: [[{list}]]");
+    let mut found: Vec<Values> = Vec::new();
     let DeValue::Array(entries) = value else {
-        problems.add(at, "`selections` must be a list of sections: [[selections]]");
-        return;
+        problems.add(at, &form);
+        return found;
     };
+    let one = if list == ARM { "an arm" } else { "a selection" };
     for entry in entries.iter() {
         let DeValue::Table(table) = entry.get_ref() else {
-            problems.add(entry.span().start, "`selections` must be a list of sections: [[selections]]");
+            problems.add(entry.span().start, &form);
             continue;
         };
-        check_keys(table, SELECTION, SELECTION_FIELDS, problems);
+        check_keys(table, list, fields, problems);
         let mut values = Values::new();
-        read_fields(table, SELECTION, SELECTION_FIELDS, entry.span().start, problems, |field, value| {
+        read_fields(table, list, fields, entry.span().start, problems, |field, value| {
             values.insert(field.key, value);
         });
         let name = match values.get("name") {
@@ -131,13 +146,30 @@ fn read_selections(value: &DeValue<'_>, at: usize, document: &mut Document, prob
             _ => String::new(),
         };
         if name.trim().is_empty() {
-            problems.add(entry.span().start, "a selection needs a name");
+            problems.add(entry.span().start, &format!("{one} needs a name"));
         }
-        if document.selections.iter().any(|other| other.get("name") == values.get("name")) {
-            problems.add(entry.span().start, &format!("the selection name `{name}` stands twice"));
+        if found.iter().any(|other| other.get("name") == values.get("name")) {
+            let what = one.split_once(' ').map_or(one, |(_, what)| what);
+            problems.add(entry.span().start, &format!("the {what} name `{name}` stands twice"));
         }
-        document.selections.push(values);
+        if let Some(Parsed::Text(data)) = values.get("data")
+            && arm_data(data).is_none()
+        {
+            let what = format!("`data` must be \"selection NAME\" or \"cluster N\", not {data:?}");
+            problems.add(entry.span().start, &what);
+        }
+        found.push(values);
     }
+    found
+}
+
+/// What an arm is trained on, as a recipe writes it.
+pub(super) fn arm_data(text: &str) -> Option<ArmData> {
+    if let Some(name) = text.strip_prefix("selection ") {
+        let name = name.trim();
+        return (!name.is_empty()).then(|| ArmData::Selection { name: name.to_owned() });
+    }
+    text.strip_prefix("cluster ")?.trim().parse().ok().map(|cluster| ArmData::Cluster { cluster })
 }
 
 fn entry<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<(Range<usize>, &'t toml::Spanned<DeValue<'i>>)> {
@@ -158,7 +190,11 @@ fn unknown(section: &str, name: &str, value: &DeValue<'_>) -> String {
         let sections: Vec<_> = SECTIONS.iter().map(|(section, _)| *section).collect();
         return format!("there is no section [{name}]; the sections are {}", sections.join(", "));
     }
-    let fields = if section == SELECTION { SELECTION_FIELDS } else { FIELDS };
+    let fields = match section {
+        SELECTION => SELECTION_FIELDS,
+        ARM => ARM_FIELDS,
+        _ => FIELDS,
+    };
     let keys: Vec<_> = fields.iter().filter(|field| field.section == section).map(|field| field.key).collect();
     let place = if section.is_empty() { "at the top".to_owned() } else { format!("in [{section}]") };
     format!("there is no key `{name}` {place}; the keys are {}", keys.join(", "))
@@ -254,6 +290,17 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Parsed> {
             Some("all") => Some(Parsed::Text("all".to_owned())),
             Some(_) => None,
             None => integer(value).filter(|n| (1..=100).contains(n)).map(Parsed::Integer),
+        },
+        Kind::Seeds => {
+            let seeds = value.as_array()?.iter().map(|seed| integer(seed.get_ref()).and_then(|seed| seed.try_into().ok()));
+            let seeds: Vec<u64> = seeds.collect::<Option<_>>()?;
+            let distinct: std::collections::BTreeSet<u64> = seeds.iter().copied().collect();
+            (!seeds.is_empty() && distinct.len() == seeds.len()).then_some(Parsed::Numbers(seeds))
+        }
+        Kind::Own { min, max } => match text {
+            Some("shared") => Some(Parsed::Text("shared".to_owned())),
+            Some(_) => None,
+            None => number(value).filter(|n| (min..=max).contains(n)).map(Parsed::Number),
         },
         Kind::Files | Kind::Models => {
             let paths = value.as_array()?.iter().map(|path| path.get_ref().as_str().filter(|path| !path.is_empty()));

@@ -1,8 +1,8 @@
 //! Writes a recipe: sections and comments from the table of fields, values from the recipe.
 
-use paser_protocol::SelectionPlan;
+use paser_protocol::{ArmData, ArmPlan, SelectionPlan};
 
-use super::fields::{FIELDS, Field, Kind, LAYOUT, SECTIONS, SELECTION_FIELDS};
+use super::fields::{ARM_FIELDS, FIELDS, Field, Kind, LAYOUT, SECTIONS, SELECTION_FIELDS};
 use super::parse::Parsed;
 use super::{ClusterRule, HoldOutRule, Recipe};
 
@@ -13,6 +13,10 @@ const HEAD: &str = "\
 
 const SELECTIONS_HEAD: &str = "\
 # Selections that every run keeps up to date. Add as many as you like; those frozen by hand are left alone.
+";
+
+pub(super) const ARMS_HEAD: &str = "\
+# Arms of the recovery: each is trained on its data once for every seed, by `paser recover` or in the window.
 ";
 
 /// A text as a TOML literal.
@@ -27,6 +31,8 @@ pub(super) fn parsed_default(field: &Field) -> Parsed {
         Kind::Text | Kind::Choice(_) | Kind::HoldOut | Kind::Budget => Parsed::Text(text),
         Kind::Flag => Parsed::Flag(text == "true"),
         Kind::Files | Kind::Models => Parsed::List(Vec::new()),
+        Kind::Seeds => Parsed::Numbers(Vec::new()),
+        Kind::Own { .. } => Parsed::Text(text),
         Kind::Number { .. } => Parsed::Number(text.parse().unwrap_or(0.0)),
         Kind::Integer { .. } | Kind::Clusters | Kind::PerSample => {
             text.parse().map_or_else(|_| Parsed::Text(text.clone()), Parsed::Integer)
@@ -76,7 +82,73 @@ pub(super) fn file(recipe: &Recipe) -> String {
             text.push_str(&format!("{} = {}\n", field.key, plan_value(&named.name, &named.plan, field.key)));
         }
     }
+    if !recipe.arms.is_empty() {
+        text.push('\n');
+        text.push_str(&arms(&recipe.arms));
+    }
     text
+}
+
+/// Whether a line is the one that stands above all arms.
+pub(super) fn is_arms_head(line: &str) -> bool {
+    line == ARMS_HEAD.trim_end()
+}
+
+/// All arms as the file has them.
+pub(super) fn arms(arms: &[ArmPlan]) -> String {
+    let mut text = ARMS_HEAD.to_owned();
+    for (index, arm) in arms.iter().enumerate() {
+        text.push_str("\n[[arms]]\n");
+        for field in ARM_FIELDS {
+            if index == 0 {
+                for line in wrap(field.comment, 110) {
+                    text.push_str(&format!("# {line}\n"));
+                }
+            }
+            text.push_str(&format!("{} = {}\n", field.key, arm_value(arm, field.key)));
+        }
+    }
+    text
+}
+
+fn arm_value(arm: &ArmPlan, key: &str) -> String {
+    let shared = || literal("shared");
+    match key {
+        "name" => literal(&arm.name),
+        "data" => literal(&match &arm.data {
+            ArmData::Selection { name } => format!("selection {name}"),
+            ArmData::Cluster { cluster } => format!("cluster {cluster}"),
+        }),
+        "seeds" => format!("{:?}", arm.seeds),
+        "equal" => arm.equal.map_or_else(shared, |equal| literal(equal.name())),
+        "learning_rate" => arm.learning_rate.map_or_else(shared, |rate| format!("{rate:?}")),
+        _ => arm.steps.map_or_else(shared, |steps| steps.to_string()),
+    }
+}
+
+pub(super) fn recover_value(recipe: &Recipe, key: &str) -> String {
+    let recover = &recipe.recover;
+    match key {
+        "method" => literal(recover.method.name()),
+        "rank" => recover.rank.to_string(),
+        "alpha" => format!("{:?}", recover.alpha),
+        "dropout" => format!("{:?}", recover.dropout),
+        "last_layers" => recover.last_layers.to_string(),
+        "learning_rate" => format!("{:?}", recover.learning_rate),
+        "weight_decay" => format!("{:?}", recover.weight_decay),
+        "warmup" => recover.warmup.to_string(),
+        "decay" => literal(recover.decay.name()),
+        "batch" => recover.batch.to_string(),
+        "length" => recover.length.to_string(),
+        "clip" => format!("{:?}", recover.clip),
+        "equal" => literal(recover.equal.name()),
+        "steps" => recover.steps.to_string(),
+        "epochs" => format!("{:?}", recover.epochs),
+        "response_tokens" => recover.response_tokens.to_string(),
+        "points" => recover.points.to_string(),
+        "held_out" => recover.held_out.to_string(),
+        _ => list(&recover.items),
+    }
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -131,6 +203,7 @@ fn value(recipe: &Recipe, section: &str, key: &str) -> String {
         }
         ("concepts", _) => recipe.concepts.max_words.to_string(),
         ("strategies", key) => strategies_value(recipe, key),
+        ("recover", key) => recover_value(recipe, key),
         (_, "near_duplicates") => number(recipe.checks.near_duplicates),
         (_, _) => list(&recipe.checks.benchmarks),
     }
