@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    caches, check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, pruned, run, score,
-    select, sensitivity, serve, status, table, worker,
+    caches, check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, pruned, recover, run,
+    score, select, sensitivity, serve, status, table, verdict, worker,
 };
 use output::Output;
 use paser_protocol::Report;
@@ -100,12 +100,12 @@ enum Command {
     Caches(caches::CachesArgs),
     /// Serves the window to a browser on this machine.
     Serve(serve::ServeArgs),
-    #[command(hide = true)]
-    Recover(LaterArgs),
+    /// Trains arms on their selections, and shows how much comes back.
+    Recover(recover::RecoverArgs),
+    /// Tells whether the difference of two arms is real.
+    Verdict(verdict::VerdictArgs),
     #[command(hide = true)]
     Eval(LaterArgs),
-    #[command(hide = true)]
-    Verdict(LaterArgs),
     #[command(hide = true)]
     Devices(LaterArgs),
     #[command(hide = true)]
@@ -166,9 +166,9 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Table(args) => table::run(args, output),
         Command::Caches(args) => caches::run(args, output),
         Command::Serve(args) => serve::run(args, threads, output),
-        Command::Recover(_) => Err(later::refuse("recover")),
+        Command::Recover(args) => recover::run(args, threads, output),
         Command::Eval(_) => Err(later::refuse("eval")),
-        Command::Verdict(_) => Err(later::refuse("verdict")),
+        Command::Verdict(args) => verdict::run(args, output),
         Command::Devices(_) => Err(later::refuse("devices")),
         Command::Plan(_) => Err(later::refuse("plan")),
         Command::Worker(args) => worker::run(args),

@@ -30,7 +30,7 @@ fn main() {
             }
         }
     };
-    let options = RunOptions { threads, memory: None, worker: None };
+    let options = RunOptions { threads, memory: None, worker: None, arms: Vec::new() };
     match session.run(Stage::Select, &options, &sink, &AtomicBool::new(false)) {
         Ok(summary) => {
             for stage in &summary.stages {

@@ -305,6 +305,9 @@ impl Session {
                 return Ok(self.frozen_named(&head.name)?.reasons.into());
             }
         }
+        if let Some(losses) = self.losses_column(key) {
+            return Ok(encode_f32(&losses).into());
+        }
         let loaded = self.loaded();
         let found = one(&loaded, &|info| info.key == key).map(|column| match column.cells {
             Cells::Numbers(values) => encode_f32(&values),

@@ -4,9 +4,7 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Entry, Folder, FrozenSelection, Lock, Owner, ProjectError};
-use paser_protocol::{
-    ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RowQuery,
-};
+use paser_protocol::{ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RecoveryView, RowQuery, VerdictView};
 
 use crate::{
     checks::{Excluded, Excluding},
@@ -137,6 +135,18 @@ impl Reader {
     /// Rows, clusters and selections by what a person calls them.
     pub fn lookup(&self) -> Lookup<'_> {
         Lookup(&self.session)
+    }
+
+    /// # Errors
+    /// As [`Session::recovery_view`].
+    pub fn recovery(&self) -> Outcome<RecoveryView> {
+        self.session.recovery_view()
+    }
+
+    /// # Errors
+    /// As [`Session::verdict`].
+    pub fn verdict(&self, first: &str, second: &str, metric: &str) -> Outcome<VerdictView> {
+        self.session.verdict(first, second, metric)
     }
 
     /// # Errors

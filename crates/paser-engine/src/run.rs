@@ -9,7 +9,7 @@ use std::{
 
 use paser_project::Intent;
 use paser_protocol::{
-    ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary, Strategy,
+    ArmPlan, ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary, Strategy,
 };
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct RunOptions {
     pub memory: Option<u64>,
     /// The program whose workers compute the shards of jobs; none: this process does.
     pub worker: Option<Program>,
+    /// Arms that a run through [`Stage::Recover`] trains; empty: all.
+    pub arms: Vec<String>,
 }
 
 impl Session {
@@ -49,7 +51,7 @@ impl Session {
         cancel: &AtomicBool,
     ) -> Outcome<RunSummary> {
         self.at_work(events, options.worker.is_some(), |sink| {
-            let intent = Intent { until, paused: false, memory: options.memory };
+            let intent = Intent { until, paused: false, memory: options.memory, arms: options.arms.clone() };
             intent.write(&self.folder.jobs()).map_err(Told::told)?;
             let outcome = self.run_stages(until, options, sink, cancel);
             self.after(intent, outcome)
@@ -159,7 +161,7 @@ impl Session {
         let (threads, pool) = workers(options)?;
         let reporter = Reporter::new(sink, cancel);
         let mut summaries = Vec::new();
-        for stage in Stage::ALL.into_iter().filter(|stage| *stage <= until) {
+        for stage in Stage::ALL.into_iter().chain([Stage::Recover]).filter(|stage| *stage <= until) {
             if reporter.cancelled() {
                 return Err(cancelled());
             }
@@ -169,7 +171,7 @@ impl Session {
             let bench = Bench { session: self, reporter: &reporter, stage, threads, recipe, memory, hands, patient };
             reporter.reset_peak_memory();
             let started = Instant::now();
-            let outcome = pool.install(|| one_stage(&bench));
+            let outcome = pool.install(|| one_stage(&bench, &options.arms));
             // A job view stays until its stage is over, so that a face does not blink between pieces of work.
             *lock(&self.job) = None;
             match outcome {
@@ -273,7 +275,7 @@ fn workers(options: &RunOptions) -> Outcome<(usize, rayon::ThreadPool)> {
 }
 
 /// True: cached. None: the recipe asks for no such stage.
-fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
+fn one_stage(bench: &Bench<'_>, arms: &[String]) -> Outcome<Option<bool>> {
     let session = bench.session;
     match bench.stage {
         Stage::Import => {
@@ -298,6 +300,15 @@ fn one_stage(bench: &Bench<'_>) -> Outcome<Option<bool>> {
             }
             stages::select::bring_up(bench).map(Some)
         }
-        Stage::Recover => Ok(None),
+        Stage::Recover => {
+            let all = &bench.recipe.recipe.arms;
+            let wanted = |arm: &&ArmPlan| arms.is_empty() || arms.contains(&arm.name);
+            if let Some(unknown) = arms.iter().find(|name| !all.iter().any(|arm| arm.name == **name)) {
+                let names: Vec<&str> = all.iter().map(|arm| arm.name.as_str()).collect();
+                return Err(usage(format!("There is no arm named {unknown}."), format!("There are: {}.", names.join(", "))));
+            }
+            let arms: Vec<ArmPlan> = all.iter().filter(wanted).cloned().collect();
+            stages::recover::bring_up(bench, &arms).map(Some)
+        }
     }
 }

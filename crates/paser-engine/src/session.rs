@@ -282,6 +282,7 @@ impl Session {
             unchecked: Mutex::new(None),
             computed: Mutex::new(BTreeSet::new()),
             comparison: Mutex::new(None),
+            recovery: Mutex::default(),
             revision: AtomicU64::new(REVISIONS.fetch_add(1, Ordering::Relaxed)),
             noise: Mutex::new(None),
         })
@@ -439,6 +440,7 @@ impl Session {
                     Concepts::read(&mut found).ok().filter(|data| data.table.samples.len() == rows).map(Arc::new);
             }
         }
+        self.read_recovery()?;
         if let (Some(samples), Some(mut found)) = (&loaded.samples, artefact(crate::stages::checks::STAGE)?) {
             loaded.checks = Checks::read(&mut found, samples).ok().map(Arc::new);
         }
@@ -499,7 +501,7 @@ impl Session {
     }
 }
 
-fn read_recipe(folder: &Folder) -> Outcome<RecipeText> {
+pub(crate) fn read_recipe(folder: &Folder) -> Outcome<RecipeText> {
     let recipe = Recipe::read(&folder.recipe()).map_err(Told::told)?;
     let text = fs_err::read_to_string(folder.recipe()).map_err(Told::told)?;
     Ok(RecipeText { text, recipe })

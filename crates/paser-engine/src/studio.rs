@@ -267,18 +267,33 @@ impl Studio {
             Request::SetBenchmarks { files } => {
                 self.run_after(move |session| session.set_benchmarks(&files), Stage::Import)
             }
-            Request::Recovery
-            | Request::Verdict { .. }
-            | Request::AddArms { .. }
-            | Request::RemoveArm { .. }
-            | Request::SetRecover { .. }
-            | Request::Train { .. }
-            | Request::TrainPilots
-            | Request::SweepRates
-            | Request::ReadRun { .. }
+            Request::Recovery => Ok(Reply::Recovery(Box::new(self.session()?.recovery_view()?))),
+            Request::Verdict { first, second, metric } => {
+                Ok(Reply::Verdict(Box::new(self.session()?.verdict(&first, &second, &metric)?)))
+            }
+            Request::AddArms { arms } => self.changing(|session| session.add_arms(&arms).map(|()| Reply::Done)),
+            Request::RemoveArm { name } => self.changing(|session| session.remove_arm(&name).map(|()| Reply::Done)),
+            Request::SetRecover { settings } => {
+                self.changing(|session| session.set_recover(&settings).map(|()| Reply::Done))
+            }
+            Request::Train { arms, memory } => self.train(|_| Ok(()), arms, memory),
+            Request::TrainPilots => {
+                let session = self.session()?;
+                let pilots = session.add_pilots()?;
+                self.train(|_| Ok(()), pilots, None)
+            }
+            Request::SweepRates => {
+                let options = self.run_options();
+                let work = move |session: &Session, sink: Sink<'_>, cancel: &AtomicBool| {
+                    session.sweep_rates(&options, sink, cancel).map(|_| None)
+                };
+                self.start(|_| Ok(()), false, work)?;
+                Ok(Reply::Done)
+            }
+            Request::ReadRun { .. }
             | Request::WriteArm { .. }
             | Request::HandOut { .. }
-            | Request::RecoveryReport { .. } => Err(usage("no arms are trained yet", "")),
+            | Request::RecoveryReport { .. } => Err(usage("This is not there yet.", "")),
             Request::Models => {
                 let view = self.session()?.models(&|event| self.shared.send(&event), &closed)?;
                 Ok(Reply::Models(Box::new(view)))

@@ -19,7 +19,7 @@ use crate::{
     machine,
     progress::Reporter,
     session::Session,
-    stages::{Bench, Hands, embed, score},
+    stages::{Bench, Hands, embed, recover, score},
     trouble::{Outcome, Told, cancelled, failed, unusable, usage},
 };
 
@@ -151,8 +151,8 @@ fn compute(folder: &Path, job: &Arc<Job>, reporter: &Reporter<'_>) -> Outcome<()
             "Run the project with this version.",
         ));
     }
-    let stage = Stage::ALL.into_iter().find(|stage| stage.name() == job.plan().stage);
-    let stage = stage.filter(|stage| matches!(stage, Stage::Embed | Stage::Score)).ok_or_else(|| {
+    let known = [Stage::Embed, Stage::Score, Stage::Recover];
+    let stage = known.into_iter().find(|stage| stage.name() == job.plan().stage).ok_or_else(|| {
         unusable(format!("{}: no worker computes the stage {:?}", folder.display(), job.plan().stage), "")
     })?;
     let root = folder.parent().and_then(Path::parent).ok_or_else(|| {
@@ -187,7 +187,8 @@ fn compute(folder: &Path, job: &Arc<Job>, reporter: &Reporter<'_>) -> Outcome<()
                 let plan = plans.find(|plan| plan.inputs.key() == job.plan().key);
                 plan.ok_or_else(|| changed(folder))?.compute(&bench)
             }
-            Stage::Import | Stage::Manifold | Stage::Select | Stage::Recover => Ok(()),
+            Stage::Recover => recover::compute(&bench, job),
+            Stage::Import | Stage::Manifold | Stage::Select => Ok(()),
         }
     })
 }

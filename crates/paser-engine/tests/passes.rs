@@ -21,7 +21,7 @@ use paser_protocol::{
     StrategySettings, decode_f32,
 };
 
-const OPTIONS: RunOptions = RunOptions { threads: 2, memory: None, worker: None };
+const OPTIONS: RunOptions = RunOptions { threads: 2, memory: None, worker: None, arms: Vec::new() };
 
 fn plan(strategy: Strategy) -> SelectionPlan {
     SelectionPlan { strategy, budget: Budget::Samples(20), ..SelectionPlan::default() }

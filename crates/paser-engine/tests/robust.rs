@@ -83,7 +83,7 @@ fn a_killed_job_takes_up_its_shards() {
             cancel.store(true, Ordering::Relaxed);
         }
     };
-    let outcome = session.run(Stage::Score, &RunOptions { threads: 1, memory: None, worker: None }, &sink, &cancel);
+    let outcome = session.run(Stage::Score, &RunOptions { threads: 1, memory: None, worker: None, arms: Vec::new() }, &sink, &cancel);
     assert_eq!(outcome.unwrap_err().failure, Failure::Cancelled);
     drop(session);
     let job = job_of(&world, "p", "score").unwrap();
@@ -122,7 +122,7 @@ fn damage_grows_while_scores_come_in_and_a_stop_keeps_it() {
             cancel.store(scored >= 300, Ordering::Relaxed);
         }
     };
-    let options = RunOptions { threads: 1, memory: None, worker: None };
+    let options = RunOptions { threads: 1, memory: None, worker: None, arms: Vec::new() };
     assert_eq!(session.run(Stage::Score, &options, &sink, &cancel).unwrap_err().failure, Failure::Cancelled);
     // The last one tells of the run's end.
     assert_eq!(*seen.lock().unwrap(), [100, 200, 300, 300]);

@@ -17,7 +17,7 @@ use paser_protocol::{
     decode_u32,
 };
 
-const OPTIONS: RunOptions = RunOptions { threads: 2, memory: None, worker: None };
+const OPTIONS: RunOptions = RunOptions { threads: 2, memory: None, worker: None, arms: Vec::new() };
 
 fn sweep(session: &Session, factors: &[Factor]) -> StabilityView {
     session.sweep_factors(factors, &OPTIONS, &|_| {}, &NEVER).unwrap()

@@ -185,7 +185,7 @@ fn the_memory_limit_is_for_what_is_computed() {
     let session = world.project("p");
     run(&session, Stage::Select).unwrap();
     let limited = || {
-        let options = RunOptions { threads: 2, memory: Some(1), worker: None };
+        let options = RunOptions { threads: 2, memory: Some(1), worker: None, arms: Vec::new() };
         session.run(Stage::Select, &options, &|_| {}, &NEVER)
     };
     assert_eq!(computed(&limited().unwrap()), [], "nothing is computed, so nothing needs memory");
@@ -198,7 +198,7 @@ fn the_memory_limit_is_for_what_is_computed() {
     let alone = paser_protocol::ProjectDraft { dense: String::new(), pruned: String::new(), ..world.draft("alone") };
     let alone = Session::create(&alone).unwrap();
     let report = alone
-        .run(Stage::Import, &RunOptions { threads: 2, memory: Some(1), worker: None }, &|_| {}, &NEVER)
+        .run(Stage::Import, &RunOptions { threads: 2, memory: Some(1), worker: None, arms: Vec::new() }, &|_| {}, &NEVER)
         .unwrap_err();
     assert!(report.failure == Failure::Machine && report.what.contains("import"), "{report}");
 }

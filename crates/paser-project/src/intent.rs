@@ -17,6 +17,9 @@ pub struct Intent {
     pub paused: bool,
     /// Bytes that the estimate of a stage may not pass; none: no limit.
     pub memory: Option<u64>,
+    /// Arms to train; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<String>,
 }
 
 impl Intent {
@@ -54,7 +57,7 @@ mod tests {
     fn an_intent_stays_until_it_is_removed() {
         let place = tempfile::tempdir().unwrap();
         assert_eq!(Intent::read(place.path()), None);
-        let intent = Intent { until: Stage::Score, paused: true, memory: Some(1 << 30) };
+        let intent = Intent { until: Stage::Score, paused: true, memory: Some(1 << 30), arms: Vec::new() };
         intent.write(place.path()).unwrap();
         assert_eq!(Intent::read(place.path()), Some(intent));
         Intent::remove(place.path()).unwrap();

@@ -30,7 +30,7 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, threads: usize, output: Output) -> Result<(), Report> {
     let root = args.dir.clone().unwrap_or_else(|| state_folder().join("demo"));
     let follower = Follower::new(output);
-    let options = RunOptions { threads, memory: None, worker: Some(Program::this()?) };
+    let options = RunOptions { threads, memory: None, worker: Some(Program::this()?), arms: Vec::new() };
     let session = demo::open(&root, &options, &|event| follower.hear(&event), interrupt::flag())?;
     let summary = if args.fresh {
         let (summary, comparison) =

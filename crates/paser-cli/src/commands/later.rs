@@ -16,9 +16,7 @@ pub struct LaterArgs {
 /// The refusal of `paser NAME`.
 pub fn refuse(name: &str) -> Report {
     let (what, instead) = match name {
-        "recover" => ("recovery training", "Export a selection and train with your own trainer: `paser export`."),
         "eval" => ("evaluation", "Export a selection, train, and measure with lm-evaluation-harness."),
-        "verdict" => ("the comparison of arms", "`paser compare` shows how two selections differ."),
         "devices" => ("the list of devices", "This version computes on the processor."),
         "plan" | "merge" => {
             ("work spread over machines", "`paser run` does all stages, by worker processes of its own.")

@@ -54,7 +54,7 @@ pub fn run(args: &PrunedArgs, threads: usize, output: Output) -> Result<(), Repo
             session.change_pruned(&change)?;
             output.say(said);
             if matches!(change, PrunedChange::Use { .. }) {
-                let options = RunOptions { threads, memory: None, worker: Some(Program::this()?) };
+                let options = RunOptions { threads, memory: None, worker: Some(Program::this()?), arms: Vec::new() };
                 let summary = project::run(&session, Stage::Select, &options, output)?;
                 tell(&session.view(), &summary, output);
                 return Ok(());

@@ -27,10 +27,7 @@ pub enum Until {
     Manifold,
     Score,
     Select,
-    #[value(hide = true)]
     Recover,
-    #[value(hide = true)]
-    Evaluate,
 }
 
 #[derive(Args, Debug)]
@@ -60,12 +57,7 @@ pub fn run(args: &RunArgs, threads: usize, output: Output) -> Result<(), Report>
         Until::Manifold => Stage::Manifold,
         Until::Score => Stage::Score,
         Until::Select => Stage::Select,
-        Until::Recover | Until::Evaluate => {
-            return Err(usage(
-                "recovery training and evaluation come with a later version",
-                "Run until select, then export a selection: `paser export`.",
-            ));
-        }
+        Until::Recover => Stage::Recover,
     };
     device(&args.device)?;
     if args.background {
@@ -80,7 +72,7 @@ pub fn run(args: &RunArgs, threads: usize, output: Output) -> Result<(), Report>
         },
         Err(report) => return Err(report),
     };
-    let options = RunOptions { threads, memory: args.memory, worker: Some(Program::this()?) };
+    let options = RunOptions { threads, memory: args.memory, worker: Some(Program::this()?), arms: Vec::new() };
     let summary = project::run(&session, until, &options, output)?;
     tell(&session.view(), &summary, output);
     Ok(())
@@ -92,6 +84,13 @@ fn by_owner(owned: &Owned, until: Stage, memory: Option<u64>, threads: usize, ou
         eprintln!("The project is open in another program, which runs it with its own number of threads.");
     }
     owned.remote.ask(&Request::Run { until, memory })?;
+    let summary = follow_owner(owned, output)?;
+    tell(&owned.project()?, &summary, output);
+    Ok(())
+}
+
+/// Follows the run of the process that owns the project to its end.
+pub fn follow_owner(owned: &Owned, output: Output) -> Result<RunSummary, Report> {
     let follower = project::Follower::new(output);
     let (mut told, mut cancelled) = (0, false);
     let last = loop {
@@ -118,10 +117,7 @@ fn by_owner(owned: &Owned, until: Stage, memory: Option<u64>, threads: usize, ou
     drop(follower);
     match (last.report, last.summary) {
         (Some(report), _) => Err(report),
-        (None, Some(summary)) => {
-            tell(&owned.project()?, &summary, output);
-            Ok(())
-        }
+        (None, Some(summary)) => Ok(summary),
         (None, None) => Err(Report::new(Failure::ComeBack, "The program that ran the project has closed it.", "")),
     }
 }

@@ -38,7 +38,7 @@ impl Session {
                 }
                 ArmData::Cluster { cluster } => {
                     let clusters = self.loaded().clusters().map_or(0, |clusters| clusters.count());
-                    if *cluster >= clusters {
+                    if *cluster as usize >= clusters {
                         return Err(usage(
                             format!("There is no cluster {cluster}: the project has {clusters}."),
                             "`paser status` lists them.",
@@ -112,7 +112,7 @@ impl Session {
         let names = loaded.names().unwrap_or_default();
         let mut all = recipe.recipe.arms.clone();
         let mut pilots = Vec::new();
-        for cluster in 0..clusters.count() {
+        for cluster in 0..clusters.count() as u32 {
             let data = ArmData::Cluster { cluster };
             if let Some(known) = all.iter().find(|arm| arm.data == data) {
                 pilots.push(known.name.clone());

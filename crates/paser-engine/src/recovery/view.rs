@@ -64,7 +64,7 @@ impl Session {
                     Some(Known { key: None, .. }) if !(at_work && waiting.contains(&place)) => ArmState::Stopped,
                     _ => ArmState::Waiting,
                 };
-                self.run_view(&seen, seed, state, known)
+                self.seed_view(&seen, seed, state, known)
             });
             let each: Vec<ArmRun> = each.collect();
             let finished: Vec<&RunFacts> = finished(&runs, plan).collect();
@@ -123,7 +123,7 @@ impl Session {
         None
     }
 
-    fn run_view(&self, seen: &Seen, seed: u64, state: ArmState, known: Option<&Known>) -> ArmRun {
+    fn seed_view(&self, seen: &Seen, seed: u64, state: ArmState, known: Option<&Known>) -> ArmRun {
         let Some(known) = known else {
             let steps = 0;
             return ArmRun { seed, state, step: 0, steps, skipped: 0, samples: 0, response_tokens: 0, points: Vec::new(), losses: None };

@@ -151,6 +151,18 @@ pub(crate) fn source(bench: &Bench<'_>, reference: &str, role: &str) -> Outcome<
     Ok(Source { path: Some(path), reference, facts })
 }
 
+/// Refuses two sources that cannot be compared token by token.
+pub(crate) fn check_sources(dense: &Source, pruned: &Source) -> Outcome<()> {
+    check_pair(&dense.named(), &pruned.named())
+}
+
+/// The same as [`told_by_id`] where the rows are items, which have a number and no id.
+pub(crate) fn told_of_items(error: paser_score::ScoreError, model: &str) -> Report {
+    let mut report = error.told();
+    report.what = format!("measuring {model}: {}", report.what.replacen("row", "item", 1));
+    report
+}
+
 impl Source {
     fn named(&self) -> Named<'_> {
         Named { name: &self.reference, facts: &self.facts, path: self.path.as_deref() }

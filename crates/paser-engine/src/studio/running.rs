@@ -49,7 +49,7 @@ impl Studio {
             tracing::warn!(%trouble, "the settings cannot be read");
         }
         let threads = if self.shared.threads > 0 { self.shared.threads } else { settings.threads as usize };
-        RunOptions { threads, memory: settings.memory, worker: self.shared.worker.clone() }
+        RunOptions { threads, memory: settings.memory, worker: self.shared.worker.clone(), arms: Vec::new() }
     }
 
     /// Starts a run, after a change of the project that only a run may follow.
@@ -80,10 +80,24 @@ impl Studio {
         self.run_with(|_| Ok(()), until, RunOptions { memory: memory.or(options.memory), ..options }).map(drop)
     }
 
+    /// Trains arms, all of them where none is named, within so many bytes; none: as many as were set.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(super) fn train(
+        &self,
+        prepare: impl FnOnce(&Session) -> Outcome<()>,
+        arms: Vec<String>,
+        memory: Option<u64>,
+    ) -> Outcome<Reply> {
+        let options = self.run_options();
+        self.run_with(prepare, Stage::Recover, RunOptions { memory: memory.or(options.memory), arms, ..options })
+    }
+
     /// Takes up a run that was interrupted; one that a person paused waits.
     pub(super) fn take_up(&self, session: &Session) {
         let Some(intent) = session.intent().filter(|intent| !intent.paused) else { return };
-        if let Err(report) = self.run(intent.until, intent.memory) {
+        if let Err(report) = self.go_on(intent) {
             tracing::warn!(%report, "the interrupted run cannot be taken up");
         }
     }
@@ -92,8 +106,13 @@ impl Studio {
     pub(super) fn resume(&self) -> Outcome<Reply> {
         let intent = self.session()?.intent();
         let intent = intent.ok_or_else(|| usage("No run was paused or interrupted.", "Start one."))?;
-        self.run(intent.until, intent.memory)?;
-        Ok(Reply::Done)
+        self.go_on(intent)
+    }
+
+    fn go_on(&self, intent: Intent) -> Outcome<Reply> {
+        let options = self.run_options();
+        let memory = intent.memory.or(options.memory);
+        self.run_with(|_| Ok(()), intent.until, RunOptions { memory, arms: intent.arms, ..options })
     }
 
     /// Stops the run; a paused one is forgotten.

@@ -283,7 +283,7 @@ pub fn run(session: &Session, until: Stage) -> Outcome<RunSummary> {
 }
 
 pub fn run_with(session: &Session, until: Stage, threads: usize) -> Outcome<RunSummary> {
-    let options = RunOptions { threads, memory: None, worker: None };
+    let options = RunOptions { threads, memory: None, worker: None, arms: Vec::new() };
     session.run(until, &options, &|_| {}, &NEVER)
 }
 

@@ -15,7 +15,7 @@ use crate::{Adapter, Batch, Checkpoint, Decoder, LowRank, ModelError, ModelSpec}
 
 /// Tokens that one pack holds, about: its activations stay in the cache of a small model, and a step has work for several
 /// threads.
-const PACK_TOKENS: usize = 1024;
+const PACK_TOKENS: usize = 512;
 
 /// A sample as it is trained on.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ pub(crate) mod texts;
 use paser_protocol::ArmPlan;
 
 pub(crate) use items::NO_ROW;
-pub(crate) use plan::{Order, Pair, record_name};
+pub(crate) use plan::{Order, Pair};
 pub(crate) use reference::Reference;
 pub(crate) use run::RunFacts;
 

@@ -229,7 +229,7 @@ fn rows_of_arm(bench: &Bench<'_>, arm: &ArmPlan, seed: u64) -> Outcome<(Vec<u32>
                 .clusters()
                 .ok_or_else(|| usage("The pool has no clusters yet.", "Run the project first."))?
                 .labels;
-            let excluded = &loaded.curated.excluded;
+            let excluded = &loaded.curated.marks.excluded;
             let eligible = |row: &u32| {
                 let at = *row as usize;
                 labels[at] == *cluster && !samples.held_out[at] && !excluded.contains(row)
