@@ -13,7 +13,7 @@ use crate::{AdamW, Moments, Schedule, clipping, norm};
 /// Steps in a row that may be left out before a run counts as diverged.
 const LEFT_OUT: u32 = 10;
 /// Steps whose mean loss is where a run started.
-const START: u64 = 10;
+const START: u64 = 3;
 /// A run has diverged when its smoothed loss is this many nats over half as much again as where it started.
 const MARGIN: f64 = 1.0;
 /// Weight of the newest step in the smoothed loss.
@@ -271,5 +271,40 @@ impl State {
             return Err(TrainError::Diverged { step: self.step, why });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn state() -> State {
+        let moments = Moments { first: vec![0.5, 0.25], second: vec![0.1, 0.2], steps: 4 };
+        State { step: 5, skipped: 1, skipped_in_a_row: 0, start: (6.0, 3), smoothed: 2.0, values: vec![1.0, -1.0], moments }
+    }
+
+    #[test]
+    fn a_loss_that_leaves_where_it_started_ends_the_run_and_a_bad_step_does_not() {
+        let mut run = state();
+        for loss in [2.1, 9.0, 2.0, 1.9] {
+            run.follow(loss).unwrap();
+        }
+        let diverged = (0..100).find_map(|_| run.follow(8.0).err()).unwrap();
+        assert!(diverged.to_string().contains("rose from 2.000"), "{diverged}");
+    }
+
+    #[test]
+    fn a_state_comes_back_from_its_parts_and_no_other_does() {
+        let state = state();
+        let back = |scalars: &[f64], second: Vec<f32>| {
+            State::from_parts(scalars, state.values.clone(), state.moments.first.clone(), second)
+        };
+        assert_eq!(back(&state.scalars(), state.moments.second.clone()), Some(state.clone()));
+        assert_eq!(back(&state.scalars()[1..], state.moments.second.clone()), None);
+        assert_eq!(back(&state.scalars(), vec![0.1]), None);
+        let mut broken = state.scalars();
+        broken[0] = -1.0;
+        assert_eq!(back(&broken, state.moments.second.clone()), None);
     }
 }

@@ -14,7 +14,9 @@
 //! Memory: weights once, two hidden states of a batch, two chunks of logits (8 V bytes a row, 8 MB at a chunk of 256).
 
 use std::panic::resume_unwind;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use paser_model::{Decoder, ModelError};
@@ -121,13 +123,61 @@ pub fn score(
     params: &ScoreParams,
     monitor: &dyn Monitor,
 ) -> Result<Vec<SampleScore>, ScoreError> {
+    score_beside(dense, pruned, items, params, &DenseStates::within(0), monitor)
+}
+
+/// What the dense model made of the same items before: its final hidden states at response positions, 4 H bytes a token, as
+/// far as they fit. Belongs to one dense model, one list of items and one set of parameters.
+#[derive(Debug)]
+pub struct DenseStates {
+    most: usize,
+    /// By the first member of a batch.
+    held: Mutex<(usize, BTreeMap<usize, Arc<[f32]>>)>,
+}
+
+impl DenseStates {
+    /// Keeps up to so many bytes.
+    pub fn within(bytes: usize) -> Self {
+        Self { most: bytes, held: Mutex::default() }
+    }
+
+    fn get(&self, batch: &Batch) -> Option<Arc<[f32]>> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.1.get(batch.members.first()?).cloned()
+    }
+
+    fn keep(&self, batch: &Batch, states: &[f32]) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = size_of_val(states);
+        if let Some(&first) = batch.members.first()
+            && held.0 + bytes <= self.most
+        {
+            held.0 += bytes;
+            held.1.insert(first, states.into());
+        }
+    }
+}
+
+/// The same for items that several models are measured on beside one dense model: the dense model's part is computed once,
+/// as far as `states` holds it. The scores are those of [`score`] to the bit.
+///
+/// # Errors
+/// As [`score`].
+pub fn score_beside(
+    dense: &Decoder,
+    pruned: &Decoder,
+    items: &[Item<'_>],
+    params: &ScoreParams,
+    states: &DenseStates,
+    monitor: &dyn Monitor,
+) -> Result<Vec<SampleScore>, ScoreError> {
     check(items, params)?;
     check_vocabulary(dense, pruned, params.vocabulary)?;
     let lengths: Vec<usize> = items.iter().map(|item| item.ids.len() - 1).collect();
     let batches = plan(&lengths, params.tokens_per_batch);
     let total: u64 = items.iter().map(|item| item.ids.len() as u64).sum();
     let tokens = |batch: &Batch| batch.members.iter().map(|&index| items[index].ids.len() as u64).sum();
-    let pass = Pass { dense, pruned, items, params, monitor };
+    let pass = Pass { dense, pruned, items, params, states, monitor };
     in_batches(&batches, params.threads, total, tokens, monitor, |batch, worker| pass.run(batch, worker))
 }
 
@@ -237,6 +287,7 @@ pub(crate) struct Pass<'a> {
     pub pruned: &'a Decoder,
     pub items: &'a [Item<'a>],
     pub params: &'a ScoreParams,
+    pub states: &'a DenseStates,
     pub monitor: &'a dyn Monitor,
 }
 
@@ -285,9 +336,16 @@ impl Pass<'_> {
         let fed: Vec<&[u32]> = members.iter().map(|item| &item.ids[..item.ids.len() - 1]).collect();
         let from: Vec<usize> = members.iter().map(|item| item.prompt_tokens as usize - 1).collect();
         let stop = || self.monitor.cancelled();
-        let (dense, rows) = self.dense.hidden_tails(&fed, &from, &stop)?;
-        // the same layout: it depends on the token ids alone
-        let (pruned, _) = self.pruned.hidden_tails(&fed, &from, &stop)?;
+        // Both have the same layout: it depends on the token ids alone.
+        let (pruned, rows) = self.pruned.hidden_tails(&fed, &from, &stop)?;
+        let dense = match self.states.get(batch) {
+            Some(states) => states,
+            None => {
+                let (states, _) = self.dense.hidden_tails(&fed, &from, &stop)?;
+                self.states.keep(batch, &states);
+                states.into()
+            }
+        };
         let places: Vec<Place> = rows
             .iter()
             .enumerate()

@@ -6,7 +6,7 @@ use paser_protocol::Monitor;
 
 use crate::batches::{Batch, plan};
 use crate::columns::Accumulator;
-use crate::pass::{Item, Pass, ScoreError, ScoreParams, Worker, check, check_vocabulary, in_batches, measure, target};
+use crate::pass::{DenseStates, Item, Pass, ScoreError, ScoreParams, Worker, check, check_vocabulary, in_batches, measure, target};
 
 /// Divergence of one sample at one temperature, nats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,7 +48,8 @@ pub fn divergences(
     let batches = plan(&lengths, params.tokens_per_batch);
     let total = items.iter().map(|item| item.ids.len() as u64).sum();
     let tokens = |batch: &Batch| batch.members.iter().map(|&index| items[index].ids.len() as u64).sum();
-    let pass = Pass { dense, pruned, items, params, monitor };
+    let states = DenseStates::within(0);
+    let pass = Pass { dense, pruned, items, params, states: &states, monitor };
     in_batches(&batches, params.threads, total, tokens, monitor, |batch, scaled: &mut Scaled| {
         let count = temperatures.len();
         let mut sums = vec![Accumulator::default(); batch.members.len() * count];

@@ -176,7 +176,7 @@ impl Session {
                 back.push(ratios(groups, reference, metric, &by_seed));
             }
         }
-        let training_seconds = runs.iter().filter_map(|run| run.points.last()).map(|point| point.seconds).sum();
+        let training_seconds = runs.iter().filter_map(|run| run.points.last()).fold(0.0, |sum, point| sum + point.seconds);
         let done: Vec<f64> = runs.iter().filter(|run| run.state == ArmState::Done).filter_map(|run| run.points.last()).map(|point| point.seconds).collect();
         let missing = runs.iter().filter(|run| matches!(run.state, ArmState::Waiting | ArmState::Stopped | ArmState::Running));
         let each = (!done.is_empty()).then(|| done.iter().sum::<f64>() / done.len() as f64);
@@ -209,7 +209,9 @@ impl Session {
             _ => &[Stage::Embed, Stage::Manifold, Stage::Score],
         };
         let catalogue = lock(&self.catalogue);
-        stages.iter().filter_map(|stage| catalogue.stage(stage.name()).ok().flatten()).map(|record| record.seconds).sum()
+        let records = stages.iter().filter_map(|stage| catalogue.stage(stage.name()).ok().flatten());
+        // Not `sum`: of nothing that is -0.
+        records.fold(0.0, |sum, record| sum + record.seconds)
     }
 
     /// The training losses of a run by its column key.

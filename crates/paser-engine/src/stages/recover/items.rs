@@ -103,10 +103,6 @@ impl Items {
         Ok(())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.encoded.len()
-    }
-
     /// As the scoring pass takes them.
     pub(crate) fn scored(&self) -> Vec<Item<'_>> {
         let each = self.encoded.iter().enumerate();

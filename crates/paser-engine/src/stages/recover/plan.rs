@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use paser_model::Decoder;
 use paser_project::{Inputs, ShardPlan, recipe::Recipe, sha256_hex};
-use paser_protocol::{ArmData, ArmPlan, Equal, RecoverSettings, SelectionPlan, Strategy};
+use paser_protocol::{ArmData, ArmPlan, RecoverSettings, SelectionPlan, Strategy};
 use paser_recover::{Amount, Plan, Sample, Schedule, order};
+use paser_score::DenseStates;
 use serde::{Deserialize, Serialize};
 
 use super::{STAGE, items::Items, texts::Texts};
@@ -26,12 +27,16 @@ const VERSION: u32 = 1;
 const SHARD_OPERATIONS: f64 = 4e12;
 /// Share of the free memory that activations may take.
 const ACTIVATIONS: f64 = 0.25;
+/// Share of it that may hold what the dense model made of the items.
+const STATES: f64 = 0.1;
 
 /// The two models and the pool's texts as they read them.
 pub(crate) struct Pair {
     pub dense: Source,
     pub pruned: Source,
     pub texts: Texts,
+    /// Of the dense model on the items.
+    pub states: DenseStates,
     dense_decoder: OnceLock<Decoder>,
 }
 
@@ -53,7 +58,8 @@ impl Pair {
         score::check_sources(&dense, &pruned)?;
         let longest = score::max_tokens(recipe, &dense.facts, &pruned.facts).min(recipe.recover.length as usize);
         let texts = Texts::read(bench, dense.path()?, longest)?;
-        Ok(Self { dense, pruned, texts, dense_decoder: OnceLock::new() })
+        let states = DenseStates::within((machine::free_memory() as f64 * STATES) as usize);
+        Ok(Self { dense, pruned, texts, states, dense_decoder: OnceLock::new() })
     }
 
     /// The dense model, loaded when it is first asked for.
@@ -272,9 +278,4 @@ fn shards(drawn: &[Vec<u32>], samples: &[Sample], points: u32, operations: f64) 
         from = end;
     }
     (shards, looks)
-}
-
-/// Whether an arm's amount is counted in steps: then its samples may be fewer than it draws.
-pub(crate) fn counts_steps(arm: &ArmPlan, settings: &RecoverSettings) -> bool {
-    arm.equal.unwrap_or(settings.equal) == Equal::Steps
 }

@@ -2,7 +2,7 @@
 
 use paser_project::{Array, Artefact};
 use paser_protocol::Monitor;
-use paser_score::{SampleScore, ScoreParams, score};
+use paser_score::{SampleScore, ScoreParams, score_beside};
 use serde::{Deserialize, Serialize};
 
 use super::{REFERENCE, items::Items, plan::Pair};
@@ -23,7 +23,6 @@ struct Facts {
 /// Values of both models by item, and which item is which.
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
-    pub key: String,
     /// Row in the pool, or [`super::NO_ROW`].
     pub rows: Vec<u32>,
     /// Place in `names`.
@@ -45,7 +44,6 @@ impl Reference {
         let facts: Facts = serde_json::from_value(artefact.manifest.summary.clone())
             .map_err(|error| failed(format!("the {REFERENCE} manifest: {error}"), "Train again."))?;
         Ok(Self {
-            key: artefact.manifest.key.clone(),
             rows: u32s(artefact, "row")?,
             groups: u32s(artefact, "group")?,
             names: facts.names,
@@ -110,7 +108,7 @@ pub(super) fn measure(
         vocabulary: pair.texts.tokenizer.vocabulary(),
         ..ScoreParams::default()
     };
-    score(pair.dense_decoder()?, model, &items.scored(), &params, monitor)
+    score_beside(pair.dense_decoder()?, model, &items.scored(), &params, &pair.states, monitor)
         .map_err(|error| scoring::told_of_items(error, &pair.pruned.reference))
 }
 
