@@ -142,7 +142,7 @@ impl App {
         let bottom = match self.state.screen {
             _ if aside => 8.0,
             Screen::Explore => 126.0,
-            Screen::Compare => 80.0,
+            Screen::Compare | Screen::Recover => 80.0,
             Screen::NewProject => 84.0,
             Screen::Welcome => 34.0,
         };
@@ -164,6 +164,9 @@ impl App {
         }
         self.fetch_fonts(&ctx);
         self.state.ask_for_comparison();
+        if let Some(again) = self.state.ask_for_recovery() {
+            ctx.request_repaint_after_secs(again as f32);
+        }
         self.state.ask_for_data();
         self.send(&ctx);
     }
@@ -187,6 +190,7 @@ impl App {
             Screen::Compare => {
                 views::compare::show(ui, whole, &mut self.state, &mut self.map, &mut self.small_maps);
             }
+            Screen::Recover => views::recover::show(ui, whole, &mut self.state, &mut self.map),
         }
     }
 

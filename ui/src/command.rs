@@ -3,7 +3,10 @@
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::state::{AppState, Link, Screen};
+use crate::{
+    recovery::Recovery,
+    state::{AppState, Link, Screen},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -59,10 +62,30 @@ pub enum Command {
     ToggleLedger,
     ShowExplore,
     ShowCompare,
+    ShowRecover,
     AddStrategy,
     Prepare,
     ExportDifference,
     SaveDifferences,
+    AddArms,
+    DefaultArms,
+    TrainCompared,
+    Train,
+    TrainPilots,
+    SweepRates,
+    RecoverSettings,
+    ReadRun,
+    CopyVerdict,
+    ExportReport,
+    ShowRatio,
+    ShowBars,
+    ShowTime,
+    ShowCost,
+    ShowPilots,
+    NextAxis,
+    LogX,
+    LogY,
+    ColourDamageLeft,
     ShowDamage,
     ShowSchemes,
     ShowCurves,
@@ -81,18 +104,21 @@ pub enum Group {
     Project,
     Edit,
     Selection,
+    Recovery,
     Map,
     View,
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [Self::Project, Self::Selection, Self::Edit, Self::Map, Self::View];
+    pub const ALL: [Self; 6] =
+        [Self::Project, Self::Selection, Self::Edit, Self::Recovery, Self::Map, Self::View];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Project => "Project",
             Self::Edit => "Samples",
             Self::Selection => "Selection",
+            Self::Recovery => "Recovery",
             Self::Map => "Map",
             Self::View => "View",
         }
@@ -103,7 +129,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 86] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -156,10 +182,30 @@ impl Command {
         Self::ToggleLedger,
         Self::ShowExplore,
         Self::ShowCompare,
+        Self::ShowRecover,
         Self::AddStrategy,
         Self::Prepare,
         Self::ExportDifference,
         Self::SaveDifferences,
+        Self::AddArms,
+        Self::DefaultArms,
+        Self::TrainCompared,
+        Self::Train,
+        Self::TrainPilots,
+        Self::SweepRates,
+        Self::RecoverSettings,
+        Self::ReadRun,
+        Self::CopyVerdict,
+        Self::ExportReport,
+        Self::ShowRatio,
+        Self::ShowBars,
+        Self::ShowTime,
+        Self::ShowCost,
+        Self::ShowPilots,
+        Self::NextAxis,
+        Self::LogX,
+        Self::LogY,
+        Self::ColourDamageLeft,
         Self::ShowDamage,
         Self::ShowSchemes,
         Self::ShowCurves,
@@ -187,6 +233,24 @@ impl Command {
             | Self::JobDetails
             | Self::OpenHere => Group::Project,
             Self::AddStrategy | Self::Prepare | Self::ExportDifference | Self::SaveDifferences => Group::Selection,
+            Self::AddArms
+            | Self::DefaultArms
+            | Self::TrainCompared
+            | Self::Train
+            | Self::TrainPilots
+            | Self::SweepRates
+            | Self::RecoverSettings
+            | Self::ReadRun
+            | Self::CopyVerdict
+            | Self::ExportReport
+            | Self::ShowRatio
+            | Self::ShowBars
+            | Self::ShowTime
+            | Self::ShowCost
+            | Self::ShowPilots
+            | Self::NextAxis
+            | Self::LogX
+            | Self::LogY => Group::Recovery,
             Self::Freeze | Self::Export | Self::ToggleLedger | Self::Undo | Self::Redo => Group::Selection,
             Self::Pin
             | Self::Exclude
@@ -212,7 +276,8 @@ impl Command {
             | Self::ToolLasso
             | Self::ColourCluster
             | Self::ColourDamage
-            | Self::ColourTaken => Group::Map,
+            | Self::ColourTaken
+            | Self::ColourDamageLeft => Group::Map,
             _ => Group::View,
         }
     }
@@ -276,6 +341,26 @@ impl Command {
             Self::Prepare => "Compute what the strategy reads...",
             Self::ExportDifference => "Export the difference...",
             Self::SaveDifferences => "Save differences as CSV",
+            Self::ShowRecover => "Recover",
+            Self::AddArms => "Add arm...",
+            Self::DefaultArms => "Train paser and random, three seeds...",
+            Self::TrainCompared => "Train these...",
+            Self::Train => "Train what is missing",
+            Self::TrainPilots => "Train a pilot for each cluster",
+            Self::SweepRates => "Try three learning rates",
+            Self::RecoverSettings => "Settings of recovery...",
+            Self::ReadRun => "Read another trainer's run...",
+            Self::CopyVerdict => "Copy the verdict's table",
+            Self::ExportReport => "Export report...",
+            Self::ShowRatio => "Recovery ratio by group",
+            Self::ShowBars => "Metric by group",
+            Self::ShowTime => "Time against performance",
+            Self::ShowCost => "Cost against recovery",
+            Self::ShowPilots => "Pilot matrix",
+            Self::NextAxis => "Curves against step, tokens or time",
+            Self::LogX => "Logarithmic axis across",
+            Self::LogY => "Logarithmic axis upwards",
+            Self::ColourDamageLeft => "Colour by damage left",
             Self::ShowDamage => "Damage per cluster",
             Self::ShowSchemes => "Damage by pruned model",
             Self::ShowCurves => "Number of clusters",
@@ -348,6 +433,26 @@ impl Command {
             Self::Prepare => "ifd, superfiltering and nuggets take a pass of their own",
             Self::ExportDifference => "what A alone holds, as training files",
             Self::SaveDifferences => "a CSV file of the samples that not all of them hold",
+            Self::ShowRecover => "arms in training: curves, costs and verdicts",
+            Self::AddArms => "trains the pruned model on frozen selections, with several seeds",
+            Self::DefaultArms => "the two arms that a comparison begins with",
+            Self::TrainCompared => "the compared selections and random as arms",
+            Self::Train => "every seed of every arm that is not trained yet",
+            Self::TrainPilots => "short arms that tell which data heals what",
+            Self::SweepRates => "on the random arm alone; the best is written into the recipe",
+            Self::RecoverSettings => "method, learning rate, steps, batch: what all arms share",
+            Self::ReadRun => "its curve or its results stand beside the arms",
+            Self::CopyVerdict => "for a text (Markdown); it opens in a spreadsheet, too",
+            Self::ExportReport => "curves, arms and the verdict: HTML, Markdown, CSV or LaTeX",
+            Self::ShowRatio => "the share of what pruning took that came back",
+            Self::ShowBars => "bars of every arm beside the dense and the pruned model",
+            Self::ShowTime => "the metric against the time paid, scoring counted in",
+            Self::ShowCost => "which arms cost least for what they bring back",
+            Self::ShowPilots => "what data of one cluster does to every other",
+            Self::NextAxis => "switches to the next of the three axes",
+            Self::LogX => "of the curves; step 0 has no place on it",
+            Self::LogY => "of the curves and their reference lines",
+            Self::ColourDamageLeft => "what an arm has left of each cluster's damage, at the cursor",
             Self::ShowDamage => "bars with intervals, worst first",
             Self::ShowSchemes => "grouped bars, where the project has several pruned models",
             Self::ShowCurves => "stability and scree; coarse, fine or fixed",
@@ -399,6 +504,8 @@ impl Command {
             Self::ToggleLedger => plain(Key::L),
             Self::ShowExplore => plain(Key::Num1),
             Self::ShowCompare => plain(Key::Num2),
+            Self::ShowRecover => plain(Key::Num3),
+            Self::AddArms => plain(Key::A),
             Self::Settings => ctrl(Key::Comma),
             Self::Larger => ctrl(Key::Plus),
             Self::Smaller => ctrl(Key::Minus),
@@ -513,6 +620,40 @@ impl Command {
             Self::ExportDifference | Self::SaveDifferences => {
                 need(state.screen == Screen::Compare, "go to Compare first")?;
                 need(state.compare.names.len() > 1, "choose two selections first")
+            }
+            Self::AddArms | Self::DefaultArms => {
+                let frozen = project.is_some_and(|project| !project.selections.is_empty());
+                need(frozen || state.is_scored(), "nothing scored and nothing frozen yet")
+            }
+            Self::TrainCompared => {
+                need(state.screen == Screen::Compare, "go to Compare first")?;
+                need(!state.compare.names.is_empty(), "choose selections first")
+            }
+            Self::Train | Self::TrainPilots | Self::SweepRates => {
+                let view = state.recovery.view.as_ref();
+                need(view.is_some_and(|view| view.blocked.is_none()), "arms cannot be trained yet: see Recover")?;
+                let missing = view.map_or(0, |view| Recovery::waiting_runs(view));
+                need(self != Self::Train || missing > 0, "every arm is trained")?;
+                quiet()
+            }
+            Self::RecoverSettings => need(state.recovery.view.is_some(), "go to Recover first"),
+            Self::CopyVerdict | Self::ExportReport => {
+                need(state.screen == Screen::Recover, "go to Recover first")?;
+                need(state.recovery.verdict.is_some(), "two arms with a finished seed each are needed")
+            }
+            Self::ShowRatio
+            | Self::ShowBars
+            | Self::ShowTime
+            | Self::ShowCost
+            | Self::ShowPilots
+            | Self::NextAxis
+            | Self::LogX
+            | Self::LogY => {
+                need(state.screen == Screen::Recover, "go to Recover first")?;
+                need(state.recovery.view.as_ref().is_some_and(|view| !view.arms.is_empty()), "there are no arms yet")
+            }
+            Self::ColourDamageLeft => {
+                need(state.recovery.damage_left().is_some(), "no arm has measured the damage left in clusters")
             }
             Self::Freeze if state.build.problem.is_some() => Err("the selection cannot be made: see the warning"),
             Self::Freeze | Self::Export => {

@@ -8,6 +8,9 @@ use paser_protocol::{
 
 use crate::views::models::Shown;
 
+mod arms;
+pub use arms::{ArmFile, ArmOutput, ArmsForm, ReadRunForm, RecoverForm, ReportForm, NUMBERS, NumberField};
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {
     Palette {
@@ -62,6 +65,17 @@ pub enum Dialog {
     BadRows,
     /// The recipe as text.
     Recipe,
+    /// Selections to be trained on.
+    AddArms(ArmsForm),
+    /// An arm leaves the recipe: asked once more.
+    RemoveArm {
+        name: String,
+    },
+    /// An arm's weights, or its data for another trainer.
+    ArmFile(ArmFile),
+    ReadRun(ReadRunForm),
+    RecoveryReport(ReportForm),
+    RecoverSettings(RecoverForm),
 }
 
 impl Dialog {
@@ -83,6 +97,11 @@ impl Dialog {
             Self::Rename { to, .. } => &[to],
             Self::Export(form) if form.done.is_none() => &[&form.path],
             Self::OpenProject { path } => &[path],
+            Self::AddArms(form) => &[&form.name, &form.seeds, &form.learning_rate, &form.steps],
+            Self::ArmFile(form) => &[&form.path],
+            Self::ReadRun(form) => &[&form.path, &form.arm],
+            Self::RecoveryReport(form) => &[&form.path],
+            Self::RecoverSettings(form) => return form.texts.values().cloned().collect(),
             Self::Settings(form) if !form.fresh => &[&form.threads, &form.memory],
             _ => &[],
         };

@@ -18,7 +18,7 @@ pub struct Table {
 }
 
 impl Table {
-    fn new(heads: &[&str]) -> Self {
+    pub(crate) fn new(heads: &[&str]) -> Self {
         Self { heads: heads.iter().map(|head| (*head).to_owned()).collect(), rows: Vec::new() }
     }
 
@@ -114,6 +114,7 @@ impl AppState {
                 }
             }
             View::Ledger => words.extend(self.selection_words()),
+            View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => words.extend(self.recovery_words(view)),
             View::Maps | View::Overlap | View::Budgets | View::Reasons | View::Shares => {
                 words.push(self.compared_words());
                 if view == View::Budgets
@@ -141,8 +142,10 @@ impl AppState {
             View::Table => self.table.count().unwrap_or(0),
             _ => self.samples(),
         };
-        let n = format!("n = {} samples", format::count(samples));
+        let recover = matches!(view, View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict);
+        let n = if recover { self.recovery_n() } else { format!("n = {} samples", format::count(samples)) };
         let clusters = match self.clusters().len() {
+            _ if recover => String::new(),
             0 => String::new(),
             clusters => format!(" in {clusters} clusters"),
         };
@@ -165,6 +168,7 @@ impl AppState {
             View::Budgets => Source::Here(self.budgets_table()),
             View::Reasons => Source::Here(self.reasons_table()),
             View::Shares => Source::Here(self.shares_table()?),
+            View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => Source::Here(self.recovery_table(view)?),
         })
     }
 

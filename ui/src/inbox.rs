@@ -188,6 +188,7 @@ impl AppState {
                 }
             }
             (For::Close, _) => self.closed(),
+            (For::Recover(want), reply) => self.recovery_reply(want, reply),
             (For::Open, Reply::Project(project)) => {
                 self.opening = None;
                 self.take_project(*project, true);
@@ -352,6 +353,7 @@ impl AppState {
             self.data = self.data.of_another_project();
             self.focus = self.focus.forgotten();
             self.compare = self.compare.of_another_project();
+            self.recovery = self.recovery.of_another_project();
             self.inspection = self.inspection.of_another_project();
             self.journal.forget();
             self.checks.forget();
@@ -427,6 +429,7 @@ impl AppState {
             .filter(|selection| selection.name.as_ref().is_some_and(|name| self.compare.place(name).is_some()));
         keep.extend(frozen.map(|selection| selection.reason_column.clone()));
         keep.extend(self.table.key().map(str::to_owned));
+        keep.extend(self.recovery.columns());
         if let Some(demo) = self.hello.as_ref().and_then(|hello| hello.demo.as_ref()) {
             keep.extend([demo.positions.clone(), demo.damage.clone()]);
         }
@@ -484,6 +487,7 @@ impl AppState {
                 }
             }
             For::Close => self.closed(),
+            For::Recover(want) if self.recovery_refused(want, report) => return,
             For::Compare(number) => {
                 self.compare.arrived(*number, Err(report.clone()));
                 return;
@@ -574,6 +578,12 @@ impl AppState {
                     form.done = None;
                 }
             }
+            PickFor::Recover => match &mut self.dialog {
+                Some(Dialog::ArmFile(form)) => form.path = path,
+                Some(Dialog::RecoveryReport(form)) => form.path = path,
+                Some(Dialog::ReadRun(form)) => form.path = path,
+                _ => {}
+            },
         }
     }
 

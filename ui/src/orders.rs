@@ -6,9 +6,14 @@ use paser_protocol::{Edit, EditKind, EditSource, Part, Request, SelectionPlan, S
 
 use crate::{
     command::Command,
-    dialogs::{Action, AddStrategy, Dialog, EditSamples, ExportForm, ModelsForm, SettingsForm, safe},
+    dialogs::{
+        Action, AddStrategy, ArmsForm, Dialog, EditSamples, ExportForm, ModelsForm, ReadRunForm, RecoverForm, ReportForm,
+        SettingsForm, safe,
+    },
     history::{Rearranged, Step},
     layout::{Arrangement, Pane},
+    recovery::{Axis, Outcome},
+    recovery_tables,
     state::{AppState, Ask, Brush, ColourBy, For, LeftTab, MapOrder, Panels, PickFor, Screen, Tool},
     told::Did,
     transport::PickKind,
@@ -106,6 +111,42 @@ impl AppState {
             Command::Export => self.dialog = Some(Dialog::Export(ExportForm::default())),
             Command::ShowExplore => self.screen = Screen::Explore,
             Command::ShowCompare => self.screen = Screen::Compare,
+            Command::ShowRecover => self.screen = Screen::Recover,
+            Command::AddArms => self.dialog = Some(Dialog::AddArms(ArmsForm::default())),
+            Command::DefaultArms => self.dialog = Some(Dialog::AddArms(ArmsForm::paser_and_random(self))),
+            Command::TrainCompared => self.dialog = Some(Dialog::AddArms(ArmsForm::compared(self))),
+            Command::Train => {
+                self.toasts.clear_failures();
+                self.ask(Request::Train { arms: Vec::new(), memory: None }, For::Done);
+            }
+            Command::TrainPilots => self.ask(Request::TrainPilots, For::Done),
+            Command::SweepRates => self.ask(Request::SweepRates, For::Done),
+            Command::RecoverSettings => {
+                if let Some(view) = self.recovery.view.clone() {
+                    self.dialog = Some(Dialog::RecoverSettings(RecoverForm::of(&view.settings)));
+                }
+            }
+            Command::ReadRun => self.dialog = Some(Dialog::ReadRun(ReadRunForm::default())),
+            Command::CopyVerdict => {
+                if let Some(verdict) = self.recovery.verdict.clone() {
+                    ctx.copy_text(recovery_tables::markdown(&verdict));
+                    let now = self.now;
+                    self.toasts.say(now, "Copied the verdict's table", "");
+                }
+            }
+            Command::ExportReport => self.dialog = Some(Dialog::RecoveryReport(ReportForm::default())),
+            Command::ShowRatio => self.recovery.shown.outcome = Outcome::Ratio,
+            Command::ShowBars => self.recovery.shown.outcome = Outcome::Bars,
+            Command::ShowTime => self.recovery.shown.outcome = Outcome::Time,
+            Command::ShowCost => self.recovery.shown.outcome = Outcome::Cost,
+            Command::ShowPilots => self.recovery.shown.outcome = Outcome::Pilots,
+            Command::NextAxis => {
+                let place = Axis::ALL.iter().position(|axis| *axis == self.recovery.shown.axis).unwrap_or(0);
+                self.recovery.shown.axis = Axis::ALL[(place + 1) % Axis::ALL.len()];
+            }
+            Command::LogX => self.recovery.shown.log_x = !self.recovery.shown.log_x,
+            Command::LogY => self.recovery.shown.log_y = !self.recovery.shown.log_y,
+            Command::ColourDamageLeft => self.colour = ColourBy::DamageLeft,
             Command::AddStrategy => {
                 self.screen = Screen::Compare;
                 let plan = self.plan_to_add();
@@ -306,7 +347,8 @@ impl AppState {
             Screen::NewProject => {
                 self.screen = if self.project.is_some() { Screen::Explore } else { Screen::Welcome };
             }
-            Screen::Explore | Screen::Compare if *self.focus.brush() != Brush::Nothing => {
+            Screen::Recover if self.recovery.shown.cursor.is_some() => self.set_cursor(None),
+            Screen::Explore | Screen::Compare | Screen::Recover if *self.focus.brush() != Brush::Nothing => {
                 self.focus.set_brush(Brush::Nothing);
             }
             Screen::Explore | Screen::Compare if self.focus.inspected.is_some() => self.focus.inspected = None,

@@ -9,6 +9,7 @@ use crate::{
     compare::{Lower, Measure},
     layout::Layouts,
     map::Camera,
+    recovery::Shown,
     state::{AppState, Brush, ColourBy, Panels, Screen, Tool},
     theme::Mode,
 };
@@ -33,6 +34,8 @@ pub struct Saved {
     pub compared: Vec<String>,
     pub lower: Lower,
     pub measure: Measure,
+    /// What is shown of the arms.
+    pub recover: Shown,
 }
 
 impl Saved {
@@ -56,6 +59,7 @@ impl Saved {
             compared: state.compare.names.clone(),
             lower: state.compare.lower,
             measure: state.compare.measure,
+            recover: state.recovery.shown.clone(),
         }
     }
 
@@ -68,6 +72,7 @@ impl Saved {
         state.tool = self.tool;
         state.compare.lower = self.lower;
         state.compare.measure = self.measure;
+        state.recovery.shown = self.recover.clone();
     }
 
     /// Back to where one was, if `path` is the project of last time.
@@ -81,6 +86,7 @@ impl Saved {
         state.focus.inspected = self.inspected;
         (state.table.sort, state.table.descending) = self.sort.clone();
         state.compare.names.clone_from(&self.compared);
+        state.recovery.shown = self.recover.clone();
         state.screen = self.screen;
         self.camera
     }

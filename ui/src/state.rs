@@ -26,6 +26,7 @@ use crate::{
     layout::{Layouts, Pane},
     moved::Moving,
     picture::{Format, View},
+    recovery::{Recovery, Want},
     theme::scripts::Fetched,
     told::{Did, Telling},
     transport::PickKind,
@@ -49,6 +50,7 @@ pub enum Screen {
     NewProject,
     Explore,
     Compare,
+    Recover,
 }
 
 impl Screen {
@@ -58,12 +60,13 @@ impl Screen {
             Self::NewProject => "new-project",
             Self::Explore => "explore",
             Self::Compare => "compare",
+            Self::Recover => "recover",
         }
     }
 
     /// A work place of the open project?
     pub fn is_work_place(self) -> bool {
-        matches!(self, Self::Explore | Self::Compare)
+        matches!(self, Self::Explore | Self::Compare | Self::Recover)
     }
 }
 
@@ -100,6 +103,8 @@ pub enum ColourBy {
     /// Every sample by its cluster's damage.
     ClusterDamage,
     Taken,
+    /// Every sample by what an arm in training has left of its cluster's damage.
+    DamageLeft,
     /// A column, by name.
     Column(String),
 }
@@ -232,6 +237,8 @@ pub enum For {
     Neighbours(u64),
     Continue(u64),
     Discard(String),
+    /// Arms, curves and verdicts.
+    Recover(Want),
     Export(String),
     /// The project is let go.
     Close,
@@ -278,6 +285,8 @@ pub enum PickFor {
     Form(Field),
     Benchmark,
     Export,
+    /// The open form about an arm or a report.
+    Recover,
 }
 
 /// What the map is asked to do by a command.
@@ -326,6 +335,7 @@ pub struct AppState {
     pub data: Data,
     pub focus: Focus,
     pub compare: Compare,
+    pub recovery: Recovery,
     pub inspection: Inspection,
     pub journal: Journal,
     pub checks: Checks,
@@ -481,6 +491,7 @@ impl AppState {
             }
             Pane::Overlap | Pane::Clusters => self.compare.names.len() > 1,
             Pane::Map | Pane::Selections | Pane::Maps => true,
+            Pane::Curves | Pane::Outcome | Pane::Arms | Pane::Verdict => true,
         }
     }
 

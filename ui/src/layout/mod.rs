@@ -55,7 +55,9 @@ impl From<Pane> for Part {
 impl Node {
     /// What a work place looks like at first; none for the other screens.
     pub fn of(screen: Screen) -> Option<Self> {
-        use Pane::{Clusters, Contents, Damage, Inspector, Map, Maps, Overlap, Selections, Table};
+        use Pane::{
+            Arms, Clusters, Contents, Curves, Damage, Inspector, Map, Maps, Outcome, Overlap, Selections, Table, Verdict,
+        };
         let column = |parts: [Part; 2]| Part::from(Self::Column(parts.into()));
         let row = |parts: [Part; 2]| Part::from(Self::Row(parts.into()));
         match screen {
@@ -66,6 +68,10 @@ impl Node {
             Screen::Compare => {
                 let middle = column([Maps.into(), row([Overlap.into(), Clusters.into()])]);
                 Some(Self::Row(vec![Selections.into(), middle, Inspector.into()]))
+            }
+            Screen::Recover => {
+                let shown = Self::Tabs { parts: vec![Self::Pane(Outcome), Self::Pane(Map)], front: 0 };
+                Some(Self::Column(vec![row([Curves.into(), shown.into()]), row([Arms.into(), Verdict.into()])]))
             }
             Screen::Welcome | Screen::NewProject => None,
         }

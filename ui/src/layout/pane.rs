@@ -17,10 +17,20 @@ pub enum Pane {
     Overlap,
     /// Cluster by cluster.
     Clusters,
+    /// Of the arms, in Recover.
+    Curves,
+    /// What came back, by group of items.
+    Outcome,
+    Arms,
+    /// Two arms against each other.
+    Verdict,
 }
 
 /// Head, column heads and seven rows.
 const TABLE: f32 = 30.0 + 22.0 + 7.0 * 24.0;
+
+/// Head, column heads, seven rows and a sentence.
+const ARMS: f32 = 30.0 + 22.0 + 7.0 * 24.0 + 22.0;
 
 impl Pane {
     /// What a person reads.
@@ -35,6 +45,10 @@ impl Pane {
             Self::Maps => "Maps",
             Self::Overlap => "Overlap",
             Self::Clusters => "Clusters",
+            Self::Curves => "Curves",
+            Self::Outcome => "Outcome",
+            Self::Arms => "Arms",
+            Self::Verdict => "Verdict",
         }
     }
 
@@ -45,6 +59,9 @@ impl Pane {
             Self::Damage => 328.0 + if wide { 40.0 } else { 0.0 },
             Self::Inspector => 316.0 + if wide { 56.0 } else { 0.0 },
             Self::Overlap => (room * 0.42).clamp(280.0, 460.0),
+            Self::Outcome => (room * 0.46).floor(),
+            Self::Arms => (room * 0.49).floor(),
+            Self::Curves | Self::Verdict => room * 0.5,
             Self::Map | Self::Table | Self::Maps | Self::Clusters => 460.0_f32.min(room * 0.5),
         }
     }
@@ -54,6 +71,7 @@ impl Pane {
         match self {
             Self::Table => (TABLE + if wide { 6.0 * 24.0 } else { 0.0 }).min(room * 0.6),
             Self::Overlap | Self::Clusters => 300.0_f32.min(room * 0.5),
+            Self::Arms | Self::Verdict => (ARMS + if wide { 4.0 * 24.0 } else { 0.0 }).min(room * 0.5),
             _ => room * 0.5,
         }
     }
@@ -61,8 +79,8 @@ impl Pane {
     /// Among panes in one line, the greediest takes what the others leave.
     pub(super) fn greed(self) -> u8 {
         match self {
-            Self::Map | Self::Maps => 3,
-            Self::Table | Self::Clusters => 2,
+            Self::Map | Self::Maps | Self::Curves => 3,
+            Self::Table | Self::Clusters | Self::Verdict => 2,
             _ => 1,
         }
     }

@@ -23,10 +23,16 @@ pub enum View {
     Reasons,
     /// Cluster by cluster, in Compare.
     Shares,
+    /// Of the arms in Recover.
+    RecoveryCurves,
+    /// What the pane beside them shows.
+    Outcome,
+    Arms,
+    Verdict,
 }
 
 impl View {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Map,
         Self::Damage,
         Self::Schemes,
@@ -38,6 +44,10 @@ impl View {
         Self::Budgets,
         Self::Reasons,
         Self::Shares,
+        Self::RecoveryCurves,
+        Self::Outcome,
+        Self::Arms,
+        Self::Verdict,
     ];
 
     /// What a person reads.
@@ -54,6 +64,10 @@ impl View {
             Self::Budgets => "budgets",
             Self::Reasons => "reasons",
             Self::Shares => "clusters compared",
+            Self::RecoveryCurves => "recovery curves",
+            Self::Outcome => "outcome of recovery",
+            Self::Arms => "arms",
+            Self::Verdict => "verdict",
         }
     }
 
@@ -71,6 +85,10 @@ impl View {
             Self::Budgets => "view:budgets",
             Self::Reasons => "view:reasons",
             Self::Shares => "view:shares",
+            Self::RecoveryCurves => "view:recovery-curves",
+            Self::Outcome => "view:outcome",
+            Self::Arms => "view:arms",
+            Self::Verdict => "view:verdict",
         }
     }
 
@@ -78,6 +96,8 @@ impl View {
     pub fn is_shown(self, state: &AppState) -> bool {
         let explore = state.screen == Screen::Explore && state.project.is_some();
         let compare = state.screen == Screen::Compare && state.project.is_some() && state.compare.names.len() >= 2;
+        let arms = state.recovery.view.as_ref().is_some_and(|view| !view.arms.is_empty());
+        let recover = state.screen == Screen::Recover && state.project.is_some() && arms;
         match self {
             Self::Map => explore && state.is_on_screen(Pane::Map) && state.column_info("map").is_some(),
             Self::Damage => explore && state.damage_shown() && state.left_tab() == LeftTab::Damage,
@@ -95,6 +115,10 @@ impl View {
                 compare && state.is_on_screen(Pane::Overlap) && state.compare.lower == of
             }
             Self::Shares => compare && state.is_on_screen(Pane::Clusters),
+            Self::RecoveryCurves => recover && state.is_on_screen(Pane::Curves),
+            Self::Outcome => recover && state.is_on_screen(Pane::Outcome),
+            Self::Arms => recover && state.is_on_screen(Pane::Arms),
+            Self::Verdict => recover && state.is_on_screen(Pane::Verdict) && state.recovery.verdict.is_some(),
         }
     }
 }

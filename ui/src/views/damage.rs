@@ -9,7 +9,8 @@ use crate::{
     command::Command,
     format,
     picture::View,
-    state::{AppState, Brush, LeftTab},
+    recovery::DamageLeft,
+    state::{AppState, Brush, ColourBy, LeftTab},
     theme::icons,
     widgets::{
         Words,
@@ -130,7 +131,9 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
     let columns = columns(body, state);
     let (rest, mut top) = which_damage(ui, body, state);
     let head = Rect::from_min_max(pos2(body.left(), top), pos2(body.right(), top + 22.0));
-    bars_head(ui, head, columns, "cluster, worst first", "nats");
+    let left = (state.colour == ColourBy::DamageLeft).then(|| state.recovery.damage_left()).flatten();
+    let words = left.as_ref().map_or_else(|| "cluster, worst first".to_owned(), left_words);
+    bars_head(ui, head, columns, &words, "nats");
     top = head.bottom();
 
     let clusters = sorted(&project.clusters, rest);
@@ -149,7 +152,14 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
         egui::ScrollArea::vertical().id_salt("damage").auto_shrink(false).show(ui, |ui| {
             for cluster in clusters.iter().copied() {
                 let (_, place) = ui.allocate_space(egui::vec2(list.width(), ROW));
-                let shown = Shown { value: value(cluster), rest, scoring, pointed: pointed == Some(cluster.cluster) };
+                let pointed = pointed == Some(cluster.cluster);
+                let shown = match &left {
+                    Some(left) => Shown { pointed, ..of_arm(left, cluster) },
+                    None => {
+                        let interval = if rest { None } else { cluster.cds_low.zip(cluster.cds_high) };
+                        Shown { value: value(cluster), interval, scoring, pointed }
+                    }
+                };
                 one(ui, place, state, cluster, shown, columns);
             }
         });
@@ -162,11 +172,26 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
     cluster::show(ui, below, state, &clusters);
 }
 
+/// Above the bars while a cursor replays an arm.
+fn left_words(left: &DamageLeft) -> String {
+    format!("left by {} at {}", left.arm, format::count(u64::from(left.step)))
+}
+
+/// What an arm has left of a cluster's damage.
+fn of_arm(left: &DamageLeft, cluster: &ClusterView) -> Shown {
+    let found = left.clusters.get(&cluster.cluster);
+    Shown {
+        value: found.map(|(value, _)| *value),
+        interval: found.and_then(|(value, half)| half.map(|half| (value - half, value + half))),
+        scoring: false,
+        pointed: false,
+    }
+}
+
 /// What a row shows of its cluster.
 struct Shown {
     value: Option<f64>,
-    /// After the first token.
-    rest: bool,
+    interval: Option<(f64, f64)>,
     /// More scores are coming in.
     scoring: bool,
     /// The pointer is on it, here or in another view.
@@ -175,14 +200,14 @@ struct Shown {
 
 fn one(ui: &mut Ui, place: Rect, state: &mut AppState, cluster: &ClusterView, shown: Shown, columns: Columns) {
     let look = look(ui);
-    let Shown { value, rest, scoring, pointed } = shown;
+    let Shown { value, interval, scoring, pointed } = shown;
     let selected = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
     let waiting = if scoring {
         format!("{} of {}", format::count(cluster.scored), format::count(cluster.samples))
     } else {
         "not scored".to_owned()
     };
-    let (low, high) = if rest { (None, None) } else { (cluster.cds_low, cluster.cds_high) };
+    let (low, high) = interval.unzip();
     let row = Bar {
         name: &cluster.name,
         swatch: look.cluster(cluster.colour),

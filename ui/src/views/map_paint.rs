@@ -11,6 +11,7 @@ use paser_protocol::{ColumnKind, ReasonCode};
 use crate::{
     format,
     map::{CROSS_STROKE, Paint, Points, RING_STROKE, Signs, Thinning, thinning::HELD},
+    recovery::DamageLeft,
     state::{AppState, ColourBy},
     theme::Look,
     widgets::{self, Words, field::dropdown, look, ramp_bar, row},
@@ -28,6 +29,8 @@ struct Key {
     columns: Vec<String>,
     /// The words that were searched for; a sorted table finds the same rows.
     found: Option<String>,
+    /// What an arm has left of the damage, where that is the colour.
+    left: Option<DamageLeft>,
     /// A column or the rows found are still on their way.
     pending: bool,
 }
@@ -64,6 +67,7 @@ impl Cache {
             marks: state.marks_version,
             columns,
             found,
+            left: (state.colour == ColourBy::DamageLeft).then(|| state.recovery.damage_left()).flatten(),
             pending: columns_pending || found_pending,
         };
         if let Some((made, paint)) = &*self.last.borrow() {
@@ -131,7 +135,7 @@ fn columns(state: &mut AppState) -> (Vec<String>, bool) {
     match &state.colour {
         ColourBy::Damage => names.push("jsd".to_owned()),
         ColourBy::Column(name) => names.push(name.clone()),
-        ColourBy::Cluster | ColourBy::ClusterDamage | ColourBy::Taken => {}
+        ColourBy::Cluster | ColourBy::ClusterDamage | ColourBy::Taken | ColourBy::DamageLeft => {}
     }
     let mut keys: Vec<String> =
         names.iter().filter_map(|name| state.column_info(name).map(|column| column.key.clone())).collect();
@@ -144,7 +148,7 @@ fn columns(state: &mut AppState) -> (Vec<String>, bool) {
         ColourBy::Damage => drop(state.numbers("jsd")),
         ColourBy::Taken => drop(state.reasons()),
         ColourBy::Column(name) => drop(column(state, &name)),
-        ColourBy::Cluster | ColourBy::ClusterDamage => {}
+        ColourBy::Cluster | ColourBy::ClusterDamage | ColourBy::DamageLeft => {}
     }
     let pending = keys.iter().any(|key| state.data.is_pending(key));
     (keys, pending)
@@ -222,6 +226,11 @@ fn colours(
         ColourBy::ClusterDamage => {
             by_cluster(&|cluster| cluster.cds.map_or(look.neither, |cds| look.damage(cds as f32 / scale)))
         }
+        ColourBy::DamageLeft => {
+            let left = state.recovery.damage_left()?;
+            let value = |cluster: u32| left.clusters.get(&cluster).map(|(value, _)| *value as f32);
+            by_cluster(&|cluster| value(cluster.cluster).map_or(look.neither, |value| look.damage(value / scale)))
+        }
         ColourBy::Damage => {
             let values = state.numbers("jsd")?;
             ramp(&values, &|value| look.damage(value / scale))
@@ -263,9 +272,18 @@ pub(crate) fn shown(state: &AppState) -> String {
         ColourBy::Damage => "damage".to_owned(),
         ColourBy::ClusterDamage => "cluster damage".to_owned(),
         ColourBy::Taken => "taken".to_owned(),
+        ColourBy::DamageLeft => left_words(state),
         ColourBy::Column(name) => state.column_info(name).map_or_else(|| name.clone(), |column| column.label.clone()),
     };
     format!("colour: {what}")
+}
+
+/// `damage left at step 96`
+fn left_words(state: &AppState) -> String {
+    match state.recovery.damage_left() {
+        Some(left) => format!("damage left at step {}", format::count(u64::from(left.step))),
+        None => "damage left".to_owned(),
+    }
 }
 
 /// Room that the choice wants for its words.
@@ -281,6 +299,9 @@ pub fn choice(ui: &mut Ui, state: &mut AppState, room: f32) {
         (ColourBy::ClusterDamage, "cluster damage".to_owned(), "mean per cluster".to_owned()),
         (ColourBy::Taken, "taken".to_owned(), "or not".to_owned()),
     ];
+    if let Some(left) = state.recovery.damage_left() {
+        entries.push((ColourBy::DamageLeft, left_words(state), format!("by {}", left.arm)));
+    }
     let columns = state.project.as_ref().map_or(&[][..], |project| &project.columns);
     for column in columns.iter().filter(|c| is_colour(&c.kind) && c.name != "cluster" && c.name != "jsd") {
         entries.push((ColourBy::Column(column.name.clone()), column.label.clone(), column.unit.clone()));
@@ -321,6 +342,10 @@ fn meaning(ui: &mut Ui, state: &mut AppState, signs: &Signs) {
     match state.colour.clone() {
         ColourBy::Cluster => marks(ui, state, signs),
         ColourBy::Damage | ColourBy::ClusterDamage => ramp_line(ui, "damage, nats", look.damage_stops(), "0", &damage),
+        ColourBy::DamageLeft => {
+            let by = state.recovery.damage_left().map_or_else(String::new, |left| format!(", {}", left.arm));
+            ramp_line(ui, &format!("{}{by}, nats", left_words(state)), look.damage_stops(), "0", &damage);
+        }
         ColourBy::Taken => swatches(ui, &[(look.a_fill, "taken"), (look.neither, "not taken")]),
         ColourBy::Column(name) => {
             let Some(info) = state.column_info(&name).cloned() else { return };

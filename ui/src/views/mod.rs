@@ -31,6 +31,7 @@ pub mod new_project;
 pub mod palette;
 pub mod passes;
 pub mod reading;
+pub mod recover;
 pub mod sample_menu;
 pub mod save_menu;
 pub mod schemes;
@@ -83,6 +84,12 @@ pub fn show_dialog(ctx: &Context, state: &mut AppState) {
         Dialog::Messages => settings::messages(ctx, state),
         Dialog::BadRows => export::bad_rows(ctx, state),
         Dialog::Recipe => export::recipe(ctx, state),
+        Dialog::AddArms(form) => recover::add_arm::show(ctx, state, form),
+        Dialog::RemoveArm { name } => recover::files::remove(ctx, state, name),
+        Dialog::ArmFile(form) => recover::files::arm_file(ctx, state, form),
+        Dialog::ReadRun(form) => recover::files::read_run(ctx, state, form),
+        Dialog::RecoveryReport(form) => recover::files::report(ctx, state, form),
+        Dialog::RecoverSettings(form) => recover::settings::show(ctx, state, form),
     };
     // A command carried out inside may have opened another one.
     if state.dialog.is_none() {

@@ -30,7 +30,11 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         separator(ui);
         ui.add_space(-2.0);
         ui.spacing_mut().item_spacing.x = 0.0;
-        for (command, screen) in [(Command::ShowExplore, Screen::Explore), (Command::ShowCompare, Screen::Compare)] {
+        for (command, screen) in [
+            (Command::ShowExplore, Screen::Explore),
+            (Command::ShowCompare, Screen::Compare),
+            (Command::ShowRecover, Screen::Recover),
+        ] {
             tab(ui, state, command, screen);
         }
         ui.min_rect().right()
@@ -45,8 +49,9 @@ pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
             (Command::ToggleTable, table, [2.0, 9.0, 11.0, 3.0]),
             (Command::ToggleDamage, state.damage_shown(), [2.0, 3.0, 4.0, 9.0]),
         ] {
-            // The other panels are Explore's.
-            if state.screen != Screen::Explore && command != Command::ToggleInspector {
+            // The other panels are Explore's, and Recover has none of them.
+            let compare = state.screen == Screen::Compare && command == Command::ToggleInspector;
+            if state.screen != Screen::Explore && !compare {
                 continue;
             }
             let hint = command.hint();

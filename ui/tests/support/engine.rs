@@ -7,7 +7,7 @@ use paser_protocol::{
     BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, CacheView, ChecksView, DemoCard, DeviceView,
     DownloadView, EngineSettings, EstimateView, ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow,
     ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, PartChoice, Probed, ProjectView,
-    ProjectionView, PrunedChange, ReasonCode, Recent, Remark, Reply, Report, Request, RowQuery, SampleView, Secret,
+    ProjectionView, PrunedChange, ReasonCode, Recent, RecoveryView, Remark, Reply, Report, Request, RowQuery, SampleView, Secret,
     SelectionPlan, SelectionView, SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32, search_words,
 };
 use ui::budget_math;
@@ -15,6 +15,7 @@ use ui::budget_math;
 use super::{
     curation::Edits,
     fixture::{self, Pool},
+    recovery::Lab,
 };
 
 pub struct Engine {
@@ -38,6 +39,7 @@ struct Inner {
     open: bool,
     /// A sweep of the settings was computed.
     swept: bool,
+    lab: Lab,
     code: bool,
     /// What a continuation would take.
     continue_seconds: f64,
@@ -83,6 +85,7 @@ impl Engine {
             refuses: None,
             open: false,
             swept: false,
+            lab: Lab::default(),
             token: Secret::default(),
             code: false,
             continue_seconds: 3.6,
@@ -96,6 +99,17 @@ impl Engine {
     pub fn edit(self, change: impl FnOnce(&mut ProjectView)) -> Self {
         change(&mut self.inner.borrow_mut().project);
         self
+    }
+
+    /// Arms, curves and verdicts.
+    pub fn recovering(self, view: RecoveryView) -> Self {
+        self.inner.borrow_mut().lab.view = Some(view);
+        self
+    }
+
+    /// Changes the arms behind the window's back.
+    pub fn change_arms(&self, change: impl FnOnce(&mut RecoveryView)) {
+        change(self.inner.borrow_mut().lab.view.get_or_insert_with(super::recovery::empty));
     }
 
     /// Every sample asks for code, and its response is code.
@@ -128,6 +142,7 @@ impl Engine {
             ("k-loss_pruned".to_owned(), encode_f32(&pool.loss_pruned)),
             ("k-capability".to_owned(), encode_u32(&pool.capability)),
         ]);
+        columns.extend(self.inner.borrow().lab.columns());
         columns.insert("demo-map".to_owned(), columns["k-map"].clone());
         columns.insert("demo-jsd".to_owned(), columns["k-jsd"].clone());
         columns.insert("download-0".to_owned(), b"PK".to_vec());
@@ -183,6 +198,9 @@ impl Inner {
             Request::OpenDemo { .. } | Request::OpenProject { .. } | Request::CreateProject { .. } => self.open = true,
             Request::CloseProject { .. } => self.open = false,
             _ => {}
+        }
+        if let Some(answer) = self.lab.answer(request) {
+            return answer;
         }
         Ok(match request {
             Request::Hello => Reply::Hello(Hello {

@@ -8,6 +8,7 @@ pub mod curation;
 pub mod engine;
 pub mod fixture;
 pub mod raster;
+pub mod recovery;
 mod stability;
 
 use std::{cell::RefCell, rc::Rc};

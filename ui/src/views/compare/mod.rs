@@ -152,9 +152,11 @@ fn foot(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     ui.painter().rect_filled(rect, 0.0, look.panel);
     let inside = rect.shrink2(Vec2::new(12.0, 0.0));
     let left = row_right(ui, inside, 8.0, |ui| {
-        for (command, icon, primary) in
-            [(Command::ExportDifference, icons::DOWNLOAD_SIMPLE, true), (Command::SaveDifferences, icons::TABLE, false)]
-        {
+        for (command, icon, primary) in [
+            (Command::TrainCompared, icons::PLAY, true),
+            (Command::ExportDifference, icons::DOWNLOAD_SIMPLE, false),
+            (Command::SaveDifferences, icons::TABLE, false),
+        ] {
             let enabled = command.enabled(state);
             let button = Button::new(command.name()).icon(icon);
             let button = ui.add_enabled(enabled.is_ok(), if primary { button.primary() } else { button });
