@@ -139,7 +139,7 @@ pub struct RecoverSettings {
 
 /// What an arm is trained on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "data")]
+#[serde(rename_all = "kebab-case", tag = "from")]
 pub enum ArmData {
     /// A frozen selection; one that was drawn at random is drawn anew for every seed.
     Selection { name: String },
@@ -151,7 +151,6 @@ pub enum ArmData {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArmPlan {
     pub name: String,
-    #[serde(flatten)]
     pub data: ArmData,
     /// A run for each.
     pub seeds: Vec<u64>,
@@ -356,4 +355,31 @@ pub struct RecoveryView {
     /// Seconds and bytes that the waiting runs take; none before a rate is known.
     pub estimate_seconds: Option<(f64, f64)>,
     pub memory_bytes: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn arms_and_their_runs_read_as_they_are_written() {
+        let selection = ArmData::Selection { name: "paser-20".to_owned() };
+        for data in [selection, ArmData::Cluster { cluster: 3 }] {
+            let equal = Some(Equal::ResponseTokens);
+            let name = "paser".to_owned();
+            let plan = ArmPlan { name, data, seeds: vec![1, 2], equal, learning_rate: Some(1e-3), steps: None };
+            let text = serde_json::to_string(&plan).unwrap();
+            assert_eq!(serde_json::from_str::<ArmPlan>(&text).unwrap(), plan, "{text}");
+        }
+        for state in [ArmState::Running, ArmState::Diverged { why: "it rose".to_owned() }] {
+            let (points, losses) = (Vec::new(), Some("losses".to_owned()));
+            let run =
+                ArmRun { seed: 1, state, step: 2, steps: 3, skipped: 0, samples: 4, response_tokens: 5, points, losses };
+            let text = serde_json::to_string(&run).unwrap();
+            assert_eq!(serde_json::from_str::<ArmRun>(&text).unwrap(), run, "{text}");
+        }
+        assert_eq!("last-layers".parse::<Method>().unwrap().to_string(), "last-layers");
+        assert!("sgd".parse::<Method>().unwrap_err().contains("lora, last-layers, full"));
+    }
 }
