@@ -51,7 +51,7 @@ impl Axis {
         match self {
             Self::Step => "step",
             Self::Tokens => "tokens trained on, prompt and response",
-            Self::Time => "training time, without looking, s",
+            Self::Time => "training time, without looking",
         }
     }
 }
@@ -68,10 +68,13 @@ pub enum Outcome {
     Time,
     Cost,
     Pilots,
+    /// Tasks and perplexities of models and arms.
+    Evaluations,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 5] = [Self::Ratio, Self::Bars, Self::Time, Self::Cost, Self::Pilots];
+    pub const ALL: [Self; 6] =
+        [Self::Ratio, Self::Bars, Self::Time, Self::Cost, Self::Pilots, Self::Evaluations];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -80,6 +83,7 @@ impl Outcome {
             Self::Time => "time against performance",
             Self::Cost => "cost against recovery",
             Self::Pilots => "pilot matrix",
+            Self::Evaluations => "tasks and perplexities",
         }
     }
 
@@ -91,6 +95,7 @@ impl Outcome {
             Self::Time => "scoring counted in",
             Self::Cost => "what is on the front",
             Self::Pilots => "what data of one cluster does to all",
+            Self::Evaluations => "by their named protocols",
         }
     }
 }
@@ -161,13 +166,20 @@ pub struct Pending {
     pub arms: Vec<ArmPlan>,
 }
 
+/// Nats that are left in a cluster, half of their interval over seeds, and the items behind them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Left {
+    pub nats: f64,
+    pub half: Option<f64>,
+    pub items: u64,
+}
+
 /// Damage that a trained arm still has, by cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DamageLeft {
     pub arm: String,
     pub step: u32,
-    /// Nats, with half of their interval over seeds.
-    pub clusters: BTreeMap<u32, (f64, Option<f64>)>,
+    pub clusters: BTreeMap<u32, Left>,
 }
 
 #[derive(Default)]
@@ -343,7 +355,7 @@ impl Recovery {
             let means = means(arm, metric, place, Axis::Step);
             if let Some(mean) = mean_at(&means, self.shown.cursor.unwrap_or(u32::MAX)) {
                 left.step = left.step.max(mean.step);
-                left.clusters.insert(cluster, (mean.mean, mean.half));
+                left.clusters.insert(cluster, Left { nats: mean.mean, half: mean.half, items: group.items });
             }
         }
         (!left.clusters.is_empty()).then_some(left)

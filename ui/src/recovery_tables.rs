@@ -32,6 +32,7 @@ impl AppState {
             View::RecoveryCurves => self.curve_points(recovery),
             View::Outcome => match self.recovery.shown.outcome {
                 Outcome::Pilots => pilots(self, recovery),
+                Outcome::Evaluations => evaluations(recovery),
                 Outcome::Time => self.paid_means(recovery),
                 Outcome::Ratio | Outcome::Bars | Outcome::Cost => self.outcomes(recovery),
             },
@@ -209,6 +210,19 @@ fn pilots(state: &AppState, view: &RecoveryView) -> Table {
             cells.extend(ends(*gain));
             table.rows.push(cells);
         }
+    }
+    table
+}
+
+/// A row for each model and task.
+fn evaluations(view: &RecoveryView) -> Table {
+    let mut table =
+        Table::new(&["model", "task", "profile", "metric", "value", "low_95", "high_95", "items", "read_from_elsewhere"]);
+    for row in &view.evaluations {
+        let mut cells = vec![row.model.clone(), row.task.clone(), row.profile.clone(), row.metric.clone()];
+        cells.extend(ends(Some(row.value)));
+        cells.extend([row.items.to_string(), row.foreign.to_string()]);
+        table.rows.push(cells);
     }
     table
 }

@@ -243,7 +243,7 @@ pub const NUMBERS: [NumberField; 15] = {
         whole("last_layers", "Last layers", "layers trained, from the end", 1.0, 1_000.0),
         real("learning_rate", "Learning rate", "up to 1; 1e-4 in the paper", 1e-9, 1.0),
         real("weight_decay", "Weight decay", "0 to 1", 0.0, 1.0),
-        whole("warmup", "Warm-up", "steps, at most a tenth of an arm's", 0.0, 1e7),
+        whole("warmup", "Warm-up", "steps, a tenth at most", 0.0, 1e7),
         whole("batch", "Batch", "samples a step", 1.0, 65_536.0),
         whole("length", "Length", "tokens of a sample at most", 8.0, 1_048_576.0),
         real("clip", "Clip", "norm of all gradients", 1e-6, 1e6),

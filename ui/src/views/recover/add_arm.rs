@@ -140,7 +140,7 @@ fn fields(ui: &mut Ui, state: &mut AppState, form: &mut ArmsForm) {
     line(ui, "Seeds", |ui| {
         let field = Field::new("Number of seeds", 80.0).mono().show(ui, &mut form.seeds);
         state.note("arm seeds", field.response.rect);
-        Words::new(ui).small("runs of each arm, seeds 1 to this number; an interval needs two, five are better").show(ui);
+        Words::new(ui).small("runs of each arm; an interval needs two, five are better").show(ui);
     });
     line(ui, "Learning rate", |ui| {
         let of_all = settings.as_ref().map_or_else(String::new, |settings| format!("{:e}", settings.learning_rate));

@@ -40,7 +40,8 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         let square = Rect::from_center_size(pos2(middle, inside.top() + 10.0), Vec2::splat(9.0));
         let colour = state.cluster(*id).map_or(look.neither, |cluster| look.cluster(cluster.colour));
         ui.painter().rect_filled(square, 2.0, colour);
-        let items = view.groups.iter().find(|group| group.cluster == Some(*id)).map_or(0, |group| group.items);
+        let Some(group) = view.groups.iter().find(|group| group.cluster == Some(*id)) else { continue };
+        let items = group.items;
         let n = Words::of(look).part(format!("n {}", format::short(items)), theme::mono_small(), look.text_3);
         n.paint(ui, pos2(middle, inside.top() + 26.0), Align2::CENTER_CENTER, wide);
     }

@@ -59,7 +59,7 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
             group
         })
         .collect();
-    let names = 96.0_f32.min(body.width() * 0.22);
+    let names = 132.0_f32.min(body.width() * 0.24);
     let numbers = 112.0;
     let inside = Rect::from_min_max(body.min + Vec2::new(10.0, 6.0), body.max - Vec2::new(10.0, FOOT));
     let scale = Rect::from_min_max(
@@ -72,10 +72,13 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
     let rows = Rect::from_min_max(pos2(inside.left(), inside.top() + HEAD), inside.max);
     let least = STEP * arms.len().max(1) as f32 + 10.0;
     let height = (rows.height() / groups.len() as f32).clamp(least, least.max(65.0));
+    let scrolls = height * groups.len() as f32 > rows.height() + 1.0;
     column(ui, rows, |ui| {
         egui::ScrollArea::vertical().id_salt("outcome").auto_shrink(false).show(ui, |ui| {
             for group in &groups {
                 let (place, response) = ui.allocate_exact_size(Vec2::new(rows.width(), height), Sense::click());
+                // The bar of the list lies over its right end.
+                let place = if scrolls { place.with_max_x(place.right() - 10.0) } else { place };
                 one(ui, place, state, group, scale, &x, (ratio, info));
                 let on = state.recovery.shown.group == group.name && group.cluster.is_some();
                 response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, spoken(group, ratio, info)));
@@ -183,7 +186,9 @@ fn ticks(ui: &Ui, scale: Rect, range: (f64, f64), ratio: bool, info: &MetricInfo
     };
     if ratio {
         mark(0.0, "0 pruned".to_owned(), if range.0 < 0.0 { Align2::CENTER_CENTER } else { Align2::LEFT_CENTER }, true);
-        for value in [0.25, 0.5, 0.75] {
+        // Beside the words at both ends there is not always room.
+        let between: &[f64] = if scale.width() > 320.0 { &[0.25, 0.5, 0.75] } else { &[0.5] };
+        for value in between.iter().copied() {
             mark(value, format::decimal(value, if value == 0.5 { 1 } else { 2 }), Align2::CENTER_CENTER, false);
         }
         mark(1.0, "dense 1".to_owned(), Align2::RIGHT_CENTER, true);

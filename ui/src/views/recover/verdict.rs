@@ -11,7 +11,7 @@ use crate::{
     state::AppState,
     theme::{self, Look, icons},
     views::save_menu,
-    widgets::{Words, column, field::dropdown, look, pane::pane, row, row_right},
+    widgets::{Words, column, elided, field::dropdown, look, pane::pane, row, row_right, width_of},
 };
 
 const HEAD: f32 = 22.0;
@@ -214,12 +214,24 @@ fn one(
         Some(icon) => drop(ui.painter().text(pos2(left + 6.0, y), Align2::CENTER_CENTER, icon, theme::icon(13.0), ink)),
         None => drop(ui.painter().text(pos2(left + 6.0, y), Align2::CENTER_CENTER, "?", theme::body(), ink)),
     }
-    let words = Words::of(look).part(word(verdict, line.finding), theme::body(), ink);
-    words.paint(ui, pos2(left + 17.0, y), Align2::LEFT_CENTER, place.right() - left - 19.0);
+    let room = place.right() - left - 21.0;
+    let words = match line.finding {
+        Finding::First => short(ui, &verdict.first, room),
+        Finding::Second => short(ui, &verdict.second, room),
+        Finding::CannotTell => word(verdict, line.finding),
+    };
+    let words = Words::of(look).part(words, theme::body(), ink);
+    words.paint(ui, pos2(left + 17.0, y), Align2::LEFT_CENTER, room);
     if response.clicked() && view.groups.iter().any(|group| group.name == line.task) {
         state.recovery.shown.group.clone_from(&line.task);
     }
     response.on_hover_text(hint(info, line));
+}
+
+/// `random, same... better`: the name gives way, the word does not.
+fn short(ui: &Ui, name: &str, room: f32) -> String {
+    let better = " better";
+    format!("{}{better}", elided(ui, name, room - width_of(ui, better)))
 }
 
 /// Mark, ink and icon of a finding.
