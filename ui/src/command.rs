@@ -111,8 +111,7 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 6] =
-        [Self::Project, Self::Selection, Self::Edit, Self::Recovery, Self::Map, Self::View];
+    pub const ALL: [Self; 6] = [Self::Project, Self::Selection, Self::Edit, Self::Recovery, Self::Map, Self::View];
 
     pub fn name(self) -> &'static str {
         match self {

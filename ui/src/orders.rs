@@ -7,8 +7,8 @@ use paser_protocol::{Edit, EditKind, EditSource, Part, Request, SelectionPlan, S
 use crate::{
     command::Command,
     dialogs::{
-        Action, AddStrategy, ArmsForm, Dialog, EditSamples, ExportForm, ModelsForm, ReadRunForm, RecoverForm, ReportForm,
-        SettingsForm, safe,
+        Action, AddStrategy, ArmsForm, Dialog, EditSamples, ExportForm, ModelsForm, ReadRunForm, RecoverForm,
+        ReportForm, SettingsForm, safe,
     },
     history::{Rearranged, Step},
     layout::{Arrangement, Pane},

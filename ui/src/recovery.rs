@@ -73,8 +73,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 6] =
-        [Self::Ratio, Self::Bars, Self::Time, Self::Cost, Self::Pilots, Self::Evaluations];
+    pub const ALL: [Self; 6] = [Self::Ratio, Self::Bars, Self::Time, Self::Cost, Self::Pilots, Self::Evaluations];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -242,7 +241,13 @@ pub fn mean_at(means: &[Mean], step: u32) -> Option<&Mean> {
 
 /// (recovered - pruned) / (dense - pruned) of every averaged seed at a step, as mean and half interval over seeds; the
 /// models' own values are held fixed. None where the engine says that dense and pruned are not clearly apart.
-pub fn ratio_at(view: &RecoveryView, arm: &ArmView, metric: usize, place: usize, step: u32) -> Option<(f64, Option<f64>)> {
+pub fn ratio_at(
+    view: &RecoveryView,
+    arm: &ArmView,
+    metric: usize,
+    place: usize,
+    step: u32,
+) -> Option<(f64, Option<f64>)> {
     let measure = |of: &[Vec<Option<Measure>>]| of.get(metric)?.get(place).copied().flatten();
     let (dense, pruned) = (measure(&view.dense)?, measure(&view.pruned)?);
     let apart = apart(dense, pruned);
@@ -395,7 +400,8 @@ impl AppState {
     /// Asks for what the workspace on screen lacks; while arms are trained, again and again. Seconds until the next look.
     pub(crate) fn ask_for_recovery(&mut self) -> Option<f64> {
         let revision = self.project.as_ref()?.revision;
-        let wanted = self.screen == Screen::Recover || self.colour == ColourBy::DamageLeft && self.screen.is_work_place();
+        let wanted =
+            self.screen == Screen::Recover || self.colour == ColourBy::DamageLeft && self.screen.is_work_place();
         if !wanted {
             return None;
         }
@@ -474,8 +480,7 @@ impl AppState {
             self.ask(Request::AddArms { arms }, For::Recover(Want::Added(names)));
             return;
         }
-        self.recovery.pending =
-            Some(Pending { missing: freeze.iter().map(|(_, name)| name.clone()).collect(), arms });
+        self.recovery.pending = Some(Pending { missing: freeze.iter().map(|(_, name)| name.clone()).collect(), arms });
         for (plan, name) in freeze {
             self.ask(Request::FreezePlan { plan, name: name.clone() }, For::Recover(Want::Frozen(name)));
         }

@@ -62,7 +62,9 @@ impl ArmsForm {
         let mut form = Self::default();
         let frozen = |strategy: Strategy| {
             let mut selections = state.project.iter().flat_map(|project| &project.selections);
-            selections.find(|selection| selection.plan.strategy == strategy).and_then(|selection| selection.name.clone())
+            selections
+                .find(|selection| selection.plan.strategy == strategy)
+                .and_then(|selection| selection.name.clone())
         };
         match frozen(Strategy::Paser) {
             Some(name) => drop(form.chosen.insert(name)),
@@ -361,7 +363,8 @@ mod tests {
 
     #[test]
     fn a_number_out_of_its_bounds_is_told_by_name() {
-        for (key, text, word) in [("dropout", "1.5", "Dropout"), ("batch", "2.5", "Batch"), ("steps", "many", "Steps")] {
+        for (key, text, word) in [("dropout", "1.5", "Dropout"), ("batch", "2.5", "Batch"), ("steps", "many", "Steps")]
+        {
             let mut form = RecoverForm::of(&settings());
             form.texts.insert(key, text.to_owned());
             assert!(form.check().is_err_and(|why| why.starts_with(word)), "{key} = {text}");

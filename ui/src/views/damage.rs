@@ -157,7 +157,14 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
                     Some(left) => Shown { pointed, ..of_arm(left, cluster) },
                     None => {
                         let interval = if rest { None } else { cluster.cds_low.zip(cluster.cds_high) };
-                        Shown { n: cluster.scored, waiting: "not scored", value: value(cluster), interval, scoring, pointed }
+                        Shown {
+                            n: cluster.scored,
+                            waiting: "not scored",
+                            value: value(cluster),
+                            interval,
+                            scoring,
+                            pointed,
+                        }
                     }
                 };
                 one(ui, place, state, cluster, shown, columns);

@@ -3,8 +3,8 @@
 
 use egui::{Align2, Color32, EventFilter, Key, Rect, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 use egui_plot::{
-    AxisHints, FilledArea, GridInput, GridMark, Line, MarkerShape, Plot, PlotBounds, PlotPoint, PlotPoints, PlotTransform,
-    Points,
+    AxisHints, FilledArea, GridInput, GridMark, Line, MarkerShape, Plot, PlotBounds, PlotPoint, PlotPoints,
+    PlotTransform, Points,
 };
 use paser_protocol::{Measure, MetricInfo, RecoveryView};
 
@@ -177,7 +177,8 @@ fn caption(ui: &mut Ui, rect: Rect, state: &AppState, drawn: &[Lines]) {
     if !n.is_empty() {
         words = words.small(format!("    n: {}", n.join(", ")));
     }
-    let left_out: Vec<&String> = drawn.iter().flat_map(|lines| lines.apart.iter().filter_map(|(_, why)| why.as_ref())).collect();
+    let left_out: Vec<&String> =
+        drawn.iter().flat_map(|lines| lines.apart.iter().filter_map(|(_, why)| why.as_ref())).collect();
     let response_text = left_out.iter().map(|why| why.as_str()).collect::<Vec<_>>().join("\n");
     let mut left = rect.left();
     if !left_out.is_empty() {
@@ -235,7 +236,11 @@ impl Scale {
         if whole && value >= 10_000.0 {
             return format::short(value.round() as u64);
         }
-        let places = if self.log { (1.0 - value.abs().log10()).ceil().clamp(0.0, 4.0) } else { (-step.log10() - 1e-9).ceil().max(0.0) };
+        let places = if self.log {
+            (1.0 - value.abs().log10()).ceil().clamp(0.0, 4.0)
+        } else {
+            (-step.log10() - 1e-9).ceil().max(0.0)
+        };
         let text = format::decimal(value, places as usize);
         let trims = self.log && text.contains('.');
         if trims { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
@@ -252,7 +257,8 @@ struct Reference {
 fn references(state: &AppState, view: &RecoveryView) -> Vec<Reference> {
     let Some(metric) = state.recovery.metric(view) else { return Vec::new() };
     let group = state.recovery.group(view);
-    let of = |models: &[Vec<Option<Measure>>]| models.get(metric)?.get(group).copied().flatten().map(|found| found.value);
+    let of =
+        |models: &[Vec<Option<Measure>>]| models.get(metric)?.get(group).copied().flatten().map(|found| found.value);
     let dense = of(&view.dense).map(|value| Reference { name: "dense", value, dash: Dash::Dashed });
     let pruned = of(&view.pruned).map(|value| Reference { name: "pruned", value, dash: Dash::Dotted });
     dense.into_iter().chain(pruned).collect()
@@ -345,7 +351,12 @@ fn bounds(
     at: &dyn Fn(f64, f64) -> Option<[f64; 2]>,
     log_x: bool,
 ) -> Option<PlotBounds> {
-    let readings = drawn.iter().flat_map(|lines| lines.seeds.iter().chain(lines.apart.iter().filter(|(_, why)| why.is_none()).map(|(line, _)| line))).flatten();
+    let readings = drawn
+        .iter()
+        .flat_map(|lines| {
+            lines.seeds.iter().chain(lines.apart.iter().filter(|(_, why)| why.is_none()).map(|(line, _)| line))
+        })
+        .flatten();
     let mut points: Vec<[f64; 2]> = readings.filter_map(|reading| at(reading.x, reading.value)).collect();
     // What left all bounds does not squeeze the rest; it is drawn as far as it is inside.
     if points.is_empty() {
@@ -596,12 +607,16 @@ fn values_card(
         let number = Words::of(look).part(&text, theme::mono(), ink);
         let number = number.paint(ui, pos2(place.right() - 10.0, y), Align2::RIGHT_CENTER, 130.0);
         let left = pos2(place.left() + 10.0, y);
-        Words::of(look).part(&name, theme::small(), ink).paint(ui, left, Align2::LEFT_CENTER, number.left() - left.x - 6.0);
+        Words::of(look).part(&name, theme::small(), ink).paint(
+            ui,
+            left,
+            Align2::LEFT_CENTER,
+            number.left() - left.x - 6.0,
+        );
         let whole = Rect::from_min_max(pos2(left.x, y - 8.0), pos2(place.right() - 10.0, y + 8.0));
         say(ui, whole, format!("{name} at step {}: {text}", format::count(u64::from(step))));
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -615,7 +630,10 @@ mod tests {
         let scale = |log: bool| Scale { log, unit: 1.0, steps: None };
         assert_eq!(words(scale(false), (1.08, 1.42), false), ["1.1", "1.2", "1.3", "1.4"]);
         assert_eq!(words(scale(false), (0.2, 0.8), true), ["20", "40", "60", "80"]);
-        assert_eq!(words(Scale { steps: Some(240), ..scale(false) }, (0.0, 240.0), false), ["0", "60", "120", "180", "240"]);
+        assert_eq!(
+            words(Scale { steps: Some(240), ..scale(false) }, (0.0, 240.0), false),
+            ["0", "60", "120", "180", "240"]
+        );
         let log = words(scale(true), (0.0, 2.0), false);
         assert_eq!(log, ["1", "2", "5", "10", "20", "50", "100"]);
         assert!(scale(true).place(0.0).is_none());

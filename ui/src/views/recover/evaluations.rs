@@ -32,13 +32,16 @@ pub fn show(ui: &mut Ui, body: Rect, view: &RecoveryView) {
     column(ui, body, |ui| {
         egui::ScrollArea::vertical().id_salt("evaluations").auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing = Vec2::ZERO;
-            let same = |a: &EvaluationRow, b: &EvaluationRow| (&a.task, &a.profile, &a.metric) == (&b.task, &b.profile, &b.metric);
+            let same = |a: &EvaluationRow, b: &EvaluationRow| {
+                (&a.task, &a.profile, &a.metric) == (&b.task, &b.profile, &b.metric)
+            };
             let mut rows: Vec<&EvaluationRow> = view.evaluations.iter().collect();
             rows.sort_by(|a, b| (&a.task, &a.profile, &a.metric).cmp(&(&b.task, &b.profile, &b.metric)));
             for block in rows.chunk_by(|a, b| same(a, b)) {
                 head(ui, body.width(), block[0]);
                 let ends = block.iter().flat_map(|row| [row.value.low, row.value.high]);
-                let range = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)));
+                let range =
+                    ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)));
                 for row in block {
                     line(ui, body.width(), row, range);
                 }

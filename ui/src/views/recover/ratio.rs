@@ -53,8 +53,10 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         .map(|place| {
             let mut group = group(state, view, look, (metric, info), place, &arms);
             if !ratio {
-                group.lines = [&view.dense, &view.pruned].map(|models| of(models, metric, place).map(|found| found.value));
-                group.blank = group.bars.iter().all(|bar| bar.value.is_none()).then(|| "no arm is measured here".to_owned());
+                group.lines =
+                    [&view.dense, &view.pruned].map(|models| of(models, metric, place).map(|found| found.value));
+                group.blank =
+                    group.bars.iter().all(|bar| bar.value.is_none()).then(|| "no arm is measured here".to_owned());
             }
             group
         })
@@ -62,12 +64,11 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
     let names = 132.0_f32.min(body.width() * 0.24);
     let numbers = 112.0;
     let inside = Rect::from_min_max(body.min + Vec2::new(10.0, 6.0), body.max - Vec2::new(10.0, FOOT));
-    let scale = Rect::from_min_max(
-        pos2(inside.left() + names, inside.top()),
-        pos2(inside.right() - numbers, inside.bottom()),
-    );
+    let scale =
+        Rect::from_min_max(pos2(inside.left() + names, inside.top()), pos2(inside.right() - numbers, inside.bottom()));
     let range = if ratio { ratio_range(&groups) } else { metric_range(&groups) };
-    let x = |value: f64| scale.left() + ((value - range.0) / (range.1 - range.0)).clamp(0.0, 1.0) as f32 * scale.width();
+    let x =
+        |value: f64| scale.left() + ((value - range.0) / (range.1 - range.0)).clamp(0.0, 1.0) as f32 * scale.width();
     ticks(ui, scale, range, ratio, info, &x);
     let rows = Rect::from_min_max(pos2(inside.left(), inside.top() + HEAD), inside.max);
     let least = STEP * arms.len().max(1) as f32 + 10.0;
@@ -87,7 +88,12 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
                     state.focus.next_hovered_cluster = group.cluster;
                 }
                 if response.has_focus() {
-                    ui.painter().rect_stroke(place.shrink(1.0), 0.0, Stroke::new(2.0, look.accent), egui::StrokeKind::Inside);
+                    ui.painter().rect_stroke(
+                        place.shrink(1.0),
+                        0.0,
+                        Stroke::new(2.0, look.accent),
+                        egui::StrokeKind::Inside,
+                    );
                 }
                 if response.on_hover_text("Click: its curves").clicked() {
                     let whole = group.name == WHOLE;
@@ -280,7 +286,12 @@ fn caption(ui: &mut Ui, rect: Rect, state: &AppState, groups: &[Group], (ratio, 
     n.dedup();
     let n: Vec<String> = n.iter().map(usize::to_string).collect();
     let text = format!("{what}; 95 % intervals, n = {} seeds", n.join(" and "));
-    let said = Words::new(ui).small(&text).at(ui, pos2(rect.left(), rect.center().y), Align2::LEFT_CENTER, rect.width() - 12.0);
+    let said = Words::new(ui).small(&text).at(
+        ui,
+        pos2(rect.left(), rect.center().y),
+        Align2::LEFT_CENTER,
+        rect.width() - 12.0,
+    );
     let whole = said.rect;
     said.on_hover_text(&text);
     say(ui, whole, text);
