@@ -82,6 +82,7 @@ pub enum Command {
     ShowTime,
     ShowCost,
     ShowPilots,
+    ShowEvaluations,
     NextAxis,
     LogX,
     LogY,
@@ -110,8 +111,7 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 6] =
-        [Self::Project, Self::Selection, Self::Edit, Self::Recovery, Self::Map, Self::View];
+    pub const ALL: [Self; 6] = [Self::Project, Self::Selection, Self::Edit, Self::Recovery, Self::Map, Self::View];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -129,7 +129,7 @@ const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 impl Command {
-    pub const ALL: [Self; 86] = [
+    pub const ALL: [Self; 87] = [
         Self::OpenDemo,
         Self::DemoAgain,
         Self::NewProject,
@@ -202,6 +202,7 @@ impl Command {
         Self::ShowTime,
         Self::ShowCost,
         Self::ShowPilots,
+        Self::ShowEvaluations,
         Self::NextAxis,
         Self::LogX,
         Self::LogY,
@@ -248,6 +249,7 @@ impl Command {
             | Self::ShowTime
             | Self::ShowCost
             | Self::ShowPilots
+            | Self::ShowEvaluations
             | Self::NextAxis
             | Self::LogX
             | Self::LogY => Group::Recovery,
@@ -357,6 +359,7 @@ impl Command {
             Self::ShowTime => "Time against performance",
             Self::ShowCost => "Cost against recovery",
             Self::ShowPilots => "Pilot matrix",
+            Self::ShowEvaluations => "Tasks and perplexities",
             Self::NextAxis => "Curves against step, tokens or time",
             Self::LogX => "Logarithmic axis across",
             Self::LogY => "Logarithmic axis upwards",
@@ -449,6 +452,7 @@ impl Command {
             Self::ShowTime => "the metric against the time paid, scoring counted in",
             Self::ShowCost => "which arms cost least for what they bring back",
             Self::ShowPilots => "what data of one cluster does to every other",
+            Self::ShowEvaluations => "of dense, pruned and the arms, by their named protocols",
             Self::NextAxis => "switches to the next of the three axes",
             Self::LogX => "of the curves; step 0 has no place on it",
             Self::LogY => "of the curves and their reference lines",
@@ -646,6 +650,7 @@ impl Command {
             | Self::ShowTime
             | Self::ShowCost
             | Self::ShowPilots
+            | Self::ShowEvaluations
             | Self::NextAxis
             | Self::LogX
             | Self::LogY => {

@@ -9,7 +9,7 @@ use paser_protocol::{
 use crate::views::models::Shown;
 
 mod arms;
-pub use arms::{ArmFile, ArmOutput, ArmsForm, ReadRunForm, RecoverForm, ReportForm, NUMBERS, NumberField};
+pub use arms::{ArmFile, ArmOutput, ArmsForm, NUMBERS, NumberField, ReadRunForm, RecoverForm, ReportForm};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dialog {

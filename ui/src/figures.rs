@@ -114,7 +114,9 @@ impl AppState {
                 }
             }
             View::Ledger => words.extend(self.selection_words()),
-            View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => words.extend(self.recovery_words(view)),
+            View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => {
+                words.extend(self.recovery_words(view))
+            }
             View::Maps | View::Overlap | View::Budgets | View::Reasons | View::Shares => {
                 words.push(self.compared_words());
                 if view == View::Budgets
@@ -168,7 +170,9 @@ impl AppState {
             View::Budgets => Source::Here(self.budgets_table()),
             View::Reasons => Source::Here(self.reasons_table()),
             View::Shares => Source::Here(self.shares_table()?),
-            View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => Source::Here(self.recovery_table(view)?),
+            View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => {
+                Source::Here(self.recovery_table(view)?)
+            }
         })
     }
 

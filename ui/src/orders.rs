@@ -7,8 +7,8 @@ use paser_protocol::{Edit, EditKind, EditSource, Part, Request, SelectionPlan, S
 use crate::{
     command::Command,
     dialogs::{
-        Action, AddStrategy, ArmsForm, Dialog, EditSamples, ExportForm, ModelsForm, ReadRunForm, RecoverForm, ReportForm,
-        SettingsForm, safe,
+        Action, AddStrategy, ArmsForm, Dialog, EditSamples, ExportForm, ModelsForm, ReadRunForm, RecoverForm,
+        ReportForm, SettingsForm, safe,
     },
     history::{Rearranged, Step},
     layout::{Arrangement, Pane},
@@ -140,6 +140,7 @@ impl AppState {
             Command::ShowTime => self.recovery.shown.outcome = Outcome::Time,
             Command::ShowCost => self.recovery.shown.outcome = Outcome::Cost,
             Command::ShowPilots => self.recovery.shown.outcome = Outcome::Pilots,
+            Command::ShowEvaluations => self.recovery.shown.outcome = Outcome::Evaluations,
             Command::NextAxis => {
                 let place = Axis::ALL.iter().position(|axis| *axis == self.recovery.shown.axis).unwrap_or(0);
                 self.recovery.shown.axis = Axis::ALL[(place + 1) % Axis::ALL.len()];

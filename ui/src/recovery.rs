@@ -51,7 +51,7 @@ impl Axis {
         match self {
             Self::Step => "step",
             Self::Tokens => "tokens trained on, prompt and response",
-            Self::Time => "training time, without looking, s",
+            Self::Time => "training time, without looking",
         }
     }
 }
@@ -68,10 +68,12 @@ pub enum Outcome {
     Time,
     Cost,
     Pilots,
+    /// Tasks and perplexities of models and arms.
+    Evaluations,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 5] = [Self::Ratio, Self::Bars, Self::Time, Self::Cost, Self::Pilots];
+    pub const ALL: [Self; 6] = [Self::Ratio, Self::Bars, Self::Time, Self::Cost, Self::Pilots, Self::Evaluations];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -80,6 +82,7 @@ impl Outcome {
             Self::Time => "time against performance",
             Self::Cost => "cost against recovery",
             Self::Pilots => "pilot matrix",
+            Self::Evaluations => "tasks and perplexities",
         }
     }
 
@@ -91,6 +94,7 @@ impl Outcome {
             Self::Time => "scoring counted in",
             Self::Cost => "what is on the front",
             Self::Pilots => "what data of one cluster does to all",
+            Self::Evaluations => "by their named protocols",
         }
     }
 }
@@ -161,13 +165,20 @@ pub struct Pending {
     pub arms: Vec<ArmPlan>,
 }
 
+/// Nats that are left in a cluster, half of their interval over seeds, and the items behind them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Left {
+    pub nats: f64,
+    pub half: Option<f64>,
+    pub items: u64,
+}
+
 /// Damage that a trained arm still has, by cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DamageLeft {
     pub arm: String,
     pub step: u32,
-    /// Nats, with half of their interval over seeds.
-    pub clusters: BTreeMap<u32, (f64, Option<f64>)>,
+    pub clusters: BTreeMap<u32, Left>,
 }
 
 #[derive(Default)]
@@ -230,7 +241,13 @@ pub fn mean_at(means: &[Mean], step: u32) -> Option<&Mean> {
 
 /// (recovered - pruned) / (dense - pruned) of every averaged seed at a step, as mean and half interval over seeds; the
 /// models' own values are held fixed. None where the engine says that dense and pruned are not clearly apart.
-pub fn ratio_at(view: &RecoveryView, arm: &ArmView, metric: usize, place: usize, step: u32) -> Option<(f64, Option<f64>)> {
+pub fn ratio_at(
+    view: &RecoveryView,
+    arm: &ArmView,
+    metric: usize,
+    place: usize,
+    step: u32,
+) -> Option<(f64, Option<f64>)> {
     let measure = |of: &[Vec<Option<Measure>>]| of.get(metric)?.get(place).copied().flatten();
     let (dense, pruned) = (measure(&view.dense)?, measure(&view.pruned)?);
     let apart = apart(dense, pruned);
@@ -343,7 +360,7 @@ impl Recovery {
             let means = means(arm, metric, place, Axis::Step);
             if let Some(mean) = mean_at(&means, self.shown.cursor.unwrap_or(u32::MAX)) {
                 left.step = left.step.max(mean.step);
-                left.clusters.insert(cluster, (mean.mean, mean.half));
+                left.clusters.insert(cluster, Left { nats: mean.mean, half: mean.half, items: group.items });
             }
         }
         (!left.clusters.is_empty()).then_some(left)
@@ -383,7 +400,8 @@ impl AppState {
     /// Asks for what the workspace on screen lacks; while arms are trained, again and again. Seconds until the next look.
     pub(crate) fn ask_for_recovery(&mut self) -> Option<f64> {
         let revision = self.project.as_ref()?.revision;
-        let wanted = self.screen == Screen::Recover || self.colour == ColourBy::DamageLeft && self.screen.is_work_place();
+        let wanted =
+            self.screen == Screen::Recover || self.colour == ColourBy::DamageLeft && self.screen.is_work_place();
         if !wanted {
             return None;
         }
@@ -462,8 +480,7 @@ impl AppState {
             self.ask(Request::AddArms { arms }, For::Recover(Want::Added(names)));
             return;
         }
-        self.recovery.pending =
-            Some(Pending { missing: freeze.iter().map(|(_, name)| name.clone()).collect(), arms });
+        self.recovery.pending = Some(Pending { missing: freeze.iter().map(|(_, name)| name.clone()).collect(), arms });
         for (plan, name) in freeze {
             self.ask(Request::FreezePlan { plan, name: name.clone() }, For::Recover(Want::Frozen(name)));
         }

@@ -32,6 +32,7 @@ impl AppState {
             View::RecoveryCurves => self.curve_points(recovery),
             View::Outcome => match self.recovery.shown.outcome {
                 Outcome::Pilots => pilots(self, recovery),
+                Outcome::Evaluations => evaluations(recovery),
                 Outcome::Time => self.paid_means(recovery),
                 Outcome::Ratio | Outcome::Bars | Outcome::Cost => self.outcomes(recovery),
             },
@@ -49,10 +50,15 @@ impl AppState {
         let of = |words: Option<String>| words.into_iter();
         match view {
             View::RecoveryCurves => {
-                let title = if self.recovery.metric(recovery).is_none() { Some("training loss".to_owned()) } else { metric };
+                let title =
+                    if self.recovery.metric(recovery).is_none() { Some("training loss".to_owned()) } else { metric };
                 let smooth = (self.recovery.shown.smoothing > 0.0)
                     .then(|| format!("smoothed by {}", format::decimal(f64::from(self.recovery.shown.smoothing), 2)));
-                of(title).chain(group).chain(of(Some("bands: 95 % intervals over seeds".to_owned()))).chain(smooth).collect()
+                of(title)
+                    .chain(group)
+                    .chain(of(Some("bands: 95 % intervals over seeds".to_owned())))
+                    .chain(smooth)
+                    .collect()
             }
             View::Outcome => {
                 let what = self.recovery.shown.outcome.name().to_owned();
@@ -61,7 +67,10 @@ impl AppState {
             }
             View::Verdict => {
                 let verdict = self.recovery.verdict.as_ref();
-                of(verdict.map(|verdict| format!("{} against {}, {}", verdict.first, verdict.second, style::named(&verdict.metric)))).collect()
+                of(verdict.map(|verdict| {
+                    format!("{} against {}, {}", verdict.first, verdict.second, style::named(&verdict.metric))
+                }))
+                .collect()
             }
             View::Arms => of(metric).collect(),
             _ => Vec::new(),
@@ -79,7 +88,16 @@ impl AppState {
     /// A row for each arm, seed, look, metric and group.
     fn curve_points(&self, view: &RecoveryView) -> Table {
         let mut table = Table::new(&[
-            "arm", "seed", "state", "step", "tokens", "response_tokens", "seconds", "metric", "group", "value",
+            "arm",
+            "seed",
+            "state",
+            "step",
+            "tokens",
+            "response_tokens",
+            "seconds",
+            "metric",
+            "group",
+            "value",
         ]);
         for arm in view.arms.iter().filter(|arm| arm.pilot.is_none() && self.recovery.is_visible(arm)) {
             for run in &arm.runs {
@@ -117,8 +135,21 @@ impl AppState {
     /// A row for each arm and group: last value, ratio, and what it cost.
     fn outcomes(&self, view: &RecoveryView) -> Table {
         let mut table = Table::new(&[
-            "arm", "seeds", "metric", "group", "items", "value", "low_95", "high_95", "ratio", "ratio_low_95",
-            "ratio_high_95", "dense", "pruned", "scoring_seconds", "training_seconds",
+            "arm",
+            "seeds",
+            "metric",
+            "group",
+            "items",
+            "value",
+            "low_95",
+            "high_95",
+            "ratio",
+            "ratio_low_95",
+            "ratio_high_95",
+            "dense",
+            "pruned",
+            "scoring_seconds",
+            "training_seconds",
         ]);
         let Some((metric, info)) = self.recovery.measured(view) else { return table };
         let of = |all: &[Vec<Option<Measure>>], place: usize| all.get(metric)?.get(place).copied().flatten();
@@ -170,8 +201,17 @@ impl AppState {
 
     fn arms_table(&self, view: &RecoveryView) -> Table {
         let mut table = Table::new(&[
-            "arm", "trained_on", "seeds", "samples", "scoring_seconds", "training_seconds", "total_seconds", "metric", "value",
-            "low_95", "high_95",
+            "arm",
+            "trained_on",
+            "seeds",
+            "samples",
+            "scoring_seconds",
+            "training_seconds",
+            "total_seconds",
+            "metric",
+            "value",
+            "low_95",
+            "high_95",
         ]);
         let measured = self.recovery.measured(view);
         for arm in arms_in_order(self, view) {
@@ -213,6 +253,28 @@ fn pilots(state: &AppState, view: &RecoveryView) -> Table {
     table
 }
 
+/// A row for each model and task.
+fn evaluations(view: &RecoveryView) -> Table {
+    let mut table = Table::new(&[
+        "model",
+        "task",
+        "profile",
+        "metric",
+        "value",
+        "low_95",
+        "high_95",
+        "items",
+        "read_from_elsewhere",
+    ]);
+    for row in &view.evaluations {
+        let mut cells = vec![row.model.clone(), row.task.clone(), row.profile.clone(), row.metric.clone()];
+        cells.extend(ends(Some(row.value)));
+        cells.extend([row.items.to_string(), row.foreign.to_string()]);
+        table.rows.push(cells);
+    }
+    table
+}
+
 fn finding(finding: Finding) -> &'static str {
     match finding {
         Finding::First => "first",
@@ -223,8 +285,20 @@ fn finding(finding: Finding) -> &'static str {
 
 fn verdict_table(verdict: &VerdictView) -> Table {
     let mut table = Table::new(&[
-        "task", "items", "first", "second", "first_value", "second_value", "difference", "low_95", "high_95", "least_gap",
-        "p_holm", "p_mcnemar", "finding", "metric",
+        "task",
+        "items",
+        "first",
+        "second",
+        "first_value",
+        "second_value",
+        "difference",
+        "low_95",
+        "high_95",
+        "least_gap",
+        "p_holm",
+        "p_mcnemar",
+        "finding",
+        "metric",
     ]);
     for row in &verdict.rows {
         let mut cells = vec![

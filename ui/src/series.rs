@@ -114,8 +114,7 @@ pub fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let between = |value: &f64| (low - 1e-9..=high + 1e-9).contains(&value.log10());
     let powers = (low.floor() as i32..=high.ceil() as i32).map(|power| 10_f64.powi(power));
     let steps: &[f64] = if high - low > 3.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-    let ticks: Vec<f64> =
-        powers.flat_map(|power| steps.iter().map(move |step| step * power)).filter(between).collect();
+    let ticks: Vec<f64> = powers.flat_map(|power| steps.iter().map(move |step| step * power)).filter(between).collect();
     if ticks.len() > 2 {
         return ticks;
     }
@@ -201,7 +200,10 @@ mod tests {
         assert_eq!(log_ticks(0.0, 2.0), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
         assert_eq!(log_ticks(-1.0, 4.0), [0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
         let narrow = log_ticks(1.05_f64.log10(), 1.45_f64.log10());
-        assert!((3..=6).contains(&narrow.len()) && narrow.iter().all(|tick| (1.05..=1.45).contains(tick)), "{narrow:?}");
+        assert!(
+            (3..=6).contains(&narrow.len()) && narrow.iter().all(|tick| (1.05..=1.45).contains(tick)),
+            "{narrow:?}"
+        );
         assert!(log_ticks(f64::NEG_INFINITY, 1.0).is_empty());
     }
 

@@ -67,6 +67,14 @@ fn compared() -> Bench {
     bench
 }
 
+fn recovered() -> Bench {
+    let engine = support::engine::Engine::new().recovering(support::recovery::live());
+    let mut bench = Start { engine, ..Start::default() }.open().demo();
+    bench.key(Modifiers::NONE, Key::Num3);
+    bench.click("curves");
+    bench
+}
+
 #[test]
 fn whatever_can_be_pressed_has_a_name() {
     let mut welcome = Start::default().open();
@@ -75,6 +83,7 @@ fn whatever_can_be_pressed_has_a_name() {
     assert_eq!(nameless(&welcome), Vec::<String>::new(), "new project");
     assert_eq!(nameless(&unfolded()), Vec::<String>::new(), "explore");
     assert_eq!(nameless(&compared()), Vec::<String>::new(), "compare");
+    assert_eq!(nameless(&recovered()), Vec::<String>::new(), "recover");
 }
 
 #[test]
@@ -83,6 +92,40 @@ fn tab_comes_to_every_pane() {
     let seen = walk(&mut bench, 260);
     for part in ["Map of the pool", "Menu", "Freeze selection...", "Budget", "Sort by id", "Damage per cluster"] {
         assert!(seen.iter().any(|name| name.contains(part)), "{part} is not reached; there are {seen:#?}");
+    }
+}
+
+#[test]
+fn tab_comes_to_every_pane_of_recovery() {
+    let mut bench = recovered();
+    let seen = walk(&mut bench, 200);
+    for part in [
+        "Step of the cursor on the curves",
+        "Metric of the curves",
+        "Smoothing",
+        "What the outcome shows",
+        "Hide random",
+        "What to do with random",
+        "Sort by total",
+        "First arm",
+        "Export report...",
+    ] {
+        assert!(seen.iter().any(|name| name.contains(part)), "{part} is not reached; there are {seen:#?}");
+    }
+}
+
+#[test]
+fn every_dialog_of_recovery_opens_by_keys_is_walked_and_closes_by_escape() {
+    for command in [Command::AddArms, Command::RecoverSettings, Command::ReadRun, Command::ExportReport] {
+        let mut bench = recovered();
+        bench.harness.state_mut().state.run(command);
+        bench.harness.run();
+        assert!(bench.state().dialog.is_some(), "{command:?}");
+        assert_eq!(nameless(&bench), Vec::<String>::new(), "{command:?}");
+        let seen = walk(&mut bench, 40);
+        assert!(!seen.is_empty(), "nothing in {command:?} is reached by Tab");
+        bench.key(Modifiers::NONE, Key::Escape);
+        assert!(bench.state().dialog.is_none(), "{command:?} stays open");
     }
 }
 

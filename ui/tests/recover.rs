@@ -128,10 +128,10 @@ fn a_cursor_tells_values_and_recolours_map_and_bars() {
     bench.key(Modifiers::NONE, Key::ArrowLeft);
     assert_eq!(bench.state().recovery.shown.cursor, Some(116));
     let later = bench.state().recovery.damage_left().unwrap();
-    assert!(later.clusters[&6].0 > left.clusters[&6].0, "earlier, more is left");
+    assert!(later.clusters[&6].nats > left.clusters[&6].nats, "earlier, more is left");
     // Explore shows the same: bars of what is left, and the legend's words.
     bench.key(Modifiers::NONE, Key::Num1);
-    let spoken = format!("arithmetic with money, damage {} nats", ui::format::nats(later.clusters[&6].0));
+    let spoken = format!("arithmetic with money, damage {} nats", ui::format::nats(later.clusters[&6].nats));
     assert!(says(&bench, &spoken), "{spoken}");
     assert!(says(&bench, "damage left at step 116"));
     bench.key(Modifiers::NONE, Key::Num3);
@@ -273,6 +273,7 @@ fn settings_are_typed_checked_and_set() {
     bench.harness.run();
     bench.click("dialog:Set");
     assert_eq!(bench.count(|request| matches!(request, Request::SetRecover { .. })), 0, "out of bounds");
+    bench.click("recover:learning_rate");
     bench.key(Modifiers::COMMAND, Key::A);
     bench.harness.event(egui::Event::Text("3e-4".to_owned()));
     bench.harness.run();
@@ -365,6 +366,7 @@ fn every_outcome_is_shown_and_can_be_reached_by_the_palette() {
         (Command::ShowTime, "a curve begins when its data is scored"),
         (Command::ShowCost, "what no arm beats in both"),
         (Command::ShowPilots, "arithmetic with money on arithmetic with money"),
+        (Command::ShowEvaluations, "wikitext2, perplexity of dense"),
         (Command::ShowRatio, "(dense"),
     ] {
         bench.harness.state_mut().state.run(command);

@@ -626,3 +626,166 @@ mod inspector {
         one(Theme::Light, "inspector-code", true);
     }
 }
+
+/// The Recover work place with these arms.
+fn recovering(view: paser_protocol::RecoveryView) -> Start {
+    Start { engine: Engine::new().recovering(view), ..Start::default() }
+}
+
+fn recover(bench: Bench) -> Bench {
+    let mut bench = bench.demo();
+    bench.key(egui::Modifiers::NONE, egui::Key::Num3);
+    bench
+}
+
+/// A cursor two fifths of the way.
+fn replayed(bench: Bench) -> Bench {
+    let mut bench = recover(bench);
+    let curves = bench.rect("curves");
+    bench.click_at(curves.left_center() + egui::Vec2::new(curves.width() * 0.4, 0.0));
+    bench
+}
+
+fn showing(command: ui::command::Command) -> impl Fn(Bench) -> Bench {
+    move |bench| {
+        let mut bench = recover(bench);
+        bench.harness.state_mut().state.run(command);
+        bench.harness.run();
+        bench
+    }
+}
+
+pictures!(arms_finished, "recover", replayed, recovering(support::recovery::done()));
+
+pictures!(
+    arms_finished_wide,
+    "recover-1920",
+    replayed,
+    Start { size: [1920.0, 1080.0], ..recovering(support::recovery::done()) }
+);
+
+pictures!(arms_in_training, "recover-live", in_training, recovering(support::recovery::live()));
+
+fn in_training(bench: Bench) -> Bench {
+    let mut bench = recover(bench);
+    let job = JobView {
+        stage: Stage::Recover,
+        what: "full, equal epochs, seed 1".into(),
+        done: 148,
+        total: 240,
+        unit: "steps".into(),
+        seconds: 163.0,
+        eta_seconds: Some(101.0),
+        cancelling: false,
+        lasting: true,
+        worker: None,
+    };
+    bench.send(paser_protocol::Event::Job { job });
+    bench.harness.run_steps(4);
+    bench
+}
+
+pictures!(arms_that_wait, "recover-waiting", recover, recovering(support::recovery::waiting()));
+
+pictures!(no_arms, "recover-empty", recover, recovering(support::recovery::empty()));
+
+pictures!(arms_blocked, "recover-blocked", recover, recovering(support::recovery::blocked()));
+
+pictures!(
+    metric_by_group,
+    "recover-bars",
+    |bench: Bench| {
+        let mut bench = showing(ui::command::Command::ShowBars)(bench);
+        bench.click("all arms");
+        bench
+    },
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    time_against_performance,
+    "recover-time",
+    showing(ui::command::Command::ShowTime),
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    cost_against_recovery,
+    "recover-cost",
+    showing(ui::command::Command::ShowCost),
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    pilot_matrix,
+    "recover-pilots",
+    showing(ui::command::Command::ShowPilots),
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    tasks_and_perplexities,
+    "recover-evaluations",
+    showing(ui::command::Command::ShowEvaluations),
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    training_loss,
+    "recover-loss",
+    |bench: Bench| {
+        let mut bench = recover(bench);
+        let shown = &mut bench.harness.state_mut().state.recovery.shown;
+        shown.metric = ui::recovery::TRAINING_LOSS.to_owned();
+        (shown.smoothing, shown.log_x, shown.log_y) = (0.9, true, true);
+        bench.harness.run();
+        bench
+    },
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    adding_arms,
+    "recover-add",
+    showing(ui::command::Command::DefaultArms),
+    recovering(support::recovery::empty())
+);
+
+pictures!(
+    recovery_settings,
+    "recover-settings",
+    showing(ui::command::Command::RecoverSettings),
+    recovering(support::recovery::done())
+);
+
+pictures!(
+    recovery_report,
+    "recover-report",
+    showing(ui::command::Command::ExportReport),
+    recovering(support::recovery::done())
+);
+
+// Larger text in a small window.
+pictures!(
+    larger_text,
+    "recover-larger",
+    |bench: Bench| {
+        let mut bench = recover(bench);
+        bench.harness.ctx.set_zoom_factor(1.25);
+        bench.harness.run();
+        bench
+    },
+    recovering(support::recovery::live())
+);
+
+// Explore while a cursor replays an arm.
+pictures!(
+    damage_left,
+    "damage-left",
+    |bench: Bench| {
+        let mut bench = replayed(bench);
+        bench.key(egui::Modifiers::NONE, egui::Key::Num1);
+        bench
+    },
+    recovering(support::recovery::done())
+);

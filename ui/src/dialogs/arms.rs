@@ -62,7 +62,9 @@ impl ArmsForm {
         let mut form = Self::default();
         let frozen = |strategy: Strategy| {
             let mut selections = state.project.iter().flat_map(|project| &project.selections);
-            selections.find(|selection| selection.plan.strategy == strategy).and_then(|selection| selection.name.clone())
+            selections
+                .find(|selection| selection.plan.strategy == strategy)
+                .and_then(|selection| selection.name.clone())
         };
         match frozen(Strategy::Paser) {
             Some(name) => drop(form.chosen.insert(name)),
@@ -243,7 +245,7 @@ pub const NUMBERS: [NumberField; 15] = {
         whole("last_layers", "Last layers", "layers trained, from the end", 1.0, 1_000.0),
         real("learning_rate", "Learning rate", "up to 1; 1e-4 in the paper", 1e-9, 1.0),
         real("weight_decay", "Weight decay", "0 to 1", 0.0, 1.0),
-        whole("warmup", "Warm-up", "steps, at most a tenth of an arm's", 0.0, 1e7),
+        whole("warmup", "Warm-up", "steps, a tenth at most", 0.0, 1e7),
         whole("batch", "Batch", "samples a step", 1.0, 65_536.0),
         whole("length", "Length", "tokens of a sample at most", 8.0, 1_048_576.0),
         real("clip", "Clip", "norm of all gradients", 1e-6, 1e6),
@@ -361,7 +363,8 @@ mod tests {
 
     #[test]
     fn a_number_out_of_its_bounds_is_told_by_name() {
-        for (key, text, word) in [("dropout", "1.5", "Dropout"), ("batch", "2.5", "Batch"), ("steps", "many", "Steps")] {
+        for (key, text, word) in [("dropout", "1.5", "Dropout"), ("batch", "2.5", "Batch"), ("steps", "many", "Steps")]
+        {
             let mut form = RecoverForm::of(&settings());
             form.texts.insert(key, text.to_owned());
             assert!(form.check().is_err_and(|why| why.starts_with(word)), "{key} = {text}");

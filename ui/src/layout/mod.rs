@@ -56,7 +56,8 @@ impl Node {
     /// What a work place looks like at first; none for the other screens.
     pub fn of(screen: Screen) -> Option<Self> {
         use Pane::{
-            Arms, Clusters, Contents, Curves, Damage, Inspector, Map, Maps, Outcome, Overlap, Selections, Table, Verdict,
+            Arms, Clusters, Contents, Curves, Damage, Inspector, Map, Maps, Outcome, Overlap, Selections, Table,
+            Verdict,
         };
         let column = |parts: [Part; 2]| Part::from(Self::Column(parts.into()));
         let row = |parts: [Part; 2]| Part::from(Self::Row(parts.into()));

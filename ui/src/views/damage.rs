@@ -157,7 +157,14 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
                     Some(left) => Shown { pointed, ..of_arm(left, cluster) },
                     None => {
                         let interval = if rest { None } else { cluster.cds_low.zip(cluster.cds_high) };
-                        Shown { value: value(cluster), interval, scoring, pointed }
+                        Shown {
+                            n: cluster.scored,
+                            waiting: "not scored",
+                            value: value(cluster),
+                            interval,
+                            scoring,
+                            pointed,
+                        }
                     }
                 };
                 one(ui, place, state, cluster, shown, columns);
@@ -174,15 +181,17 @@ fn bars(ui: &mut Ui, body: Rect, state: &mut AppState) {
 
 /// Above the bars while a cursor replays an arm.
 fn left_words(left: &DamageLeft) -> String {
-    format!("left by {} at {}", left.arm, format::count(u64::from(left.step)))
+    format!("left at step {}", format::count(u64::from(left.step)))
 }
 
 /// What an arm has left of a cluster's damage.
 fn of_arm(left: &DamageLeft, cluster: &ClusterView) -> Shown {
     let found = left.clusters.get(&cluster.cluster);
     Shown {
-        value: found.map(|(value, _)| *value),
-        interval: found.and_then(|(value, half)| half.map(|half| (value - half, value + half))),
+        n: found.map_or(0, |left| left.items),
+        waiting: "not measured",
+        value: found.map(|left| left.nats),
+        interval: found.and_then(|left| left.half.map(|half| (left.nats - half, left.nats + half))),
         scoring: false,
         pointed: false,
     }
@@ -190,6 +199,10 @@ fn of_arm(left: &DamageLeft, cluster: &ClusterView) -> Shown {
 
 /// What a row shows of its cluster.
 struct Shown {
+    /// Measurements behind the value.
+    n: u64,
+    /// Where there is none, and none is coming.
+    waiting: &'static str,
     value: Option<f64>,
     interval: Option<(f64, f64)>,
     /// More scores are coming in.
@@ -200,18 +213,18 @@ struct Shown {
 
 fn one(ui: &mut Ui, place: Rect, state: &mut AppState, cluster: &ClusterView, shown: Shown, columns: Columns) {
     let look = look(ui);
-    let Shown { value, interval, scoring, pointed } = shown;
+    let Shown { n, waiting, value, interval, scoring, pointed } = shown;
     let selected = matches!(state.focus.brush(), Brush::Clusters(brushed) if brushed.contains(&cluster.cluster));
     let waiting = if scoring {
         format!("{} of {}", format::count(cluster.scored), format::count(cluster.samples))
     } else {
-        "not scored".to_owned()
+        waiting.to_owned()
     };
     let (low, high) = interval.unzip();
     let row = Bar {
         name: &cluster.name,
         swatch: look.cluster(cluster.colour),
-        n: cluster.scored,
+        n,
         value,
         low,
         high,

@@ -23,7 +23,9 @@ pub fn pace(job: &JobView) -> String {
         parts.push(format!("{} left", format::duration(left)));
     }
     if job.seconds > 0.5 && job.done > 0 {
-        parts.push(format!("{} {} per s", format::count((job.done as f64 / job.seconds) as u64), job.unit));
+        let rate = job.done as f64 / job.seconds;
+        let rate = if rate < 10.0 { format::decimal(rate, 1) } else { format::count(rate as u64) };
+        parts.push(format!("{rate} {} per s", job.unit));
     }
     parts.join(", ")
 }

@@ -228,7 +228,7 @@ fn colours(
         }
         ColourBy::DamageLeft => {
             let left = state.recovery.damage_left()?;
-            let value = |cluster: u32| left.clusters.get(&cluster).map(|(value, _)| *value as f32);
+            let value = |cluster: u32| left.clusters.get(&cluster).map(|left| left.nats as f32);
             by_cluster(&|cluster| value(cluster.cluster).map_or(look.neither, |value| look.damage(value / scale)))
         }
         ColourBy::Damage => {

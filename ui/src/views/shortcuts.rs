@@ -82,7 +82,8 @@ pub fn sheet(ctx: &Context) -> Option<Dialog> {
         let close = row_right(ui, rect.shrink2(Vec2::new(10.0, 0.0)), 0.0, |ui| {
             icon_button(ui, icons::X, "Close", false, None).clicked()
         });
-        let columns: [&[Group]; 2] = [&[Group::Map, Group::View], &[Group::Selection, Group::Edit, Group::Recovery, Group::Project]];
+        let columns: [&[Group]; 2] =
+            [&[Group::Map, Group::View], &[Group::Selection, Group::Edit, Group::Recovery, Group::Project]];
         let width = ui.available_width() / 2.0 - 32.0;
         let words = "Shift with a click adds a cluster to the brush; in the table Ctrl adds a row or takes it out, and Shift brushes every row up to the one clicked; Shift with a drag on the map draws a box; Space with a drag moves it. Tab walks the controls, arrows walk rows and points. Drag the edge of a pane to resize it, its head to move it.";
         let words = Words::of(look).small(words).galley(ui, width, 9);

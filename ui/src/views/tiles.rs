@@ -119,6 +119,17 @@ fn grip(ui: &Ui, head: Rect, hovered: bool) {
     }
 }
 
+/// Below the tabs the library lays a handle for all of them, under this name, and says nothing of it to screen readers.
+fn name_background(ui: &Ui) {
+    let id = ui.scope_id().with("background");
+    if ui.ctx().read_response(id).is_some() {
+        ui.ctx().accesskit_node_builder(id, |node| {
+            node.set_role(egui::accesskit::Role::TitleBar);
+            node.set_label("Tabs");
+        });
+    }
+}
+
 struct Panes<'a> {
     state: &'a mut AppState,
     draw: &'a mut Draw<'a>,
@@ -185,6 +196,7 @@ impl Behavior<Pane> for Panes<'_> {
 
     fn tab_ui(&mut self, tiles: &mut Tiles<Pane>, ui: &mut Ui, id: Id, tile: TileId, tab: &TabState) -> Response {
         let (look, name) = (look(ui), Self::name(tiles, tile));
+        name_background(ui);
         let font = if tab.active { crate::theme::body_strong() } else { crate::theme::body() };
         let galley = ui.painter().layout_no_wrap(name.clone(), font, Color32::PLACEHOLDER);
         let (_, rect) = ui.allocate_space(Vec2::new(galley.size().x + 20.0, TAB_BAR));

@@ -7,8 +7,9 @@ use paser_protocol::{
     BenchmarkView, BetweenView, Blocking, BudgetCurve, BudgetPoint, CacheView, ChecksView, DemoCard, DeviceView,
     DownloadView, EngineSettings, EstimateView, ExportedView, Failure, FateView, Hello, LayerView, LeakView, LedgerRow,
     ModelView, ModelsView, NearDuplicatesView, NearGroupView, NeighbourView, PartChoice, Probed, ProjectView,
-    ProjectionView, PrunedChange, ReasonCode, Recent, RecoveryView, Remark, Reply, Report, Request, RowQuery, SampleView, Secret,
-    SelectionPlan, SelectionView, SettingsView, TextRow, TokenView, TokensView, encode_f32, encode_u32, search_words,
+    ProjectionView, PrunedChange, ReasonCode, Recent, RecoveryView, Remark, Reply, Report, Request, RowQuery,
+    SampleView, Secret, SelectionPlan, SelectionView, SettingsView, TextRow, TokenView, TokensView, encode_f32,
+    encode_u32, search_words,
 };
 use ui::budget_math;
 

@@ -28,7 +28,10 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: ArmsForm) -> Option<D
             Some(of) => title(ui, &format!("Another arm like {of}")),
             None => title(ui, "Add arms"),
         }
-        paragraph(ui, "Each chosen selection becomes an arm: the pruned model trained on it, once for every seed. Random is drawn anew for each seed. Nothing is trained yet.");
+        paragraph(
+            ui,
+            "Each chosen selection becomes an arm: the pruned model trained on it, once for every seed. Random is drawn anew for each seed. Nothing is trained yet.",
+        );
         selections(ui, state, &mut form, most);
         fields(ui, state, &mut form);
         let order = form.check(state);
@@ -41,7 +44,8 @@ pub fn show(ctx: &Context, state: &mut AppState, mut form: ArmsForm) -> Option<D
             (Ok((arms, _)), Ok(seeds)) => {
                 let plural = if arms.len() == 1 { "arm" } else { "arms" };
                 let runs = arms.len() as u64 * seeds;
-                let each = rate(state).map_or_else(String::new, |each| format!(", about {} each", format::duration(each)));
+                let each =
+                    rate(state).map_or_else(String::new, |each| format!(", about {} each", format::duration(each)));
                 format!("{} {plural}, {} runs{each}", arms.len(), format::count(runs))
             }
             (Err(why), _) => format!("{why}."),
@@ -122,7 +126,8 @@ fn check(ui: &mut Ui, state: &mut AppState, name: &str, more: &str, on: bool, no
         ui.painter().text(square.center(), Align2::CENTER_CENTER, icons::CHECK, theme::icon(11.0), look.on_accent);
     }
     crate::widgets::focus_ring(ui, &response, rect.shrink(2.0));
-    let right = Words::of(look).small(more).paint(ui, rect.right_center() - Vec2::new(4.0, 0.0), Align2::RIGHT_CENTER, 240.0);
+    let right =
+        Words::of(look).small(more).paint(ui, rect.right_center() - Vec2::new(4.0, 0.0), Align2::RIGHT_CENTER, 240.0);
     let left = pos2(rect.left() + 26.0, rect.center().y);
     Words::of(look).t(name).paint(ui, left, Align2::LEFT_CENTER, right.left() - left.x - 8.0);
     response.clicked()
@@ -140,7 +145,7 @@ fn fields(ui: &mut Ui, state: &mut AppState, form: &mut ArmsForm) {
     line(ui, "Seeds", |ui| {
         let field = Field::new("Number of seeds", 80.0).mono().show(ui, &mut form.seeds);
         state.note("arm seeds", field.response.rect);
-        Words::new(ui).small("runs of each arm, seeds 1 to this number; an interval needs two, five are better").show(ui);
+        Words::new(ui).small("runs of each arm; an interval needs two, five are better").show(ui);
     });
     line(ui, "Learning rate", |ui| {
         let of_all = settings.as_ref().map_or_else(String::new, |settings| format!("{:e}", settings.learning_rate));
@@ -162,7 +167,8 @@ fn fields(ui: &mut Ui, state: &mut AppState, form: &mut ArmsForm) {
         let chosen = form.equal.and_then(|equal| Equal::ALL.iter().position(|other| *other == equal));
         let place = chosen.map_or(0, |place| place + 1);
         let face = entries[place].0;
-        let (response, picked) = dropdown(ui, "What arms have the same of", face, 26.0, Some(150.0), &entries, Some(place));
+        let (response, picked) =
+            dropdown(ui, "What arms have the same of", face, 26.0, Some(150.0), &entries, Some(place));
         state.note("arm equal", response.rect);
         if let Some(place) = picked {
             form.equal = place.checked_sub(1).map(|place| Equal::ALL[place]);

@@ -31,13 +31,30 @@ const MENU: f32 = 24.0;
 
 /// Head and width of each column of numbers, from left to right.
 const COLUMNS: [(&str, f32, SortBy); 6] = [
-    ("n", 46.0, SortBy::Seeds),
-    ("samples", 60.0, SortBy::Samples),
-    ("scoring", 66.0, SortBy::Scoring),
-    ("training", 78.0, SortBy::Training),
-    ("total", 82.0, SortBy::Total),
-    ("", 116.0, SortBy::Loss),
+    ("n", 34.0, SortBy::Seeds),
+    ("samples", 56.0, SortBy::Samples),
+    ("scoring", 60.0, SortBy::Scoring),
+    ("training", 76.0, SortBy::Training),
+    ("total", 78.0, SortBy::Total),
+    ("", 112.0, SortBy::Loss),
 ];
+/// The columns that give way first where the names have no room.
+const FIRST_TO_GO: [SortBy; 3] = [SortBy::Samples, SortBy::Scoring, SortBy::Training];
+/// Least room for a name.
+const NAME: f32 = 118.0;
+
+/// The columns of a table of this width, from left to right.
+fn columns(width: f32) -> Vec<(&'static str, f32, SortBy)> {
+    let mut columns = COLUMNS.to_vec();
+    for gone in FIRST_TO_GO {
+        let numbers: f32 = columns.iter().map(|(_, width, _)| width).sum();
+        if width - EYE - 22.0 - MENU - numbers >= NAME {
+            break;
+        }
+        columns.retain(|(_, _, by)| *by != gone);
+    }
+    columns
+}
 
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let Some(view) = state.recovery.view.clone() else { return };
@@ -147,7 +164,7 @@ fn heads(ui: &mut Ui, rect: Rect, state: &mut AppState, view: &RecoveryView) {
     let metric = state.recovery.measured(view).map_or_else(String::new, |(_, info)| format!("{}, 95 %", info.name));
     let mut right = rect.right() - MENU;
     let mut places = Vec::new();
-    for (word, width, by) in COLUMNS.into_iter().rev() {
+    for (word, width, by) in columns(rect.width()).into_iter().rev() {
         let word = if by == SortBy::Loss { metric.as_str() } else { word };
         places.push((word, Rect::from_min_max(pos2(right - width, rect.top()), pos2(right, rect.bottom())), by));
         right -= width;
@@ -189,7 +206,8 @@ fn line(ui: &mut Ui, width: f32, state: &mut AppState, view: &RecoveryView, arm:
     let (place, response) = ui.allocate_exact_size(Vec2::new(width, ROW), Sense::click());
     let replayed = state.recovery.replayed(view).is_some_and(|other| other.name == arm.name);
     let total = arm.scoring_seconds + arm.training_seconds;
-    let spoken = format!("{}, {} seeds, {}, in all {}", arm.name, style::seeds(arm), standing(arm), format::duration(total));
+    let spoken =
+        format!("{}, {} seeds, {}, in all {}", arm.name, style::seeds(arm), standing(arm), format::duration(total));
     response.widget_info(|| WidgetInfo::selected(Role::Row, true, replayed, &spoken));
     state.note(format!("arm:{}", arm.name), place);
     if replayed {
@@ -209,24 +227,35 @@ fn line(ui: &mut Ui, width: f32, state: &mut AppState, view: &RecoveryView, arm:
     sample(ui, Rect::from_min_max(pos2(left, middle - 1.0), pos2(left + 16.0, middle + 1.0)), of);
     let menu = Rect::from_center_size(pos2(place.right() - MENU / 2.0, middle), Vec2::splat(20.0));
     let mut right = place.right() - MENU;
-    standing_cell(ui, state, view, arm, Rect::from_min_max(pos2(right - COLUMNS[5].1, place.top()), pos2(right, place.bottom())));
-    right -= COLUMNS[5].1;
     let time = |seconds: f64| if seconds > 0.0 { format::duration(seconds) } else { "0 s".to_owned() };
-    let cells = [
-        (style::seeds(arm), false),
-        (format::count(arm.samples), false),
-        (time(arm.scoring_seconds), true),
-        (time(arm.training_seconds), true),
-        (time(total), false),
-    ];
-    for ((text, quiet), (_, width, _)) in cells.into_iter().zip(COLUMNS).rev() {
-        let words = if quiet { Words::of(look).num2(text) } else { Words::of(look).num(text) };
-        words.paint(ui, pos2(right - 6.0, middle), Align2::RIGHT_CENTER, width);
+    for (_, width, by) in columns(width).into_iter().rev() {
+        let at = Rect::from_min_max(pos2(right - width, place.top()), pos2(right, place.bottom()));
         right -= width;
+        let words = Words::of(look);
+        let words = match by {
+            SortBy::Seeds => words.num(style::seeds(arm).replace(" of ", "/")),
+            SortBy::Samples => words.num(format::count(arm.samples)),
+            SortBy::Scoring => words.num2(time(arm.scoring_seconds)),
+            SortBy::Training => words.num2(time(arm.training_seconds)),
+            SortBy::Total => words.num(time(total)),
+            SortBy::Loss | SortBy::Name => {
+                standing_cell(ui, state, view, arm, at);
+                continue;
+            }
+        };
+        words.paint(ui, pos2(at.right() - 6.0, middle), Align2::RIGHT_CENTER, width);
     }
-    Words::of(look).t(&arm.name).paint(ui, pos2(left + 22.0, middle), Align2::LEFT_CENTER, right - left - 26.0);
+    let cut = crate::widgets::elided(ui, &arm.name, right - left - 28.0);
+    Words::of(look).t(cut).paint(ui, pos2(left + 22.0, middle), Align2::LEFT_CENTER, right - left - 26.0);
     let button = crate::widgets::row(ui, menu, 0.0, |ui| {
-        icon_button_sized(ui, icons::DOTS_THREE, &format!("What to do with {}", arm.name), false, None, Vec2::splat(20.0))
+        icon_button_sized(
+            ui,
+            icons::DOTS_THREE,
+            &format!("What to do with {}", arm.name),
+            false,
+            None,
+            Vec2::splat(20.0),
+        )
     });
     state.note(format!("arm menu:{}", arm.name), button.rect);
     Popup::menu(&button).accessible_name("Arm").show(|ui| menu_of(ui, state, view, arm));
@@ -441,7 +470,8 @@ fn notes(ui: &mut Ui, width: f32, state: &AppState, view: &RecoveryView) {
     let look = look(ui);
     let pilots = view.arms.iter().filter(|arm| arm.pilot.is_some()).count();
     let pilots = (pilots > 0).then(|| format!("{pilots} pilots stand in the pilot matrix of the outcome."));
-    let blocked = view.blocked.as_ref().map(|blocked| format!("No arm can be trained: {} {}", blocked.what, blocked.advice));
+    let blocked =
+        view.blocked.as_ref().map(|blocked| format!("No arm can be trained: {} {}", blocked.what, blocked.advice));
     for text in [cost_sentence(state, view), pilots, blocked].into_iter().flatten() {
         let galley = Words::of(look).t2(&text).galley(ui, width - 32.0, 3);
         let size = Vec2::new(width, galley.size().y + 10.0);

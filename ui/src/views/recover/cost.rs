@@ -74,13 +74,20 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
     let (group, time) = (state.recovery.group(view), state.recovery.shown.outcome == Outcome::Time);
     let paid = paid(state, view, look, metric, group);
     if paid.is_empty() {
-        let words = if time { "No arm is trained yet." } else { "No arm has a finished seed with a recovery ratio yet." };
+        let words =
+            if time { "No arm is trained yet." } else { "No arm has a finished seed with a recovery ratio yet." };
         Words::of(look).t3(words).at(ui, body.center(), Align2::CENTER_CENTER, body.width() - 20.0);
         return;
     }
     let references = references(view, metric, group, time);
     let most = paid.iter().flat_map(|arm| &arm.points).map(|point| point[0]).fold(1.0, f64::max);
-    let (unit, word) = if most < 180.0 { (1.0, "s") } else if most < 3.0 * 3_600.0 { (60.0, "min") } else { (3_600.0, "h") };
+    let (unit, word) = if most < 180.0 {
+        (1.0, "s")
+    } else if most < 3.0 * 3_600.0 {
+        (60.0, "min")
+    } else {
+        (3_600.0, "h")
+    };
     let values = paid.iter().flat_map(|arm| {
         let ends = arm.interval.map_or(Vec::new(), |(low, high)| vec![low, high]);
         arm.points.iter().map(|point| point[1]).chain(ends).collect::<Vec<_>>()
@@ -92,22 +99,28 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
     let bounds = PlotBounds::from_min_max([0.0, low - margin], [most / unit * 1.05, high + margin]);
     let top = Rect::from_min_max(body.min + Vec2::new(10.0, 4.0), pos2(body.right(), body.top() + 24.0));
     let whole = view.groups.get(group.wrapping_sub(1)).map_or("all items", |group| group.name.as_str());
-    let title = if time { format!("{}, {whole}", style::named(info)) } else { format!("recovery ratio of the {}, {whole}", info.name) };
+    let title = if time {
+        format!("{}, {whole}", style::named(info))
+    } else {
+        format!("recovery ratio of the {}, {whole}", info.name)
+    };
     Words::of(look).small(title).at(ui, top.left_center(), Align2::LEFT_CENTER, top.width() - 10.0);
-    let place = Rect::from_min_max(pos2(body.left() + 4.0, top.bottom()), pos2(body.right() - 120.0, body.bottom() - FOOT - 16.0));
+    let place = Rect::from_min_max(
+        pos2(body.left() + 4.0, top.bottom()),
+        pos2(body.right() - 92.0, body.bottom() - FOOT - 16.0),
+    );
     let share = time && info.unit == "share";
     let axis = |hints: AxisHints<'static>, share: bool| {
         hints.tick_label_font(theme::mono_small()).tick_label_color(look.text_3).label_spacing(10.0..=16.0).formatter(
             move |mark, _| {
-                let (value, step) = if share { (mark.value * 100.0, mark.step_size * 100.0) } else { (mark.value, mark.step_size) };
+                let (value, step) =
+                    if share { (mark.value * 100.0, mark.step_size * 100.0) } else { (mark.value, mark.step_size) };
                 format::decimal(value, (-step.log10() - 1e-9).ceil().max(0.0) as usize)
             },
         )
     };
-    let lines: Vec<(Vec<[f64; 2]>, Style)> = paid
-        .iter()
-        .map(|arm| (arm.points.iter().map(|[x, y]| [x / unit, *y]).collect(), arm.style))
-        .collect();
+    let lines: Vec<(Vec<[f64; 2]>, Style)> =
+        paid.iter().map(|arm| (arm.points.iter().map(|[x, y]| [x / unit, *y]).collect(), arm.style)).collect();
     let ends: Vec<[f64; 2]> = paid.iter().filter_map(|arm| arm.points.last().copied()).collect();
     let best: Vec<[f64; 2]> =
         if time { Vec::new() } else { front(&ends).into_iter().map(|at| [ends[at][0] / unit, ends[at][1]]).collect() };
@@ -117,6 +130,7 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         .width(place.width())
         .height(place.height())
         .show_background(false)
+        .grid_color(look.grid)
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)
@@ -158,7 +172,9 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         let y = transform.position_from_point_y(*value);
         style::stroke(ui, [pos2(frame.left(), y), pos2(frame.right(), y)], Stroke::new(1.5, look.text_2), dash);
         let text = if time { style::value(info, *value) } else { format::decimal(*value, 0) };
-        labels.push((pos2(frame.right(), y), format!("{name} {text}"), look.text_2));
+        let right = pos2(frame.right() + 6.0, y);
+        let words = Words::of(look).part(format!("{name} {text}"), theme::small(), look.text_2);
+        words.at(ui, right, Align2::LEFT_CENTER, body.right() - right.x - 4.0);
     }
     for arm in &paid {
         let Some([x, y]) = arm.points.last().copied() else { continue };
@@ -173,9 +189,13 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         }
         labels.push((at, arm.name.clone(), arm.style.ink));
     }
-    names(ui, Rect::from_min_max(pos2(frame.right(), frame.top()), pos2(body.right() - 6.0, frame.bottom())), labels);
+    names(ui, Rect::from_min_max(frame.min, pos2(body.right() - 6.0, frame.bottom())), labels);
     let below = pos2(frame.center().x, place.bottom() + 8.0);
-    let words = if time { format!("scoring, then training of one run, {word}") } else { format!("scoring and training of one run, {word}") };
+    let words = if time {
+        format!("scoring, then training of one run, {word}")
+    } else {
+        format!("scoring and training of one run, {word}")
+    };
     Words::of(look).part(words, theme::small(), look.text_2).at(ui, below, Align2::CENTER_CENTER, frame.width());
     foot(ui, Rect::from_min_max(pos2(body.left() + 10.0, body.bottom() - FOOT), body.max), &paid, (time, info));
 }
@@ -184,7 +204,8 @@ fn references(view: &RecoveryView, metric: usize, group: usize, time: bool) -> V
     if !time {
         return vec![("dense", 1.0), ("pruned", 0.0)];
     }
-    let of = |models: &[Vec<Option<Measure>>]| models.get(metric)?.get(group).copied().flatten().map(|found| found.value);
+    let of =
+        |models: &[Vec<Option<Measure>>]| models.get(metric)?.get(group).copied().flatten().map(|found| found.value);
     [("dense", of(&view.dense)), ("pruned", of(&view.pruned))]
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
@@ -198,17 +219,22 @@ fn ticks(input: GridInput) -> Vec<GridMark> {
     (first..=last).take(24).map(|place| GridMark { value: place as f64 * step_size, step_size }).collect()
 }
 
-/// Names right of the plot, joined to their points.
-fn names(ui: &mut Ui, rect: Rect, labels: Vec<(egui::Pos2, String, Color32)>) {
+/// Names beside their points, where none covers another.
+fn names(ui: &mut Ui, rect: Rect, mut labels: Vec<(egui::Pos2, String, Color32)>) {
     let look = look(ui);
-    let wanted: Vec<f32> = labels.iter().map(|(at, ..)| at.y).collect();
-    let places = spread(&wanted, LABEL_GAP, rect.top() + 6.0, rect.bottom() - 6.0);
-    for ((at, name, ink), y) in labels.into_iter().zip(places) {
-        let end = pos2(rect.left() + 10.0, y);
-        ui.painter().line_segment([at + Vec2::new(5.0, 0.0), end], Stroke::new(1.0, look.grid));
-        let words = Words::of(look).part(&name, theme::small(), ink);
-        let said = words.paint(ui, end + Vec2::new(3.0, 0.0), Align2::LEFT_CENTER, rect.right() - end.x - 4.0);
-        say(ui, said, name);
+    labels.sort_by(|a, b| a.0.x.total_cmp(&b.0.x));
+    // Those whose points lie close together share a column.
+    for near in labels.chunk_by(|a, b| b.0.x - a.0.x < 90.0) {
+        let left = near.iter().map(|(at, ..)| at.x).fold(0.0, f32::max) + 8.0;
+        let wanted: Vec<f32> = near.iter().map(|(at, ..)| at.y).collect();
+        let places = spread(&wanted, LABEL_GAP, rect.top() + 6.0, rect.bottom() - 6.0);
+        for ((at, name, ink), y) in near.iter().zip(places) {
+            let end = pos2(left + 8.0, y);
+            ui.painter().line_segment([*at + Vec2::new(5.0, 0.0), end], Stroke::new(1.0, look.axis));
+            let words = Words::of(look).part(name, theme::small(), *ink);
+            let said = words.paint(ui, end + Vec2::new(3.0, 0.0), Align2::LEFT_CENTER, rect.right() - end.x - 4.0);
+            say(ui, said, name);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use egui::{Align2, Color32, EventFilter, Key, Rect, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 use egui_plot::{
-    AxisHints, FilledArea, GridInput, GridMark, Line, MarkerShape, Plot, PlotBounds, PlotPoint, PlotPoints, PlotTransform,
-    Points,
+    AxisHints, FilledArea, GridInput, GridMark, Line, MarkerShape, Plot, PlotBounds, PlotPoint, PlotPoints,
+    PlotTransform, Points,
 };
 use paser_protocol::{Measure, MetricInfo, RecoveryView};
 
@@ -36,7 +36,7 @@ use crate::{
 /// Points of a line, at most; beyond, its lowest and highest of each stretch are kept.
 const MOST_POINTS: usize = 2_000;
 /// Right of the plot, for the names and values at the line ends.
-const LABELS: f32 = 132.0;
+const LABELS: f32 = 148.0;
 const LABEL_GAP: f32 = 14.0;
 /// Rows of the cursor's card.
 const CARD_ROWS: usize = 7;
@@ -177,7 +177,8 @@ fn caption(ui: &mut Ui, rect: Rect, state: &AppState, drawn: &[Lines]) {
     if !n.is_empty() {
         words = words.small(format!("    n: {}", n.join(", ")));
     }
-    let left_out: Vec<&String> = drawn.iter().flat_map(|lines| lines.apart.iter().filter_map(|(_, why)| why.as_ref())).collect();
+    let left_out: Vec<&String> =
+        drawn.iter().flat_map(|lines| lines.apart.iter().filter_map(|(_, why)| why.as_ref())).collect();
     let response_text = left_out.iter().map(|why| why.as_str()).collect::<Vec<_>>().join("\n");
     let mut left = rect.left();
     if !left_out.is_empty() {
@@ -199,13 +200,22 @@ fn caption(ui: &mut Ui, rect: Rect, state: &AppState, drawn: &[Lines]) {
 #[derive(Clone, Copy)]
 struct Scale {
     log: bool,
+    /// What a number on the axis stands for: 60 where seconds are read as minutes.
+    unit: f64,
+    /// The last step, where the axis is of steps: ticks are quarters of it.
+    steps: Option<u32>,
 }
 
 impl Scale {
     /// None: it has no place on the axis.
     fn place(self, value: f64) -> Option<f64> {
+        let value = value / self.unit;
         let place = if self.log { value.log10() } else { value };
         place.is_finite().then_some(place)
+    }
+
+    fn value(self, place: f64) -> f64 {
+        self.unit * if self.log { 10_f64.powf(place) } else { place }
     }
 
     fn ticks(self, (low, high): (f64, f64)) -> Vec<GridMark> {
@@ -214,7 +224,8 @@ impl Scale {
             let decade = GridMark { value: 0.0, step_size: 1.0 };
             return ticks.into_iter().map(|tick| GridMark { value: tick.log10(), ..decade }).collect();
         }
-        let step_size = even_step(low, high);
+        let quarter = self.steps.filter(|steps| steps.is_multiple_of(4)).map(|steps| f64::from(steps / 4));
+        let step_size = quarter.filter(|quarter| *quarter > 0.0).unwrap_or_else(|| even_step(low, high));
         let (first, last) = ((low / step_size).ceil() as i64, (high / step_size).floor() as i64);
         (first..=last).take(24).map(|place| GridMark { value: place as f64 * step_size, step_size }).collect()
     }
@@ -225,7 +236,11 @@ impl Scale {
         if whole && value >= 10_000.0 {
             return format::short(value.round() as u64);
         }
-        let places = if self.log { (1.0 - value.abs().log10()).ceil().clamp(0.0, 4.0) } else { (-step.log10() - 1e-9).ceil().max(0.0) };
+        let places = if self.log {
+            (1.0 - value.abs().log10()).ceil().clamp(0.0, 4.0)
+        } else {
+            (-step.log10() - 1e-9).ceil().max(0.0)
+        };
         let text = format::decimal(value, places as usize);
         let trims = self.log && text.contains('.');
         if trims { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
@@ -242,7 +257,8 @@ struct Reference {
 fn references(state: &AppState, view: &RecoveryView) -> Vec<Reference> {
     let Some(metric) = state.recovery.metric(view) else { return Vec::new() };
     let group = state.recovery.group(view);
-    let of = |models: &[Vec<Option<Measure>>]| models.get(metric)?.get(group).copied().flatten().map(|found| found.value);
+    let of =
+        |models: &[Vec<Option<Measure>>]| models.get(metric)?.get(group).copied().flatten().map(|found| found.value);
     let dense = of(&view.dense).map(|value| Reference { name: "dense", value, dash: Dash::Dashed });
     let pruned = of(&view.pruned).map(|value| Reference { name: "pruned", value, dash: Dash::Dotted });
     dense.into_iter().chain(pruned).collect()
@@ -251,13 +267,15 @@ fn references(state: &AppState, view: &RecoveryView) -> Vec<Reference> {
 fn plot(ui: &mut Ui, place: Rect, state: &mut AppState, view: &RecoveryView, drawn: &[Lines], info: &MetricInfo) {
     let look = look(ui);
     let shown = state.recovery.shown.clone();
-    let (x_scale, y_scale) = (Scale { log: shown.log_x }, Scale { log: shown.log_y });
     let references = references(state, view);
-    let at = |x: f64, y: f64| Some([x_scale.place(x)?, y_scale.place(y)?]);
     let planned = (shown.axis == Axis::Step).then(|| {
         let runs = view.arms.iter().filter(|arm| state.recovery.is_visible(arm) && arm.pilot.is_none());
         runs.flat_map(|arm| &arm.runs).map(|run| run.steps).max().unwrap_or(0)
     });
+    let (unit, word) = time_unit(drawn, shown.axis);
+    let x_scale = Scale { log: shown.log_x, unit, steps: planned };
+    let y_scale = Scale { log: shown.log_y, unit: 1.0, steps: None };
+    let at = |x: f64, y: f64| Some([x_scale.place(x)?, y_scale.place(y)?]);
     let Some(bounds) = bounds(drawn, &references, planned, &at, x_scale.log) else { return };
     let (plot_rect, labels) = place.split_left_right_at_x(place.right() - LABELS);
     let plot_rect = plot_rect.with_max_y(plot_rect.bottom() - 16.0);
@@ -276,6 +294,7 @@ fn plot(ui: &mut Ui, place: Rect, state: &mut AppState, view: &RecoveryView, dra
         .width(plot_rect.width())
         .height(plot_rect.height())
         .show_background(false)
+        .grid_color(look.grid)
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)
@@ -298,7 +317,7 @@ fn plot(ui: &mut Ui, place: Rect, state: &mut AppState, view: &RecoveryView, dra
     let axis_stroke = Stroke::new(1.0, look.axis);
     ui.painter().vline(frame.left(), frame.y_range(), axis_stroke);
     ui.painter().hline(frame.x_range(), frame.bottom(), axis_stroke);
-    let words = Words::of(look).part(shown.axis.words(), theme::small(), look.text_2);
+    let words = Words::of(look).part(format!("{}{word}", shown.axis.words()), theme::small(), look.text_2);
     words.at(ui, pos2(frame.center().x, place.bottom() - 9.0), Align2::CENTER_CENTER, frame.width());
     for reference in &references {
         let Some(y) = y_scale.place(reference.value) else { continue };
@@ -306,8 +325,22 @@ fn plot(ui: &mut Ui, place: Rect, state: &mut AppState, view: &RecoveryView, dra
         let ends = [pos2(frame.left(), y), pos2(frame.right(), y)];
         style::stroke(ui, ends, Stroke::new(1.5, look.text_2), reference.dash);
     }
-    ends(ui, labels.with_min_x(frame.right()), &transform, drawn, &references, y_scale, info);
+    let weight = f64::from(shown.smoothing);
+    ends(ui, labels.with_min_x(frame.right()), &transform, (drawn, weight), &references, y_scale, info);
     cursor(ui, frame, state, &transform, drawn, (x_scale, y_scale), info);
+}
+
+/// Seconds that one on the axis stands for, and its word.
+fn time_unit(drawn: &[Lines], axis: Axis) -> (f64, &'static str) {
+    if axis != Axis::Time {
+        return (1.0, "");
+    }
+    let readings = drawn.iter().flat_map(|lines| lines.seeds.iter().chain(lines.apart.iter().map(|(line, _)| line)));
+    match readings.flatten().map(|reading| reading.x).fold(0.0, f64::max) {
+        ..180.0 => (1.0, ", s"),
+        180.0..10_800.0 => (60.0, ", min"),
+        _ => (3_600.0, ", h"),
+    }
 }
 
 /// What is seen of the plane: all lines, the references, and the steps that are planned.
@@ -318,7 +351,12 @@ fn bounds(
     at: &dyn Fn(f64, f64) -> Option<[f64; 2]>,
     log_x: bool,
 ) -> Option<PlotBounds> {
-    let readings = drawn.iter().flat_map(|lines| lines.seeds.iter().chain(lines.apart.iter().filter(|(_, why)| why.is_none()).map(|(line, _)| line))).flatten();
+    let readings = drawn
+        .iter()
+        .flat_map(|lines| {
+            lines.seeds.iter().chain(lines.apart.iter().filter(|(_, why)| why.is_none()).map(|(line, _)| line))
+        })
+        .flatten();
     let mut points: Vec<[f64; 2]> = readings.filter_map(|reading| at(reading.x, reading.value)).collect();
     // What left all bounds does not squeeze the rest; it is drawn as far as it is inside.
     if points.is_empty() {
@@ -371,6 +409,11 @@ fn layers(drawn: &[Lines], look: &Look, at: &dyn Fn(f64, f64) -> Option<[f64; 2]
                 high.push(top);
             }
         }
+        let smoothed = |ys: &[f64]| -> Vec<f64> {
+            let points: Vec<[f64; 2]> = xs.iter().zip(ys).map(|(x, y)| [*x, *y]).collect();
+            smooth(&points, weight).into_iter().map(|[_, y]| y).collect()
+        };
+        let (low, high) = (smoothed(&low), smoothed(&high));
         if xs.len() > 1 && xs.len() <= MOST_POINTS {
             layers.bands.push((xs, low, high, fill.gamma_multiply(if lines.of_pair { 0.18 } else { 0.10 })));
         }
@@ -423,7 +466,7 @@ fn ends(
     ui: &mut Ui,
     rect: Rect,
     transform: &PlotTransform,
-    drawn: &[Lines],
+    (drawn, weight): (&[Lines], f64),
     references: &[Reference],
     y_scale: Scale,
     info: &MetricInfo,
@@ -431,9 +474,11 @@ fn ends(
     let look = look(ui);
     let mut labels: Vec<(f32, String, f64, Color32)> = Vec::new();
     for lines in drawn {
-        let Some(last) = lines.mean.last() else { continue };
-        if let Some(y) = y_scale.place(last.mean) {
-            labels.push((transform.position_from_point_y(y), lines.name.clone(), last.mean, lines.style.ink));
+        // Where the line that is drawn ends.
+        let mean: Vec<[f64; 2]> =
+            lines.mean.iter().filter_map(|mean| Some([mean.x, y_scale.place(mean.mean)?])).collect();
+        if let Some([_, y]) = smooth(&mean, weight).last().copied() {
+            labels.push((transform.position_from_point_y(y), lines.name.clone(), y_scale.value(y), lines.style.ink));
         }
     }
     for reference in references {
@@ -494,7 +539,16 @@ fn cursor(
             state.step_cursor(by);
         }
     }
-    focus_ring(ui, &response, frame.shrink(2.0));
+    // Who clicks knows where: the ring is for those who came by keys.
+    let by_pointer = id.with("by pointer");
+    if response.clicked() || response.dragged() {
+        ui.data_mut(|data| data.insert_temp(by_pointer, true));
+    } else if !response.has_focus() || ui.input(|input| input.key_pressed(Key::Tab)) {
+        ui.data_mut(|data| data.remove::<bool>(by_pointer));
+    }
+    if !ui.data(|data| data.get_temp(by_pointer).unwrap_or(false)) {
+        focus_ring(ui, &response, frame.shrink(2.0));
+    }
     let Some(step) = state.recovery.shown.cursor else {
         response.on_hover_text("Click or drag: the values at a step, and the map as it was then");
         return;
@@ -553,12 +607,16 @@ fn values_card(
         let number = Words::of(look).part(&text, theme::mono(), ink);
         let number = number.paint(ui, pos2(place.right() - 10.0, y), Align2::RIGHT_CENTER, 130.0);
         let left = pos2(place.left() + 10.0, y);
-        Words::of(look).part(&name, theme::small(), ink).paint(ui, left, Align2::LEFT_CENTER, number.left() - left.x - 6.0);
+        Words::of(look).part(&name, theme::small(), ink).paint(
+            ui,
+            left,
+            Align2::LEFT_CENTER,
+            number.left() - left.x - 6.0,
+        );
         let whole = Rect::from_min_max(pos2(left.x, y - 8.0), pos2(place.right() - 10.0, y + 8.0));
         say(ui, whole, format!("{name} at step {}: {text}", format::count(u64::from(step))));
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -569,10 +627,16 @@ mod tests {
         let words = |scale: Scale, bounds: (f64, f64), share: bool| -> Vec<String> {
             scale.ticks(bounds).into_iter().map(|mark| scale.words(mark, share, false)).collect()
         };
-        assert_eq!(words(Scale { log: false }, (1.08, 1.42), false), ["1.1", "1.2", "1.3", "1.4"]);
-        assert_eq!(words(Scale { log: false }, (0.2, 0.8), true), ["20", "40", "60", "80"]);
-        let log = words(Scale { log: true }, (0.0, 2.0), false);
+        let scale = |log: bool| Scale { log, unit: 1.0, steps: None };
+        assert_eq!(words(scale(false), (1.08, 1.42), false), ["1.1", "1.2", "1.3", "1.4"]);
+        assert_eq!(words(scale(false), (0.2, 0.8), true), ["20", "40", "60", "80"]);
+        assert_eq!(
+            words(Scale { steps: Some(240), ..scale(false) }, (0.0, 240.0), false),
+            ["0", "60", "120", "180", "240"]
+        );
+        let log = words(scale(true), (0.0, 2.0), false);
         assert_eq!(log, ["1", "2", "5", "10", "20", "50", "100"]);
-        assert!(Scale { log: true }.place(0.0).is_none());
+        assert!(scale(true).place(0.0).is_none());
+        assert_eq!(Scale { unit: 60.0, ..scale(false) }.place(120.0), Some(2.0));
     }
 }

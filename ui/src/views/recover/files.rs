@@ -25,7 +25,10 @@ pub fn remove(ctx: &Context, state: &mut AppState, name: String) -> Option<Dialo
     let there = state.recovery.view.as_ref().is_some_and(|view| view.arms.iter().any(|arm| arm.name == name));
     let ((go, cancel), veil) = modal(ctx, "Remove arm", 480.0, None, |ui| {
         title(ui, &format!("Remove {name}?"));
-        paragraph(ui, "It leaves the recipe, curves and verdicts. Its selection stays, and what it has trained is kept for a while: the same arm added again goes on from there.");
+        paragraph(
+            ui,
+            "It leaves the recipe, curves and verdicts. Its selection stays, and what it has trained is kept for a while: the same arm added again goes on from there.",
+        );
         foot(ui, state, "", "Remove", if there { Ok(()) } else { Err("it is not there any more") })
     });
     if go {
@@ -64,7 +67,10 @@ pub fn arm_file(ctx: &Context, state: &mut AppState, mut form: ArmFile) -> Optio
         .collect();
     let weights = matches!(form.output, ArmOutput::Weights(_));
     let ((go, cancel), veil) = modal(ctx, "File of an arm", 560.0, None, |ui| {
-        title(ui, &if weights { format!("Weights of {}", form.arm) } else { format!("{} for another trainer", form.arm) });
+        title(
+            ui,
+            &if weights { format!("Weights of {}", form.arm) } else { format!("{} for another trainer", form.arm) },
+        );
         line(ui, "Seed", |ui| {
             let names: Vec<String> = seeds.iter().map(u64::to_string).collect();
             let entries: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
@@ -108,7 +114,8 @@ fn output_line(ui: &mut Ui, state: &mut AppState, form: &mut ArmFile) {
     match form.output {
         ArmOutput::Weights(format) => {
             line(ui, "Format", |ui| {
-                let faces = [(Face::Text("PEFT"), "PEFT"), (Face::Text("merged"), "merged"), (Face::Text("GGUF"), "GGUF")];
+                let faces =
+                    [(Face::Text("PEFT"), "PEFT"), (Face::Text("merged"), "merged"), (Face::Text("GGUF"), "GGUF")];
                 let chosen = WeightsFormat::ALL.iter().position(|other| *other == format).unwrap_or(0);
                 let mut cells = Vec::new();
                 let picked = segmented(ui, "Format", &faces, chosen, 26.0, |place, cell| cells.push((place, cell)));
@@ -123,7 +130,9 @@ fn output_line(ui: &mut Ui, state: &mut AppState, form: &mut ArmFile) {
                 ui,
                 match format {
                     WeightsFormat::Peft => "The low-rank additions alone, as PEFT reads them, for the pruned model.",
-                    WeightsFormat::Merged => "Weights with the additions merged, as safetensors; zeros stay zero where the model is sparse.",
+                    WeightsFormat::Merged => {
+                        "Weights with the additions merged, as safetensors; zeros stay zero where the model is sparse."
+                    }
                     WeightsFormat::Gguf => "The merged weights in one file for llama.cpp.",
                 },
             );
@@ -139,7 +148,10 @@ fn output_line(ui: &mut Ui, state: &mut AppState, form: &mut ArmFile) {
                     form.output = ArmOutput::HandOut(Trainer::ALL[place]);
                 }
             });
-            paragraph(ui, "The arm's samples, a configuration with the settings of here, and the command line. What that trainer writes can be read back.");
+            paragraph(
+                ui,
+                "The arm's samples, a configuration with the settings of here, and the command line. What that trainer writes can be read back.",
+            );
         }
     }
 }
@@ -147,11 +159,15 @@ fn output_line(ui: &mut Ui, state: &mut AppState, form: &mut ArmFile) {
 pub fn read_run(ctx: &Context, state: &mut AppState, mut form: ReadRunForm) -> Option<Dialog> {
     let ((go, cancel), veil) = modal(ctx, "Read a run", 560.0, None, |ui| {
         title(ui, "Read another trainer's run");
-        paragraph(ui, "A folder with trainer_state.json, TensorBoard events, an adapter, or results of lm-eval. Its curve or its results stand beside the arms.");
+        paragraph(
+            ui,
+            "A folder with trainer_state.json, TensorBoard events, an adapter, or results of lm-eval. Its curve or its results stand beside the arms.",
+        );
         path_line(ui, state, "Folder", &mut form.path, PickKind::Project, "a folder on the engine's machine");
         line(ui, "Name", |ui| {
             let width = ui.available_width();
-            let field = Field::new("Name of the arm that is read", width).hint("axolotl, paser 20 %").show(ui, &mut form.arm);
+            let field =
+                Field::new("Name of the arm that is read", width).hint("axolotl, paser 20 %").show(ui, &mut form.arm);
             state.note("arm name", field.response.rect);
         });
         let fine = match (form.path.trim(), form.arm.trim()) {
@@ -195,12 +211,18 @@ pub fn report(ctx: &Context, state: &mut AppState, mut form: ReportForm) -> Opti
                 form.format = FORMATS[place].0;
             }
         });
-        let hint = if state.has_dialogs { "path on this machine" } else { "path on the engine's machine; empty: download here" };
+        let hint = if state.has_dialogs {
+            "path on this machine"
+        } else {
+            "path on the engine's machine; empty: download here"
+        };
         path_line(ui, state, "File", &mut form.path, PickKind::Save, hint);
         paragraph(
             ui,
             match form.format {
-                TableFormat::Html => "One file that needs no network: curves, arms with their cost, and the verdict on every metric, with the recipe.",
+                TableFormat::Html => {
+                    "One file that needs no network: curves, arms with their cost, and the verdict on every metric, with the recipe."
+                }
                 TableFormat::Markdown => "Tables of arms and verdicts on every metric, for a page or a pull request.",
                 TableFormat::Csv => "The verdict on every metric, a row for each task, with intervals, p and n.",
                 TableFormat::Latex => "A table of the verdict on every metric, for a paper.",

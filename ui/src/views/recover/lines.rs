@@ -4,7 +4,7 @@ use paser_protocol::{ArmRun, ArmState, ArmView, RecoveryView};
 
 use super::style::{Style, style};
 use crate::{
-    recovery::{Axis, axis_of, averaged, readings},
+    recovery::{Axis, averaged, axis_of, readings},
     series::{Mean, Reading, average},
     state::AppState,
     theme::Look,

@@ -5,6 +5,7 @@ pub mod add_arm;
 mod arms;
 mod cost;
 mod curves;
+mod evaluations;
 pub mod files;
 mod lines;
 mod pilots;
@@ -152,6 +153,7 @@ fn outcome(ui: &mut Ui, rect: Rect, state: &mut AppState) {
         Outcome::Ratio | Outcome::Bars => ratio::show(ui, body, state, &view),
         Outcome::Time | Outcome::Cost => cost::show(ui, body, state, &view),
         Outcome::Pilots => pilots::show(ui, body, state, &view),
+        Outcome::Evaluations => evaluations::show(ui, body, &view),
     }
 }
 

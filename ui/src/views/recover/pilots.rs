@@ -40,7 +40,8 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         let square = Rect::from_center_size(pos2(middle, inside.top() + 10.0), Vec2::splat(9.0));
         let colour = state.cluster(*id).map_or(look.neither, |cluster| look.cluster(cluster.colour));
         ui.painter().rect_filled(square, 2.0, colour);
-        let items = view.groups.iter().find(|group| group.cluster == Some(*id)).map_or(0, |group| group.items);
+        let Some(group) = view.groups.iter().find(|group| group.cluster == Some(*id)) else { continue };
+        let items = group.items;
         let n = Words::of(look).part(format!("n {}", format::short(items)), theme::mono_small(), look.text_3);
         n.paint(ui, pos2(middle, inside.top() + 26.0), Align2::CENTER_CENTER, wide);
     }
@@ -51,7 +52,8 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         egui::ScrollArea::vertical().id_salt("pilots").auto_shrink(false).show(ui, |ui| {
             for row in &view.pilots {
                 let (line, _) = ui.allocate_exact_size(Vec2::new(rows.width(), tall), Sense::hover());
-                let name = state.cluster(row.cluster).map(|cluster| (cluster.name.clone(), look.cluster(cluster.colour)));
+                let name =
+                    state.cluster(row.cluster).map(|cluster| (cluster.name.clone(), look.cluster(cluster.colour)));
                 let (name, colour) = name.unwrap_or_else(|| (format!("cluster {}", row.cluster), look.neither));
                 let square = Rect::from_center_size(line.left_center() + Vec2::new(4.5, 0.0), Vec2::splat(9.0));
                 ui.painter().rect_filled(square, 2.0, colour);
@@ -94,7 +96,8 @@ fn cell(
     let response = ui.interact(place, ui.scope_id().with(("gain", row, cluster)), Sense::click());
     let Some(gain) = gain else {
         ui.painter().rect_filled(place, 0.0, look.panel);
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{from} on {on}: no held-out samples")));
+        response
+            .widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{from} on {on}: no held-out samples")));
         response.on_hover_text(format!("{from} on {on}: no held-out samples there"));
         return;
     };
@@ -106,7 +109,12 @@ fn cell(
     }
     let places = if top < 0.1 { 3 } else { 2 };
     let number = format::decimal(gain.value, places);
-    Words::of(look).part(&number, theme::mono_small(), ink).paint(ui, place.center(), Align2::CENTER_CENTER, place.width());
+    Words::of(look).part(&number, theme::mono_small(), ink).paint(
+        ui,
+        place.center(),
+        Align2::CENTER_CENTER,
+        place.width(),
+    );
     let interval = format!("{} to {}", format::decimal(gain.low, places + 1), format::decimal(gain.high, places + 1));
     let words = format!("{from} on {on}: {}, 95 % {interval}", format::decimal(gain.value, places + 1));
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &words));

@@ -53,29 +53,33 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         .map(|place| {
             let mut group = group(state, view, look, (metric, info), place, &arms);
             if !ratio {
-                group.lines = [&view.dense, &view.pruned].map(|models| of(models, metric, place).map(|found| found.value));
-                group.blank = group.bars.iter().all(|bar| bar.value.is_none()).then(|| "no arm is measured here".to_owned());
+                group.lines =
+                    [&view.dense, &view.pruned].map(|models| of(models, metric, place).map(|found| found.value));
+                group.blank =
+                    group.bars.iter().all(|bar| bar.value.is_none()).then(|| "no arm is measured here".to_owned());
             }
             group
         })
         .collect();
-    let names = 96.0_f32.min(body.width() * 0.22);
+    let names = 132.0_f32.min(body.width() * 0.24);
     let numbers = 112.0;
     let inside = Rect::from_min_max(body.min + Vec2::new(10.0, 6.0), body.max - Vec2::new(10.0, FOOT));
-    let scale = Rect::from_min_max(
-        pos2(inside.left() + names, inside.top()),
-        pos2(inside.right() - numbers, inside.bottom()),
-    );
+    let scale =
+        Rect::from_min_max(pos2(inside.left() + names, inside.top()), pos2(inside.right() - numbers, inside.bottom()));
     let range = if ratio { ratio_range(&groups) } else { metric_range(&groups) };
-    let x = |value: f64| scale.left() + ((value - range.0) / (range.1 - range.0)).clamp(0.0, 1.0) as f32 * scale.width();
+    let x =
+        |value: f64| scale.left() + ((value - range.0) / (range.1 - range.0)).clamp(0.0, 1.0) as f32 * scale.width();
     ticks(ui, scale, range, ratio, info, &x);
     let rows = Rect::from_min_max(pos2(inside.left(), inside.top() + HEAD), inside.max);
     let least = STEP * arms.len().max(1) as f32 + 10.0;
     let height = (rows.height() / groups.len() as f32).clamp(least, least.max(65.0));
+    let scrolls = height * groups.len() as f32 > rows.height() + 1.0;
     column(ui, rows, |ui| {
         egui::ScrollArea::vertical().id_salt("outcome").auto_shrink(false).show(ui, |ui| {
             for group in &groups {
                 let (place, response) = ui.allocate_exact_size(Vec2::new(rows.width(), height), Sense::click());
+                // The bar of the list lies over its right end.
+                let place = if scrolls { place.with_max_x(place.right() - 10.0) } else { place };
                 one(ui, place, state, group, scale, &x, (ratio, info));
                 let on = state.recovery.shown.group == group.name && group.cluster.is_some();
                 response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, spoken(group, ratio, info)));
@@ -84,7 +88,12 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
                     state.focus.next_hovered_cluster = group.cluster;
                 }
                 if response.has_focus() {
-                    ui.painter().rect_stroke(place.shrink(1.0), 0.0, Stroke::new(2.0, look.accent), egui::StrokeKind::Inside);
+                    ui.painter().rect_stroke(
+                        place.shrink(1.0),
+                        0.0,
+                        Stroke::new(2.0, look.accent),
+                        egui::StrokeKind::Inside,
+                    );
                 }
                 if response.on_hover_text("Click: its curves").clicked() {
                     let whole = group.name == WHOLE;
@@ -183,7 +192,9 @@ fn ticks(ui: &Ui, scale: Rect, range: (f64, f64), ratio: bool, info: &MetricInfo
     };
     if ratio {
         mark(0.0, "0 pruned".to_owned(), if range.0 < 0.0 { Align2::CENTER_CENTER } else { Align2::LEFT_CENTER }, true);
-        for value in [0.25, 0.5, 0.75] {
+        // Beside the words at both ends there is not always room.
+        let between: &[f64] = if scale.width() > 320.0 { &[0.25, 0.5, 0.75] } else { &[0.5] };
+        for value in between.iter().copied() {
             mark(value, format::decimal(value, if value == 0.5 { 1 } else { 2 }), Align2::CENTER_CENTER, false);
         }
         mark(1.0, "dense 1".to_owned(), Align2::RIGHT_CENTER, true);
@@ -275,7 +286,12 @@ fn caption(ui: &mut Ui, rect: Rect, state: &AppState, groups: &[Group], (ratio, 
     n.dedup();
     let n: Vec<String> = n.iter().map(usize::to_string).collect();
     let text = format!("{what}; 95 % intervals, n = {} seeds", n.join(" and "));
-    let said = Words::new(ui).small(&text).at(ui, pos2(rect.left(), rect.center().y), Align2::LEFT_CENTER, rect.width() - 12.0);
+    let said = Words::new(ui).small(&text).at(
+        ui,
+        pos2(rect.left(), rect.center().y),
+        Align2::LEFT_CENTER,
+        rect.width() - 12.0,
+    );
     let whole = said.rect;
     said.on_hover_text(&text);
     say(ui, whole, text);

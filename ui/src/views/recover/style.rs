@@ -125,7 +125,10 @@ mod tests {
             unit: unit.to_owned(),
             higher_is_better: true,
         };
-        assert_eq!((named(&info("share")), value(&info("share"), 0.7123)), ("answer match, points".to_owned(), "71.2".to_owned()));
+        assert_eq!(
+            (named(&info("share")), value(&info("share"), 0.7123)),
+            ("answer match, points".to_owned(), "71.2".to_owned())
+        );
         assert_eq!(signed(&info("share"), 0.022), "+2.2");
         assert_eq!(signed(&info("nats"), -0.0164), "\u{2212}0.016");
         assert_eq!(signed(&info("nats"), 0.0001), "0.000");

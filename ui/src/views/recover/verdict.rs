@@ -11,14 +11,28 @@ use crate::{
     state::AppState,
     theme::{self, Look, icons},
     views::save_menu,
-    widgets::{Words, column, field::dropdown, look, pane::pane, row, row_right},
+    widgets::{Words, column, elided, field::dropdown, look, pane::pane, row, row_right, width_of},
 };
 
 const HEAD: f32 = 22.0;
 const ROW: f32 = 24.0;
-const FOREST: f32 = 104.0;
+const FOREST: f32 = 96.0;
 /// Widths of items, both values, difference, forest, least gap and verdict.
-const WIDTHS: [f32; 7] = [50.0, 58.0, 58.0, 68.0, FOREST + 16.0, 60.0, 106.0];
+const WIDTHS: [f32; 7] = [44.0, 56.0, 56.0, 64.0, FOREST + 14.0, 54.0, 126.0];
+/// Least room for a task's name.
+const TASK: f32 = 104.0;
+
+/// Widths in a table of this width: items and the least gap give way first, then the forest; they stand in the hint, too.
+fn widths(room: f32) -> [f32; WIDTHS.len()] {
+    let mut widths = WIDTHS;
+    for (at, least) in [(0, 0.0), (5, 0.0), (4, 76.0)] {
+        if room - 16.0 - widths.iter().sum::<f32>() >= TASK {
+            break;
+        }
+        widths[at] = least;
+    }
+    widths
+}
 
 pub fn show(ui: &mut Ui, rect: Rect, state: &mut AppState) {
     let Some(view) = state.recovery.view.clone() else { return };
@@ -53,8 +67,7 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState, view: &RecoveryView) {
     row_right(ui, free, 6.0, |ui| {
         save_menu::button(ui, state, View::Verdict);
         if view.metrics.len() > 1 {
-            let entries: Vec<_> =
-                view.metrics.iter().map(|info| (info.name.as_str(), style::unit(info))).collect();
+            let entries: Vec<_> = view.metrics.iter().map(|info| (info.name.as_str(), style::unit(info))).collect();
             let chosen = view.metrics.iter().position(|info| info.metric == state.recovery.shown.verdict_metric);
             let chosen = chosen.unwrap_or(0);
             let face = view.metrics[chosen].name.as_str();
@@ -90,10 +103,10 @@ fn head(ui: &mut Ui, free: Rect, state: &mut AppState, view: &RecoveryView) {
 }
 
 /// Right edges of the columns after the task, in a row that ends at `right`.
-fn edges(right: f32) -> [f32; WIDTHS.len()] {
+fn edges(right: f32, widths: [f32; WIDTHS.len()]) -> [f32; WIDTHS.len()] {
     let mut edge = right - 8.0;
     let mut edges = [0.0; WIDTHS.len()];
-    for (place, width) in edges.iter_mut().zip(WIDTHS).rev() {
+    for (place, width) in edges.iter_mut().zip(widths).rev() {
         *place = edge;
         edge -= width;
     }
@@ -105,7 +118,8 @@ fn table(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView, ver
     let info = &verdict.metric;
     let head = Rect::from_min_size(body.min, Vec2::new(body.width(), HEAD));
     ui.painter().rect_filled(head, 0.0, look.raised);
-    let edges = edges(head.right());
+    let widths = widths(body.width());
+    let edges = edges(head.right(), widths);
     let y = head.center().y;
     let left = |words: Words, x: f32, width: f32| words.paint(ui, pos2(x, y), Align2::LEFT_CENTER, width);
     left(Words::of(look).small("task"), head.left() + 8.0, 120.0);
@@ -116,14 +130,18 @@ fn table(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView, ver
         ink(&verdict.second, look.b),
         ink("difference", look.text_3),
     ];
-    for (words, (edge, width)) in heads.into_iter().zip(edges.into_iter().zip(WIDTHS)) {
-        words.paint(ui, pos2(edge, y), Align2::RIGHT_CENTER, width - 6.0);
+    for (words, (edge, width)) in heads.into_iter().zip(edges.into_iter().zip(widths)) {
+        if width > 0.0 {
+            words.paint(ui, pos2(edge, y), Align2::RIGHT_CENTER, width - 6.0);
+        }
     }
-    let forest = edges[4] - WIDTHS[4] / 2.0;
+    let forest = edges[4] - widths[4] / 2.0;
     let unit = Words::of(look).small(format!("{}, 95 %", style::unit(info)));
-    unit.paint(ui, pos2(forest, y), Align2::CENTER_CENTER, WIDTHS[4] - 4.0);
-    Words::of(look).small("least gap").paint(ui, pos2(edges[5], y), Align2::RIGHT_CENTER, WIDTHS[5]);
-    left(Words::of(look).small("verdict"), edges[6] - WIDTHS[6] + 16.0, 80.0);
+    unit.paint(ui, pos2(forest, y), Align2::CENTER_CENTER, widths[4] - 4.0);
+    if widths[5] > 0.0 {
+        Words::of(look).small("least gap").paint(ui, pos2(edges[5], y), Align2::RIGHT_CENTER, widths[5]);
+    }
+    left(Words::of(look).small("verdict"), edges[6] - widths[6] + 16.0, 80.0);
     let reach = verdict.rows.iter().flat_map(|row| [row.difference.low.abs(), row.difference.high.abs()]);
     let reach = reach.fold(1e-9, f64::max) * 1.05;
     let rows = body.with_min_y(head.bottom());
@@ -188,8 +206,9 @@ fn one(
         ui.painter().rect_stroke(place.shrink(1.0), 0.0, Stroke::new(2.0, look.accent), egui::StrokeKind::Inside);
     }
     let y = place.center().y;
-    let edges = edges(place.right());
-    let room = edges[0] - WIDTHS[0] - place.left() - 8.0;
+    let widths = widths(width);
+    let edges = edges(place.right(), widths);
+    let room = edges[0] - widths[0] - place.left() - 8.0;
     Words::of(look).t(&line.task).paint(ui, pos2(place.left() + 8.0, y), Align2::LEFT_CENTER, room);
     let mono = |text: String, colour| Words::of(look).part(text, theme::mono(), colour);
     let cells = [
@@ -198,28 +217,44 @@ fn one(
         mono(style::value(info, line.second), look.b),
         mono(difference, look.text),
     ];
-    for (words, (edge, width)) in cells.into_iter().zip(edges.into_iter().zip(WIDTHS)) {
-        words.paint(ui, pos2(edge, y), Align2::RIGHT_CENTER, width);
+    for (words, (edge, width)) in cells.into_iter().zip(edges.into_iter().zip(widths)) {
+        if width > 0.0 {
+            words.paint(ui, pos2(edge, y), Align2::RIGHT_CENTER, width);
+        }
     }
     let (colour, ink, icon) = of_finding(look, line.finding);
-    let middle = edges[4] - WIDTHS[4] / 2.0;
-    let x = |value: f64| middle + (value / reach).clamp(-1.0, 1.0) as f32 * FOREST / 2.0;
+    let middle = edges[4] - widths[4] / 2.0;
+    let x = |value: f64| middle + (value / reach).clamp(-1.0, 1.0) as f32 * (widths[4] - 14.0) / 2.0;
     ui.painter().vline(middle.round() + 0.5, place.top()..=place.bottom() - 1.0, Stroke::new(1.0, look.axis));
     whiskers(ui, [x(line.difference.low), x(line.difference.high)], y, Stroke::new(1.5, colour));
     ui.painter().circle_filled(pos2(x(line.difference.value), y), 3.0, colour);
     let gap = mono(style::value(info, line.least_gap), look.text_3);
-    gap.paint(ui, pos2(edges[5], y), Align2::RIGHT_CENTER, WIDTHS[5]);
-    let left = edges[6] - WIDTHS[6] + 16.0;
+    if widths[5] > 0.0 {
+        gap.paint(ui, pos2(edges[5], y), Align2::RIGHT_CENTER, widths[5]);
+    }
+    let left = edges[6] - widths[6] + 16.0;
     match icon {
         Some(icon) => drop(ui.painter().text(pos2(left + 6.0, y), Align2::CENTER_CENTER, icon, theme::icon(13.0), ink)),
         None => drop(ui.painter().text(pos2(left + 6.0, y), Align2::CENTER_CENTER, "?", theme::body(), ink)),
     }
-    let words = Words::of(look).part(word(verdict, line.finding), theme::body(), ink);
-    words.paint(ui, pos2(left + 17.0, y), Align2::LEFT_CENTER, place.right() - left - 19.0);
+    let room = place.right() - left - 21.0;
+    let words = match line.finding {
+        Finding::First => short(ui, &verdict.first, room),
+        Finding::Second => short(ui, &verdict.second, room),
+        Finding::CannotTell => word(verdict, line.finding),
+    };
+    let words = Words::of(look).part(words, theme::body(), ink);
+    words.paint(ui, pos2(left + 17.0, y), Align2::LEFT_CENTER, room);
     if response.clicked() && view.groups.iter().any(|group| group.name == line.task) {
         state.recovery.shown.group.clone_from(&line.task);
     }
     response.on_hover_text(hint(info, line));
+}
+
+/// `random, same... better`: the name gives way, the word does not.
+fn short(ui: &Ui, name: &str, room: f32) -> String {
+    let better = " better";
+    format!("{}{better}", elided(ui, name, room - width_of(ui, better)))
 }
 
 /// Mark, ink and icon of a finding.
@@ -236,7 +271,8 @@ fn hint(info: &MetricInfo, line: &VerdictRow) -> String {
     let (low, high) = (style::signed(info, line.difference.low), style::signed(info, line.difference.high));
     let mcnemar = line.mcnemar.map_or_else(String::new, |p| format!("; McNemar p {}", format::decimal(p, 3)));
     format!(
-        "95 % interval of the difference: {low} to {high} {}; p {} after Holm's correction{mcnemar}. A difference of {} would be found four times out of five.",
+        "n = {} items. 95 % interval of the difference: {low} to {high} {}; p {} after Holm's correction{mcnemar}. A difference of {} would be found four times out of five.",
+        format::count(line.items),
         style::unit(info),
         format::decimal(line.p, 3),
         style::value(info, line.least_gap)
