@@ -252,7 +252,7 @@ pub(crate) fn rows_of(frozen: &FrozenSelection, samples: &Samples) -> Outcome<Ve
 }
 
 /// Letters, digits, dots, dashes and underscores of a selection's name; anything else would be a path or a riddle.
-fn file_name_of(selection: &str) -> String {
+pub(crate) fn file_name_of(selection: &str) -> String {
     let plain = |letter: char| if letter.is_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
     let name: String = selection.chars().map(plain).collect();
     let name = name.trim_matches(['.', '-']);
@@ -260,7 +260,7 @@ fn file_name_of(selection: &str) -> String {
 }
 
 /// A zip without compression: it goes to a browser on the same machine.
-fn pack(paths: &[PathBuf]) -> Outcome<Vec<u8>> {
+pub(crate) fn pack(paths: &[PathBuf]) -> Outcome<Vec<u8>> {
     let broken = |error: &dyn std::fmt::Display| failed(format!("the files could not be packed: {error}"), "");
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);

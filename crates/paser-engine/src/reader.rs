@@ -4,7 +4,7 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Entry, Folder, FrozenSelection, Lock, Owner, ProjectError};
-use paser_protocol::{ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RecoveryView, RowQuery, VerdictView};
+use paser_protocol::{ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RecoveryView, RowQuery, TableFormat, VerdictView};
 
 use crate::{
     checks::{Excluded, Excluding},
@@ -147,6 +147,12 @@ impl Reader {
     /// As [`Session::verdict`].
     pub fn verdict(&self, first: &str, second: &str, metric: &str) -> Outcome<VerdictView> {
         self.session.verdict(first, second, metric)
+    }
+
+    /// # Errors
+    /// As [`Session::recovery_report`].
+    pub fn recovery_report(&self, first: &str, second: &str, format: TableFormat, path: &str) -> Outcome<ExportedView> {
+        self.session.recovery_report(first, second, format, path)
     }
 
     /// # Errors

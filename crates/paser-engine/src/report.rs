@@ -17,7 +17,7 @@ const CLUSTERS: [&str; 12] = [
 ];
 const BEYOND: &str = "#b6bcc5";
 const BAR: &str = "#c93d56";
-const STYLE: &str = "body{font:13px/1.5 Inter,system-ui,sans-serif;color:#15181d;background:#fff;max-width:1080px;\
+pub(crate) const STYLE: &str = "body{font:13px/1.5 Inter,system-ui,sans-serif;color:#15181d;background:#fff;max-width:1080px;\
 margin:32px auto;padding:0 24px}h1{font-size:22px;margin:0}h2{font-size:15px;margin:32px 0 8px}p{margin:4px 0;color:#434a55}\
 table{border-collapse:collapse;width:100%}th{font-size:11px;font-weight:400;color:#59616d;text-align:right}\
 td{text-align:right;border-top:1px solid #dde0e5;font-family:'JetBrains Mono',ui-monospace,monospace;font-size:12px;padding:3px 6px}\
@@ -230,7 +230,7 @@ fn thousands(count: u64) -> String {
 }
 
 /// Text from a pool is data, never markup.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -290,10 +290,34 @@ impl Studio {
                 self.start(|_| Ok(()), false, work)?;
                 Ok(Reply::Done)
             }
-            Request::ReadRun { .. }
-            | Request::WriteArm { .. }
-            | Request::HandOut { .. }
-            | Request::RecoveryReport { .. } => Err(usage("This is not there yet.", "")),
+            Request::WriteArm { arm, seed, format, path } => {
+                let session = self.session()?;
+                let (reply, notice) = if path.is_empty() {
+                    let (archive, notice) = session.arm_archive(&arm, seed, format)?;
+                    (self.offer(archive), notice)
+                } else {
+                    session.write_arm(&arm, seed, format, &path)?
+                };
+                if let Some(text) = notice {
+                    self.shared.send(&Event::Notice { text });
+                }
+                Ok(Reply::Exported(reply))
+            }
+            Request::RecoveryReport { first, second, format, path } => {
+                let session = self.session()?;
+                let written = if path.is_empty() {
+                    self.offer(session.recovery_report_file(&first, &second, format)?)
+                } else {
+                    session.recovery_report(&first, &second, format, &path)?
+                };
+                Ok(Reply::Exported(written))
+            }
+            Request::ReadRun { path, arm } => {
+                self.changing(|session| session.read_foreign_run(&path, &arm).map(|()| Reply::Done))
+            }
+            Request::HandOut { arm, seed, trainer, path } => {
+                self.session()?.hand_out(&arm, seed, trainer, &path).map(Reply::Exported)
+            }
             Request::Models => {
                 let view = self.session()?.models(&|event| self.shared.send(&event), &closed)?;
                 Ok(Reply::Models(Box::new(view)))

@@ -78,8 +78,6 @@ words! {
         /// Weights with the additions merged, as safetensors with their configuration. Zeros stay zero where the base is
         /// sparse.
         Merged => "merged",
-        /// The merged weights for llama.cpp.
-        Gguf => "gguf",
     }
 }
 

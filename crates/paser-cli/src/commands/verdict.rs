@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_engine::Reader;
-use paser_protocol::{Finding, Report, VerdictView};
+use paser_protocol::{Finding, Report, TableFormat, VerdictView};
 
+use crate::exit::{OrTell, usage};
 use crate::output::{Output, Table, thousands};
 
 #[derive(Args, Debug)]
@@ -20,6 +21,9 @@ pub struct VerdictArgs {
     /// held-out-loss, damage-left or answer-match.
     #[arg(long, value_name = "METRIC", default_value = "held-out-loss")]
     metric: String,
+    /// Write all metrics to this file: .html, .md, .csv or .tex.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 pub fn run(args: &VerdictArgs, output: Output) -> Result<(), Report> {
@@ -27,6 +31,18 @@ pub fn run(args: &VerdictArgs, output: Output) -> Result<(), Report> {
     let verdict = reader.verdict(&args.arms[0], &args.arms[1], &args.metric)?;
     show(&verdict, output);
     output.line(&verdict);
+    if let Some(path) = &args.report {
+        let format = match path.extension().and_then(|end| end.to_str()) {
+            Some("html") => TableFormat::Html,
+            Some("md") => TableFormat::Markdown,
+            Some("csv") => TableFormat::Csv,
+            Some("tex") => TableFormat::Latex,
+            _ => return Err(usage(format!("{}: reports end with .html, .md, .csv or .tex", path.display()), "")),
+        };
+        let path = std::path::absolute(path).or_tell()?;
+        let written = reader.recovery_report(&args.arms[0], &args.arms[1], format, &path.to_string_lossy())?;
+        output.say(format!("written: {}", written.paths.join(", ")));
+    }
     Ok(())
 }
 

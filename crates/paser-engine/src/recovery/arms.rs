@@ -60,6 +60,9 @@ impl Session {
         let mut all = self.recipe().recipe.arms.clone();
         let before = all.len();
         all.retain(|arm| arm.name != name);
+        if all.len() == before && self.forget_foreign(name)? {
+            return Ok(());
+        }
         if all.len() == before {
             let names: Vec<&str> = all.iter().map(|arm| arm.name.as_str()).collect();
             return Err(usage(format!("There is no arm named {name}."), format!("There are: {}.", names.join(", "))));

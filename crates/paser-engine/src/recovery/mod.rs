@@ -1,9 +1,12 @@
 //! What is known of the recovery: the models on the items, and every run of every arm, trained, stopped or at work.
 
 mod arms;
+mod elsewhere;
 mod groups;
+mod report;
 mod sweep;
 mod view;
+mod write;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -75,6 +75,7 @@ impl Session {
             Metric::ALL.iter().map(|&metric| groups.measures(&of(metric, reference), metric)).collect()
         };
         let estimates: Vec<f64> = arms.iter().filter_map(|arm| arm.estimate_seconds).collect();
+        arms.extend(self.foreign_arms(recipe.arms.len() as u32));
         let pilots = self.pilots(&seen, &recipe.arms, &runs);
         Ok(RecoveryView {
             settings: recipe.recover.clone(),

@@ -1,9 +1,15 @@
 //! Low-rank additions to a decoder's projections (LoRA): y += alpha / rank * (x A^T) B^T. What training changes, and what
 //! PEFT reads and writes.
 
+mod merged;
+mod peft;
+
 use std::collections::BTreeMap;
 
+use crate::train::{Layout, Slot};
 use crate::{ModelSpec, Projection};
+
+pub use merged::{Sparsity, merged_files};
 
 /// One projection's addition. Row major, f32.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +32,19 @@ pub struct Adapter {
 }
 
 impl Adapter {
+    /// The additions that trained numbers in a layout of low-rank parts are.
+    pub fn of_values(layout: &Layout, values: &[f32], rank: usize, alpha: f64) -> Self {
+        let mut parts = BTreeMap::new();
+        for (slot, range) in layout.parts() {
+            if let Slot::A(layer, projection) = slot
+                && let Some(b) = layout.place(Slot::B(layer, projection))
+            {
+                parts.insert((layer, projection), LowRank { a: values[range].to_vec(), b: values[b].to_vec() });
+            }
+        }
+        Self { rank, alpha, dropout: 0.0, parts }
+    }
+
     /// alpha / rank.
     pub fn scale(&self) -> f32 {
         (self.alpha / self.rank as f64) as f32

@@ -148,18 +148,7 @@ impl Trainee {
 
     /// The additions as they are now; none where the model's own weights are trained.
     pub fn adapter(&self) -> Option<Adapter> {
-        (self.rank > 0).then(|| {
-            let mut parts = std::collections::BTreeMap::new();
-            for (slot, range) in self.layout.parts() {
-                if let Slot::A(layer, projection) = slot
-                    && let Some(b) = self.layout.place(Slot::B(layer, projection))
-                {
-                    let part = LowRank { a: self.values[range].to_vec(), b: self.values[b].to_vec() };
-                    parts.insert((layer, projection), part);
-                }
-            }
-            Adapter { rank: self.rank, alpha: self.alpha, dropout: 0.0, parts }
-        })
+        (self.rank > 0).then(|| Adapter::of_values(&self.layout, &self.values, self.rank, self.alpha))
     }
 
     /// The model as it is now, additions merged.

@@ -133,7 +133,6 @@ fn output_line(ui: &mut Ui, state: &mut AppState, form: &mut ArmFile) {
                     WeightsFormat::Merged => {
                         "Weights with the additions merged, as safetensors; zeros stay zero where the model is sparse."
                     }
-                    WeightsFormat::Gguf => "The merged weights in one file for llama.cpp.",
                 },
             );
         }

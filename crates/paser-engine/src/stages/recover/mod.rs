@@ -10,7 +10,7 @@ pub(crate) mod texts;
 use paser_protocol::ArmPlan;
 
 pub(crate) use items::NO_ROW;
-pub(crate) use plan::{Order, Pair};
+pub(crate) use plan::{Order, Pair, rows_of_arm};
 pub(crate) use reference::Reference;
 pub(crate) use run::RunFacts;
 

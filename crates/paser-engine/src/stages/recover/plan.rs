@@ -208,7 +208,7 @@ fn inputs_of(base: Inputs, order: &Order, shards: &[Vec<u32>], settings: &Recove
 }
 
 /// The rows of the pool that an arm is trained on, and what names them.
-fn rows_of_arm(bench: &Bench<'_>, arm: &ArmPlan, seed: u64) -> Outcome<(Vec<u32>, String)> {
+pub(crate) fn rows_of_arm(bench: &Bench<'_>, arm: &ArmPlan, seed: u64) -> Outcome<(Vec<u32>, String)> {
     let session = bench.session;
     let samples = session.samples()?;
     match &arm.data {
