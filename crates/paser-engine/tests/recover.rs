@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{NEVER, World, run, run_with};
 use paser_engine::{RunOptions, Session};
 use paser_project::{Arrays, Store};
-use paser_protocol::{ArmData, ArmPlan, ArmState, Event, Failure, Finding, Method, RecoverSettings, Stage};
+use paser_model::{Checkpoint, adapter::Adapter};
+use paser_protocol::{
+    ArmData, ArmPlan, ArmState, Event, Failure, Finding, Method, RecoverSettings, Stage, TableFormat, Trainer, WeightsFormat,
+};
 
 fn arm(name: &str, selection: &str, seeds: &[u64]) -> ArmPlan {
     ArmPlan {
@@ -83,11 +86,46 @@ fn arms_are_trained_once_and_compared() {
     let same = session.verdict("paser", "paser", "held-out-loss").unwrap();
     assert!(same.rows.iter().all(|row| row.finding == Finding::CannotTell && row.difference.value == 0.0));
 
+    for (format, file) in [(WeightsFormat::Peft, "adapter_model.safetensors"), (WeightsFormat::Merged, "model.safetensors")] {
+        let name = format!("paser-{format}");
+        session.write_arm("paser", 2, format, &name).unwrap();
+        let folder = world.path("p").join("exports").join(&name);
+        assert!(folder.join(file).is_file());
+        let refused = session.write_arm("paser", 2, format, &name).unwrap_err();
+        assert!(refused.what.contains("not empty"), "{refused}");
+        let model = Checkpoint::open(&world.path("pruned")).unwrap();
+        match format {
+            WeightsFormat::Peft => assert_eq!(Adapter::from_peft(&folder, model.spec()).unwrap().parts.len(), 14),
+            WeightsFormat::Merged => assert_eq!(Checkpoint::open(&folder).unwrap().spec(), model.spec()),
+        }
+    }
+    assert!(session.write_arm("paser", 9, WeightsFormat::Peft, "x").unwrap_err().what.contains("not trained"));
+    for trainer in Trainer::ALL {
+        let handed = session.hand_out("random", 3, *trainer, &format!("to-{trainer}")).unwrap();
+        assert!(handed.samples > 0 && handed.paths.iter().any(|path| path.ends_with("README.md")));
+    }
+    for format in TableFormat::ALL {
+        let text = session.report_text("paser", "random", *format).unwrap();
+        assert!(text.contains("held-out loss") && text.contains("cannot tell"), "{text}");
+    }
+    let log = world.path("trainer_state.json");
+    fs_err::write(&log, "{\"log_history\": [{\"eval_loss\": 1.5, \"step\": 4}], \"max_steps\": 8}").unwrap();
+    assert!(session.read_foreign_run(&log.to_string_lossy(), "paser").unwrap_err().what.contains("already"));
+    session.read_foreign_run(&log.to_string_lossy(), "theirs").unwrap();
+    let theirs = session.recovery_view().unwrap().arms.pop().unwrap();
+    assert_eq!((theirs.name.as_str(), theirs.plan, theirs.runs[0].points.len()), ("theirs", None, 1));
+    session.remove_arm("theirs").unwrap();
+
     let again = run(&session, Stage::Recover).unwrap();
     assert!(again.stages.iter().all(|stage| stage.cached), "nothing is trained twice");
     drop(session);
     let session = world.open("p");
-    assert_eq!(session.recovery_view().unwrap().arms, view.arms, "a new start knows what was trained");
+    // Times lose their last bit on the way through JSON.
+    let told = |arms: &[paser_protocol::ArmView]| -> Vec<_> {
+        arms.iter().map(|arm| (arm.name.clone(), arm.last.clone(), arm.ratio.clone(), arm.runs.len())).collect()
+    };
+    let known = session.recovery_view().unwrap();
+    assert_eq!(told(&known.arms), told(&view.arms), "a new start knows what was trained");
     session.remove_arm("paser").unwrap();
     assert_eq!(session.recovery_view().unwrap().arms.len(), 1);
     assert!(session.remove_arm("paser").unwrap_err().what.contains("no arm named paser"));

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paser_engine::{Program, Reader, RunOptions, Session};
-use paser_protocol::{ArmData, ArmPlan, ArmState, Equal, Measure, RecoveryView, Reply, Report, Request, Stage};
+use paser_protocol::{
+    ArmData, ArmPlan, ArmState, Equal, ExportedView, Measure, RecoveryView, Reply, Report, Request, Stage, Trainer,
+    WeightsFormat,
+};
 use serde_json::json;
 
 use super::run::follow_owner;
-use crate::exit::usage;
+use crate::exit::{OrTell, usage};
 use crate::interrupt;
 use crate::output::{Output, Table, duration, thousands};
 use crate::owned::{self, Opened, Owned, unexpected};
@@ -43,6 +46,30 @@ pub struct RecoverArgs {
     /// Add and train a short arm for every cluster, which shows what data heals what.
     #[arg(long, group = "what")]
     pilots: bool,
+    /// Write a trained seed of this arm to --out, in --format.
+    #[arg(long, value_name = "ARM", group = "what", requires = "out")]
+    write: Option<String>,
+    /// peft (the additions alone) or merged (the whole model).
+    #[arg(long, value_name = "FORMAT", default_value = "peft", value_parser = format)]
+    format: WeightsFormat,
+    /// Write this arm's data, configuration and command line for --trainer to --out.
+    #[arg(long, value_name = "ARM", group = "what", requires = "out")]
+    hand_out: Option<String>,
+    /// axolotl, llama-factory, trl or llm-pruner.
+    #[arg(long, value_name = "TRAINER", default_value = "axolotl", value_parser = trainer)]
+    trainer: Trainer,
+    /// The seed that is written or handed out.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// A new folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Read the log of another trainer: its output folder or its trainer_state.json.
+    #[arg(long, value_name = "PATH", group = "what", requires = "name")]
+    read: Option<PathBuf>,
+    /// What the run that is read is called.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Train nothing: show what is there.
     #[arg(long, group = "what")]
     show: bool,
@@ -50,6 +77,36 @@ pub struct RecoverArgs {
 
 fn equal(text: &str) -> Result<Equal, String> {
     text.parse()
+}
+
+fn format(text: &str) -> Result<WeightsFormat, String> {
+    text.parse()
+}
+
+fn trainer(text: &str) -> Result<Trainer, String> {
+    text.parse()
+}
+
+/// What is asked for besides training, as a request; none where it is to be trained or arms are changed.
+fn request(args: &RecoverArgs) -> Result<Option<Request>, Report> {
+    let absolute = |path: &PathBuf| Ok::<_, Report>(std::path::absolute(path).or_tell()?.to_string_lossy().into_owned());
+    let out = || args.out.as_ref().map(absolute).transpose().map(Option::unwrap_or_default);
+    Ok(if let Some(arm) = &args.write {
+        let (arm, seed, format) = (arm.clone(), args.seed, args.format);
+        Some(Request::WriteArm { arm, seed, format, path: out()? })
+    } else if let Some(arm) = &args.hand_out {
+        let (arm, seed, trainer) = (arm.clone(), args.seed, args.trainer);
+        Some(Request::HandOut { arm, seed, trainer, path: out()? })
+    } else if let Some(path) = &args.read {
+        Some(Request::ReadRun { path: absolute(path)?, arm: args.name.clone().unwrap_or_default() })
+    } else {
+        None
+    })
+}
+
+fn written(view: &ExportedView, output: Output) {
+    output.say(format!("written: {}", view.paths.join(", ")));
+    output.line(&json!({ "event": "written", "written": view }));
 }
 
 pub fn run(args: &RecoverArgs, threads: usize, output: Output) -> Result<(), Report> {
@@ -79,6 +136,23 @@ fn arms(args: &RecoverArgs) -> Vec<ArmPlan> {
 
 fn here(session: &Session, args: &RecoverArgs, threads: usize, output: Output) -> Result<RecoveryView, Report> {
     let options = |arms| Ok::<_, Report>(RunOptions { threads, memory: None, worker: Some(Program::this()?), arms });
+    match request(args)? {
+        Some(Request::WriteArm { arm, seed, format, path }) => {
+            let (view, notice) = session.write_arm(&arm, seed, format, &path)?;
+            written(&view, output);
+            notice.into_iter().for_each(|text| output.say(text));
+            return session.recovery_view();
+        }
+        Some(Request::HandOut { arm, seed, trainer, path }) => {
+            written(&session.hand_out(&arm, seed, trainer, &path)?, output);
+            return session.recovery_view();
+        }
+        Some(Request::ReadRun { path, arm }) => {
+            session.read_foreign_run(&path, &arm)?;
+            return session.recovery_view();
+        }
+        _ => {}
+    }
     if !args.add.is_empty() {
         session.add_arms(&arms(args))?;
     } else if let Some(name) = &args.remove {
@@ -95,7 +169,11 @@ fn here(session: &Session, args: &RecoverArgs, threads: usize, output: Output) -
 
 fn by_owner(owned: &Owned, args: &RecoverArgs, output: Output) -> Result<RecoveryView, Report> {
     let remote = &owned.remote;
-    if !args.add.is_empty() {
+    if let Some(request) = request(args)? {
+        if let Reply::Exported(view) = remote.ask(&request)? {
+            written(&view, output);
+        }
+    } else if !args.add.is_empty() {
         remote.ask(&Request::AddArms { arms: arms(args) })?;
     } else if let Some(name) = &args.remove {
         remote.ask(&Request::RemoveArm { name: name.clone() })?;
