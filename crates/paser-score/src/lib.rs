@@ -13,7 +13,7 @@ mod tokens;
 pub use batches::{Batch, plan};
 pub use columns::SampleScore;
 pub use jsd::{Kernel, Measures};
-pub use losses::{Span, losses, losses_behind};
+pub use losses::{Span, losses, losses_and_hits, losses_behind};
 pub use pass::{DenseStates, Item, ScoreError, ScoreParams, score, score_beside};
 pub use temperatures::{Divergence, divergences};
 pub use tokens::{Candidate, TokenScore, score_tokens};

@@ -51,6 +51,20 @@ pub fn losses(
     params: &ScoreParams,
     monitor: &dyn Monitor,
 ) -> Result<Vec<f64>, ScoreError> {
+    Ok(losses_and_hits(model, name, spans, params, monitor)?.into_iter().map(|(loss, _)| loss).collect())
+}
+
+/// The same, with how many of the counted tokens are the most likely ones.
+///
+/// # Errors
+/// As [`losses`].
+pub fn losses_and_hits(
+    model: &Decoder,
+    name: &'static str,
+    spans: &[Span<'_>],
+    params: &ScoreParams,
+    monitor: &dyn Monitor,
+) -> Result<Vec<(f64, u32)>, ScoreError> {
     let asked = Asked { model, name };
     asked.check(spans, params)?;
     let lengths: Vec<usize> = spans.iter().map(|span| span.ids.len()).collect();
@@ -99,7 +113,7 @@ pub fn losses_behind(
                     tokens <= most
                 });
                 let (now, later) = rest.split_at(fitting.count().max(1));
-                sums.extend(asked.sums(example, now, params, worker, monitor)?);
+                sums.extend(asked.sums(example, now, params, worker, monitor)?.into_iter().map(|(loss, _)| loss));
                 rest = later;
             }
             found.push((index, sums));
@@ -139,8 +153,8 @@ impl Asked<'_> {
         params: &ScoreParams,
         worker: &mut Worker,
         monitor: &dyn Monitor,
-    ) -> Result<Vec<f64>, ScoreError> {
-        let (mut sums, mut fed, mut from, mut asked) = (vec![0.0; spans.len()], Vec::new(), Vec::new(), Vec::new());
+    ) -> Result<Vec<(f64, u32)>, ScoreError> {
+        let (mut sums, mut fed, mut from, mut asked) = (vec![(0.0, 0); spans.len()], Vec::new(), Vec::new(), Vec::new());
         for (number, span) in spans.iter().enumerate() {
             let text = [example, span.ids].concat();
             let first = example.len() + span.from.max(1);
@@ -175,7 +189,10 @@ impl Asked<'_> {
                 if loss.is_infinite() {
                     return Err(ScoreError::RuledOut { row, token: told, id, model });
                 }
-                sums[number] += loss;
+                sums[number].0 += loss;
+                // Of equal logits the first is taken, as everywhere.
+                let best = logits.iter().enumerate().fold(0, |best, (at, logit)| if *logit > logits[best] { at } else { best });
+                sums[number].1 += u32::from(best == id as usize);
             }
         }
         Ok(sums)
