@@ -196,6 +196,8 @@ pub struct Recovery {
     live: bool,
     verdict_asked: Option<(String, String, String, u64)>,
     newest: u64,
+    /// The training losses of each run as they arrived last, by arm and seed: a run in training has new ones all the time.
+    losses: BTreeMap<(String, u64), Rc<Vec<f32>>>,
     /// The map's colour before a cursor took its place.
     colour_before: Option<ColourBy>,
 }
@@ -314,8 +316,11 @@ impl Recovery {
             return Some((first, second));
         }
         let arms: Vec<&ArmView> = view.arms.iter().filter(|arm| arm.pilot.is_none()).collect();
+        // Plain random before its controls, `random-length-matched` and the like.
+        let is_plain = |arm: &ArmView| arm.what == "random" || arm.what.starts_with("random,") || arm.name == "random";
         let is_random = |arm: &ArmView| arm.what.starts_with("random") || arm.name.starts_with("random");
-        let second = arms.iter().copied().find(|arm| is_random(arm)).or_else(|| arms.get(1).copied())?;
+        let find = |wanted: &dyn Fn(&ArmView) -> bool| arms.iter().copied().find(|arm| wanted(arm));
+        let second = find(&is_plain).or_else(|| find(&is_random)).or_else(|| arms.get(1).copied())?;
         let first = arms.iter().copied().find(|arm| arm.name != second.name)?;
         Some((first, second))
     }
@@ -391,6 +396,16 @@ impl Recovery {
 }
 
 impl AppState {
+    /// The training losses of a run: those of now, or while these are on their way those before.
+    pub(crate) fn losses(&mut self, arm: &str, run: &ArmRun) -> Option<Rc<Vec<f32>>> {
+        let place = (arm.to_owned(), run.seed);
+        if let Some(values) = run.losses.as_ref().and_then(|key| self.data.numbers(key)) {
+            self.recovery.losses.insert(place, values.clone());
+            return Some(values);
+        }
+        run.losses.as_ref().and_then(|_| self.recovery.losses.get(&place).cloned())
+    }
+
     /// Is an arm in training?
     pub fn is_training(&self) -> bool {
         let job = self.project.as_ref().and_then(|project| project.job.as_ref());

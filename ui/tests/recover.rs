@@ -336,6 +336,37 @@ fn the_training_loss_of_every_step_is_fetched_and_drawn() {
 }
 
 #[test]
+fn losses_of_before_stay_while_longer_ones_are_on_their_way() {
+    let (mut bench, engine) = opened(recovery::live());
+    pick(&mut bench, "metric", "training loss");
+    bench.harness.run();
+    assert!(says(&bench, "full, equal epochs 1"), "n of the mean");
+    engine.change_arms(|view| {
+        view.arms[4].runs[0].losses = Some("losses-on-their-way".to_owned());
+        view.revision += 1;
+    });
+    bench.shared.borrow_mut().columns.remove("losses-on-their-way");
+    let revision = engine.change(|_| {});
+    bench.send(Event::Project { revision });
+    bench.harness.run();
+    let view = bench.state().recovery.view.clone().unwrap();
+    assert_eq!(view.arms[4].runs[0].losses.as_deref(), Some("losses-on-their-way"));
+    assert!(says(&bench, "full, equal epochs 1"), "the curve is gone until the next one arrives");
+}
+
+#[test]
+fn a_project_without_anything_to_measure_leads_to_the_settings() {
+    let what = "There is nothing to measure arms on.";
+    let advice = "Name files of items in the settings of the recovery.";
+    let report = paser_protocol::Report::new(paser_protocol::Failure::Usage, what, advice);
+    let (mut bench, _) = opened(paser_protocol::RecoveryView { blocked: Some(report), ..recovery::empty() });
+    let at = bench.harness.get_by_label("Settings of recovery...").rect().center();
+    bench.click_at(at);
+    assert!(matches!(bench.state().dialog, Some(Dialog::RecoverSettings(_))));
+    assert!(Command::Train.enabled(bench.state()).is_err());
+}
+
+#[test]
 fn every_view_of_recovery_has_its_table() {
     let mut bench = done();
     for (view, head) in [
