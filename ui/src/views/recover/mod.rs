@@ -2,14 +2,18 @@
 //! or what training will take.
 
 pub mod add_arm;
+mod arm_menu;
 mod arms;
 mod cost;
+mod cursor;
 mod curves;
 mod evaluations;
 pub mod files;
 mod lines;
 mod pilots;
+mod plot;
 mod ratio;
+mod scale;
 pub mod settings;
 pub(crate) mod style;
 mod verdict;

@@ -180,7 +180,6 @@ pub(crate) fn word(verdict: &VerdictView, finding: Finding) -> String {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a row knows the scale of all")]
 fn one(
     ui: &mut Ui,
     width: f32,
