@@ -115,7 +115,7 @@ impl AppState {
             }
             View::Ledger => words.extend(self.selection_words()),
             View::RecoveryCurves | View::Outcome | View::Arms | View::Verdict => {
-                words.extend(self.recovery_words(view))
+                words.extend(self.recovery_words(view));
             }
             View::Maps | View::Overlap | View::Budgets | View::Reasons | View::Shares => {
                 words.push(self.compared_words());

@@ -175,16 +175,21 @@ fn the_pair_of_the_verdict_is_chosen_and_never_stands_over_numbers_of_another() 
 #[test]
 fn the_table_is_copied_and_the_report_is_written() {
     let mut bench = done();
-    bench.click("CopyVerdict");
+    let button = bench.rect("CopyVerdict").center();
+    bench.harness.hover_at(button);
+    bench.harness.run();
+    bench.harness.state_mut().state.run(Command::CopyVerdict);
+    bench.harness.step();
     let copied = bench.harness.output().platform_output.commands.iter().find_map(|command| match command {
         egui::OutputCommand::CopyText(text) => Some(text.clone()),
         _ => None,
     });
-    // The last frames of a run may have no output: the message says that it was copied.
+    let copied = copied.expect("a table is in the clipboard");
+    assert!(copied.starts_with("| task | items | paser 20 % | random | difference (nats per token) |"), "{copied}");
+    assert!(copied.contains("| arithmetic with money | 140 |") && copied.contains("5 and 5 seeds"), "{copied}");
+    bench.harness.run();
+    bench.click("CopyVerdict");
     assert_eq!(bench.state().toasts.past().back().unwrap().what, "Copied the verdict's table");
-    if let Some(copied) = copied {
-        assert!(copied.starts_with("| task | items | paser 20 % | random |"), "{copied}");
-    }
     bench.click("ExportReport");
     bench.click("report:LaTeX");
     bench.click("dialog:Download");
@@ -333,6 +338,37 @@ fn the_training_loss_of_every_step_is_fetched_and_drawn() {
     assert!(!fetched, "the column of the first seed is there");
     bench.click("curves");
     assert!(bench.state().recovery.shown.cursor.is_some());
+}
+
+#[test]
+fn losses_of_before_stay_while_longer_ones_are_on_their_way() {
+    let (mut bench, engine) = opened(recovery::live());
+    pick(&mut bench, "metric", "training loss");
+    bench.harness.run();
+    assert!(says(&bench, "full, equal epochs 1"), "n of the mean");
+    engine.change_arms(|view| {
+        view.arms[4].runs[0].losses = Some("losses-on-their-way".to_owned());
+        view.revision += 1;
+    });
+    bench.shared.borrow_mut().columns.remove("losses-on-their-way");
+    let revision = engine.change(|_| {});
+    bench.send(Event::Project { revision });
+    bench.harness.run();
+    let view = bench.state().recovery.view.clone().unwrap();
+    assert_eq!(view.arms[4].runs[0].losses.as_deref(), Some("losses-on-their-way"));
+    assert!(says(&bench, "full, equal epochs 1"), "the curve is gone until the next one arrives");
+}
+
+#[test]
+fn a_project_without_anything_to_measure_leads_to_the_settings() {
+    let what = "There is nothing to measure arms on.";
+    let advice = "Name files of items in the settings of the recovery.";
+    let report = paser_protocol::Report::new(paser_protocol::Failure::Usage, what, advice);
+    let (mut bench, _) = opened(paser_protocol::RecoveryView { blocked: Some(report), ..recovery::empty() });
+    let at = bench.harness.get_by_label("Settings of recovery...").rect().center();
+    bench.click_at(at);
+    assert!(matches!(bench.state().dialog, Some(Dialog::RecoverSettings(_))));
+    assert!(Command::Train.enabled(bench.state()).is_err());
 }
 
 #[test]

@@ -2,10 +2,14 @@
 //! beats in both, or as a curve of the metric against the time paid, where scoring comes first (the paper's figure 2).
 
 use egui::{Align2, Color32, Rect, Stroke, Ui, Vec2, pos2};
-use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotBounds, PlotPoint, PlotPoints, Points};
+use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, PlotBounds, PlotPoint, PlotPoints, Points};
 use paser_protocol::{ArmView, Measure, MetricInfo, RecoveryView};
 
-use super::style::{self, Style, style};
+use super::{
+    plot::{LABEL_GAP, axes, bare, hinted},
+    scale::even_ticks,
+    style::{self, Style, style},
+};
 use crate::{
     format,
     recovery::{Axis, Outcome, averaged, means},
@@ -16,7 +20,6 @@ use crate::{
 };
 
 const FOOT: f32 = 26.0;
-const LABEL_GAP: f32 = 14.0;
 
 /// An arm in one of the two pictures.
 struct Paid {
@@ -111,13 +114,11 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
     );
     let share = time && info.unit == "share";
     let axis = |hints: AxisHints<'static>, share: bool| {
-        hints.tick_label_font(theme::mono_small()).tick_label_color(look.text_3).label_spacing(10.0..=16.0).formatter(
-            move |mark, _| {
-                let (value, step) =
-                    if share { (mark.value * 100.0, mark.step_size * 100.0) } else { (mark.value, mark.step_size) };
-                format::decimal(value, (-step.log10() - 1e-9).ceil().max(0.0) as usize)
-            },
-        )
+        hinted(hints, look).formatter(move |mark, _| {
+            let (value, step) =
+                if share { (mark.value * 100.0, mark.step_size * 100.0) } else { (mark.value, mark.step_size) };
+            format::decimal(value, (-step.log10() - 1e-9).ceil().max(0.0) as usize)
+        })
     };
     let lines: Vec<(Vec<[f64; 2]>, Style)> =
         paid.iter().map(|arm| (arm.points.iter().map(|[x, y]| [x / unit, *y]).collect(), arm.style)).collect();
@@ -126,24 +127,11 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
         if time { Vec::new() } else { front(&ends).into_iter().map(|at| [ends[at][0] / unit, ends[at][1]]).collect() };
     let mut child = ui.new_child(egui::UiBuilder::new().id_salt("cost").max_rect(place));
     child.visuals_mut().widgets.noninteractive.fg_stroke.color = look.text_3;
-    let shown = Plot::new("cost of recovery")
-        .width(place.width())
-        .height(place.height())
-        .show_background(false)
-        .grid_color(look.grid)
-        .allow_drag(false)
-        .allow_zoom(false)
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .allow_double_click_reset(false)
-        .sense(egui::Sense::hover())
-        .cursor_color(Color32::TRANSPARENT)
-        .label_formatter(|_| None)
+    let shown = bare("cost of recovery", place.size(), look)
         .custom_x_axes(vec![axis(AxisHints::new_x(), false)])
         .custom_y_axes(vec![axis(AxisHints::new_y(), share)])
         .x_grid_spacer(ticks)
         .y_grid_spacer(ticks)
-        .set_margin_fraction(Vec2::ZERO)
         .show(&mut child, move |plot| {
             plot.set_plot_bounds(bounds);
             if best.len() > 1 {
@@ -165,8 +153,7 @@ pub fn show(ui: &mut Ui, body: Rect, state: &mut AppState, view: &RecoveryView) 
             }
         });
     let (frame, transform) = (*shown.transform.frame(), shown.transform);
-    ui.painter().vline(frame.left(), frame.y_range(), Stroke::new(1.0, look.axis));
-    ui.painter().hline(frame.x_range(), frame.bottom(), Stroke::new(1.0, look.axis));
+    axes(ui, frame);
     let mut labels = Vec::new();
     for ((name, value), dash) in references.iter().zip([style::Dash::Dashed, style::Dash::Dotted]) {
         let y = transform.position_from_point_y(*value);
@@ -213,10 +200,7 @@ fn references(view: &RecoveryView, metric: usize, group: usize, time: bool) -> V
 }
 
 fn ticks(input: GridInput) -> Vec<GridMark> {
-    let (low, high) = input.bounds;
-    let step_size = even_step(low, high);
-    let (first, last) = ((low / step_size).ceil() as i64, (high / step_size).floor() as i64);
-    (first..=last).take(24).map(|place| GridMark { value: place as f64 * step_size, step_size }).collect()
+    even_ticks(input.bounds, even_step(input.bounds.0, input.bounds.1))
 }
 
 /// Names beside their points, where none covers another.

@@ -25,8 +25,8 @@ pub struct Lines {
 }
 
 /// The training loss of every step, where its column has arrived; x between looks by straight lines.
-fn losses(state: &mut AppState, run: &ArmRun, axis: Axis) -> Vec<Reading> {
-    let Some(values) = run.losses.clone().and_then(|key| state.data.numbers(&key)) else { return Vec::new() };
+fn losses(state: &mut AppState, arm: &str, run: &ArmRun, axis: Axis) -> Vec<Reading> {
+    let Some(values) = state.losses(arm, run) else { return Vec::new() };
     let mut place = 0;
     let x = |step: u32, place: &mut usize| {
         while run.points.get(*place + 1).is_some_and(|next| next.step < step) {
@@ -63,7 +63,7 @@ pub fn lines(state: &mut AppState, view: &RecoveryView, look: &Look) -> Vec<Line
         let style = style(look, &state.recovery, view, arm);
         let mut of = |run: &ArmRun| match metric {
             Some(metric) => readings(run, metric, group, axis),
-            None => losses(state, run, axis),
+            None => losses(state, &arm.name, run, axis),
         };
         let inside: Vec<u64> = averaged(arm).iter().map(|run| run.seed).collect();
         let (mut seeds, mut apart) = (Vec::new(), Vec::new());

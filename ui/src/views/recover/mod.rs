@@ -2,14 +2,18 @@
 //! or what training will take.
 
 pub mod add_arm;
+mod arm_menu;
 mod arms;
 mod cost;
+mod cursor;
 mod curves;
 mod evaluations;
 pub mod files;
 mod lines;
 mod pilots;
+mod plot;
 mod ratio;
+mod scale;
 pub mod settings;
 pub(crate) mod style;
 mod verdict;
@@ -90,10 +94,16 @@ fn waiting(ui: &mut Ui, rect: Rect, state: &mut AppState) {
 fn nothing(ui: &mut Ui, rect: Rect, state: &mut AppState, view: &RecoveryView) {
     ui.painter().rect_filled(rect, 0.0, look(ui).canvas);
     if let Some(blocked) = &view.blocked {
-        let models = blocked.advice.to_lowercase().contains("model");
-        let button = (models && Command::Models.enabled(state).is_ok()).then_some(Command::Models.name());
-        if empty(ui, rect, &blocked.what, &blocked.advice, button) {
-            state.run(Command::Models);
+        // The way to what the advice speaks of.
+        let ways =
+            [("settings", Command::RecoverSettings), ("run the project", Command::Run), ("model", Command::Models)];
+        let advice = blocked.advice.to_lowercase();
+        let way = ways.into_iter().find(|(word, command)| advice.contains(word) && command.enabled(state).is_ok());
+        let button = way.map(|(_, command)| command.name());
+        if empty(ui, rect, &blocked.what, &blocked.advice, button)
+            && let Some((_, command)) = way
+        {
+            state.run(command);
         }
         return;
     }

@@ -226,7 +226,6 @@ fn spoken(group: &Group, ratio: bool, info: &MetricInfo) -> String {
     format!("{}, {} items: {}", group.name, format::count(group.items), words.join("; "))
 }
 
-#[expect(clippy::too_many_arguments, reason = "a row knows its place and the scale of all")]
 fn one(
     ui: &mut Ui,
     place: Rect,

@@ -61,9 +61,11 @@ pub fn sample(ui: &Ui, rect: Rect, style: Style) {
 /// A straight line as the arms and the references have them.
 pub fn stroke(ui: &Ui, ends: [egui::Pos2; 2], stroke: Stroke, dash: Dash) {
     match dash {
-        Dash::Solid => drop(ui.painter().line_segment(ends, stroke)),
-        Dash::Dashed => drop(ui.painter().extend(Shape::dashed_line(&ends, stroke, 5.0, 3.0))),
-        Dash::Dotted => drop(ui.painter().extend(Shape::dotted_line(&ends, stroke.color, 3.5, stroke.width * 0.6))),
+        Dash::Solid => {
+            ui.painter().line_segment(ends, stroke);
+        }
+        Dash::Dashed => ui.painter().extend(Shape::dashed_line(&ends, stroke, 5.0, 3.0)),
+        Dash::Dotted => ui.painter().extend(Shape::dotted_line(&ends, stroke.color, 3.5, stroke.width * 0.6)),
     }
 }
 

@@ -18,7 +18,7 @@ const HEAD: f32 = 22.0;
 const ROW: f32 = 24.0;
 const FOREST: f32 = 96.0;
 /// Widths of items, both values, difference, forest, least gap and verdict.
-const WIDTHS: [f32; 7] = [44.0, 56.0, 56.0, 64.0, FOREST + 14.0, 54.0, 126.0];
+const WIDTHS: [f32; 7] = [44.0, 56.0, 56.0, 64.0, FOREST + 20.0, 54.0, 124.0];
 /// Least room for a task's name.
 const TASK: f32 = 104.0;
 
@@ -31,6 +31,10 @@ fn widths(room: f32) -> [f32; WIDTHS.len()] {
         }
         widths[at] = least;
     }
+    // Where there is more than enough, intervals and names of arms get it.
+    let spare = (room - 16.0 - widths.iter().sum::<f32>() - 2.0 * TASK).max(0.0);
+    widths[4] += (spare * 0.5).min(120.0);
+    widths[6] += (spare * 0.3).min(90.0);
     widths
 }
 
@@ -180,7 +184,6 @@ pub(crate) fn word(verdict: &VerdictView, finding: Finding) -> String {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a row knows the scale of all")]
 fn one(
     ui: &mut Ui,
     width: f32,
@@ -224,7 +227,7 @@ fn one(
     }
     let (colour, ink, icon) = of_finding(look, line.finding);
     let middle = edges[4] - widths[4] / 2.0;
-    let x = |value: f64| middle + (value / reach).clamp(-1.0, 1.0) as f32 * (widths[4] - 14.0) / 2.0;
+    let x = |value: f64| middle + (value / reach).clamp(-1.0, 1.0) as f32 * (widths[4] - 20.0) / 2.0;
     ui.painter().vline(middle.round() + 0.5, place.top()..=place.bottom() - 1.0, Stroke::new(1.0, look.axis));
     whiskers(ui, [x(line.difference.low), x(line.difference.high)], y, Stroke::new(1.5, colour));
     ui.painter().circle_filled(pos2(x(line.difference.value), y), 3.0, colour);
