@@ -24,7 +24,8 @@ fn project(bench: &Bench, name: &str) -> Result<std::path::PathBuf> {
         .replace("held_out = 1000", "held_out = 60");
     fs_err::write(&path, text)?;
     bench.run(&folder)?;
-    let added = command(bench.state())?.arg("recover").arg(&folder).args(["--add", "paser-20", "--seeds", "5"]).status()?;
+    let added =
+        command(bench.state())?.arg("recover").arg(&folder).args(["--add", "paser-20", "--seeds", "5"]).status()?;
     ensure!(added.success(), "the arm is not added");
     Ok(folder)
 }
@@ -39,7 +40,8 @@ fn train(bench: &Bench, folder: &Path) -> Result<std::process::Child> {
 fn trained(bench: &Bench, folder: &Path, place: &str) -> Result<Vec<u8>> {
     let out = folder.join(place);
     let mut write = command(bench.state())?;
-    let status = write.arg("recover").arg(folder).args(["--write", "paser-20", "--seed", "5", "--out"]).arg(&out).output()?;
+    let status =
+        write.arg("recover").arg(folder).args(["--write", "paser-20", "--seed", "5", "--out"]).arg(&out).output()?;
     ensure!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
     Ok(fs_err::read(out.join("adapter_model.safetensors"))?)
 }

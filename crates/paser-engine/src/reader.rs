@@ -4,7 +4,10 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use paser_project::{Entry, Folder, FrozenSelection, Lock, Owner, ProjectError};
-use paser_protocol::{ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RecoveryView, RowQuery, TableFormat, VerdictView};
+use paser_protocol::{
+    ChecksView, ComparisonView, Edit, ExportFormat, ExportedView, JournalEntryView, Part, ProjectView, RecoveryView,
+    RowQuery, TableFormat, VerdictView,
+};
 
 use crate::{
     checks::{Excluded, Excluding},

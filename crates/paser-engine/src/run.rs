@@ -9,7 +9,8 @@ use std::{
 
 use paser_project::Intent;
 use paser_protocol::{
-    ArmPlan, ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary, Strategy,
+    ArmPlan, ClusterSummary, Event, Failure, JobView, Report, RunSummary, SelectionSummary, Stage, StageSummary,
+    Strategy,
 };
 
 use crate::{
@@ -305,7 +306,10 @@ fn one_stage(bench: &Bench<'_>, arms: &[String]) -> Outcome<Option<bool>> {
             let wanted = |arm: &&ArmPlan| arms.is_empty() || arms.contains(&arm.name);
             if let Some(unknown) = arms.iter().find(|name| !all.iter().any(|arm| arm.name == **name)) {
                 let names: Vec<&str> = all.iter().map(|arm| arm.name.as_str()).collect();
-                return Err(usage(format!("There is no arm named {unknown}."), format!("There are: {}.", names.join(", "))));
+                return Err(usage(
+                    format!("There is no arm named {unknown}."),
+                    format!("There are: {}.", names.join(", ")),
+                ));
             }
             let arms: Vec<ArmPlan> = all.iter().filter(wanted).cloned().collect();
             stages::recover::bring_up(bench, &arms).map(Some)

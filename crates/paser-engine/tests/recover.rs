@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{NEVER, World, run, run_with};
 use paser_engine::{RunOptions, Session};
-use paser_project::{Arrays, Store};
 use paser_model::{Checkpoint, adapter::Adapter};
+use paser_project::{Arrays, Store};
 use paser_protocol::{
-    ArmData, ArmPlan, ArmState, Event, Failure, Finding, Method, RecoverSettings, Stage, TableFormat, Trainer, WeightsFormat,
+    ArmData, ArmPlan, ArmState, Event, Failure, Finding, Method, RecoverSettings, Stage, TableFormat, Trainer,
+    WeightsFormat,
 };
 
 fn arm(name: &str, selection: &str, seeds: &[u64]) -> ArmPlan {
@@ -86,7 +87,9 @@ fn arms_are_trained_once_and_compared() {
     let same = session.verdict("paser", "paser", "held-out-loss").unwrap();
     assert!(same.rows.iter().all(|row| row.finding == Finding::CannotTell && row.difference.value == 0.0));
 
-    for (format, file) in [(WeightsFormat::Peft, "adapter_model.safetensors"), (WeightsFormat::Merged, "model.safetensors")] {
+    for (format, file) in
+        [(WeightsFormat::Peft, "adapter_model.safetensors"), (WeightsFormat::Merged, "model.safetensors")]
+    {
         let name = format!("paser-{format}");
         session.write_arm("paser", 2, format, &name).unwrap();
         let folder = world.path("p").join("exports").join(&name);
@@ -182,13 +185,18 @@ fn what_cannot_be_trained_is_refused_in_words() {
     assert!(session.verdict("a", "a", "held-out-loss").unwrap_err().what.contains("Nothing is measured"));
 
     let items = world.path("items.jsonl");
-    fs_err::write(&items, "{\"instruction\": \"Add 2 and 3.\", \"output\": \"5\", \"capability\": \"sums\"}\nno json\n").unwrap();
+    fs_err::write(
+        &items,
+        "{\"instruction\": \"Add 2 and 3.\", \"output\": \"5\", \"capability\": \"sums\"}\nno json\n",
+    )
+    .unwrap();
     let mut settings = settings(&session);
     settings.items = vec![items.to_string_lossy().into_owned()];
     session.set_recover(&settings).unwrap();
     let bad = refused(&session);
     assert!(bad.what.contains("items.jsonl: line 2"), "{bad}");
-    fs_err::write(&items, "{\"instruction\": \"Add 2 and 3.\", \"output\": \"5\", \"capability\": \"sums\"}\n").unwrap();
+    fs_err::write(&items, "{\"instruction\": \"Add 2 and 3.\", \"output\": \"5\", \"capability\": \"sums\"}\n")
+        .unwrap();
     let options = RunOptions { arms: vec!["b".to_owned()], ..RunOptions::default() };
     let unknown = session.run(Stage::Recover, &options, &|_| {}, &NEVER).unwrap_err();
     assert!(unknown.what.contains("no arm named b"), "{unknown}");
@@ -203,7 +211,15 @@ fn what_cannot_be_trained_is_refused_in_words() {
 fn a_rate_that_is_far_too_high_is_flagged_and_averaged_with_nothing() {
     let world = World::new(300);
     let session = project(&world, "p");
-    session.set_recover(&RecoverSettings { steps: 80, learning_rate: 10.0, method: Method::Full, warmup: 0, ..settings(&session) }).unwrap();
+    session
+        .set_recover(&RecoverSettings {
+            steps: 80,
+            learning_rate: 10.0,
+            method: Method::Full,
+            warmup: 0,
+            ..settings(&session)
+        })
+        .unwrap();
     session.add_arms(&[arm("paser", "paser-20", &[1])]).unwrap();
     run(&session, Stage::Recover).unwrap();
     let view = session.recovery_view().unwrap();

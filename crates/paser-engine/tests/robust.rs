@@ -83,7 +83,12 @@ fn a_killed_job_takes_up_its_shards() {
             cancel.store(true, Ordering::Relaxed);
         }
     };
-    let outcome = session.run(Stage::Score, &RunOptions { threads: 1, memory: None, worker: None, arms: Vec::new() }, &sink, &cancel);
+    let outcome = session.run(
+        Stage::Score,
+        &RunOptions { threads: 1, memory: None, worker: None, arms: Vec::new() },
+        &sink,
+        &cancel,
+    );
     assert_eq!(outcome.unwrap_err().failure, Failure::Cancelled);
     drop(session);
     let job = job_of(&world, "p", "score").unwrap();

@@ -198,7 +198,12 @@ fn the_memory_limit_is_for_what_is_computed() {
     let alone = paser_protocol::ProjectDraft { dense: String::new(), pruned: String::new(), ..world.draft("alone") };
     let alone = Session::create(&alone).unwrap();
     let report = alone
-        .run(Stage::Import, &RunOptions { threads: 2, memory: Some(1), worker: None, arms: Vec::new() }, &|_| {}, &NEVER)
+        .run(
+            Stage::Import,
+            &RunOptions { threads: 2, memory: Some(1), worker: None, arms: Vec::new() },
+            &|_| {},
+            &NEVER,
+        )
         .unwrap_err();
     assert!(report.failure == Failure::Machine && report.what.contains("import"), "{report}");
 }

@@ -49,7 +49,8 @@ pub struct Perplexity {
 /// None without a window.
 pub fn from_windows(sums: &[f64], predicted: usize) -> Option<f64> {
     let windows = sums.len() as f64;
-    (!sums.is_empty() && predicted > 0).then(|| (sums.iter().map(|sum| sum / predicted as f64).sum::<f64>() / windows).exp())
+    (!sums.is_empty() && predicted > 0)
+        .then(|| (sums.iter().map(|sum| sum / predicted as f64).sum::<f64>() / windows).exp())
 }
 
 impl Asked<'_> {
@@ -81,11 +82,8 @@ impl Asked<'_> {
         let text = documents.join("\n\n");
         let encoding = self.tokenizer.encode(text, true).map_err(|error| EvalError::Unusable(error.to_string()))?;
         let ids = encoding.get_ids();
-        let spans: Vec<Span<'_>> = ids
-            .chunks_exact(window)
-            .enumerate()
-            .map(|(row, ids)| Span { row: row as u32, ids, from: 1 })
-            .collect();
+        let spans: Vec<Span<'_>> =
+            ids.chunks_exact(window).enumerate().map(|(row, ids)| Span { row: row as u32, ids, from: 1 }).collect();
         let sums = losses(self.decoder, "evaluated", &spans, &self.params(), monitor)?;
         let value = from_windows(&sums, window - 1).ok_or_else(|| {
             EvalError::Unusable(format!("the text has {} tokens, and a window needs {window}", ids.len()))

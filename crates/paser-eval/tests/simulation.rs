@@ -66,7 +66,8 @@ fn claims(world: World, gap: f64, seed: u64) -> (f64, f64) {
         let found = compare(&pairings);
         let real = |row: &Option<paser_eval::stats::Comparison>| row.as_ref().unwrap().finding != Finding::CannotTell;
         // Where there is a difference, only its row counts.
-        let hit = if gap == 0.0 { found.iter().any(real) } else { found[0].as_ref().unwrap().finding == Finding::First };
+        let hit =
+            if gap == 0.0 { found.iter().any(real) } else { found[0].as_ref().unwrap().finding == Finding::First };
         claimed += usize::from(hit);
         gaps += found[0].as_ref().unwrap().least_gap;
     }
@@ -84,7 +85,11 @@ fn without_a_difference_hardly_any_is_claimed_and_one_of_the_stated_gap_is_found
                 let world = World { seeds, items: 150, seed_effect, answers, rows };
                 let (false_claims, gap) = claims(world, 0.0, number);
                 let (found, _) = claims(world, gap, number + 1000);
-                eprintln!("{world:?}: false {:.1} %, found at the stated gap {:.1} %", 100.0 * false_claims, 100.0 * found);
+                eprintln!(
+                    "{world:?}: false {:.1} %, found at the stated gap {:.1} %",
+                    100.0 * false_claims,
+                    100.0 * found
+                );
                 if false_claims > 0.05 || found < 0.8 {
                     missed.push(format!("{world:?}: {false_claims} {found}"));
                 }

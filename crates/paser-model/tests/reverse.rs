@@ -32,7 +32,8 @@ impl Plain<'_> {
         let inputs = x[0].len();
         let outputs = weight.len() / inputs;
         let bias = self.tensors.get(&Slot::Bias(layer, projection).name());
-        let addition = self.additions.get(&Slot::A(layer, projection)).zip(self.additions.get(&Slot::B(layer, projection)));
+        let addition =
+            self.additions.get(&Slot::A(layer, projection)).zip(self.additions.get(&Slot::B(layer, projection)));
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         x.iter()
             .map(|x| {
@@ -196,7 +197,8 @@ fn check(name: &str, trainee: &Trainee, plain: &mut Plain<'_>) {
     for (slot, range) in trainee.layout().parts() {
         let gradients = &found.values[range.clone()];
         assert!(gradients.iter().any(|value| *value != 0.0), "{name}: {} gets no gradient", slot.name());
-        let norm = (gradients.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / gradients.len() as f64).sqrt();
+        let norm =
+            (gradients.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / gradients.len() as f64).sqrt();
         for pick in 0..6 {
             let at = ((drawn(range.start + pick) + 1.0) * 0.5 * gradients.len() as f64) as usize;
             let step = 1e-5;
@@ -219,7 +221,8 @@ fn check(name: &str, trainee: &Trainee, plain: &mut Plain<'_>) {
 }
 
 /// Families with their peculiarities: plain heads, shared keys and values, biases, norms of heads, a window.
-const FAMILIES: [&str; 5] = ["llama-mha-untied", "llama-gqa-tied", "qwen2-bias-tied", "qwen3-qknorm", "mistral-sliding"];
+const FAMILIES: [&str; 5] =
+    ["llama-mha-untied", "llama-gqa-tied", "qwen2-bias-tied", "qwen3-qknorm", "mistral-sliding"];
 
 fn each_family(check: impl Fn(&str, &Checkpoint, Plain<'_>)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/hf-logits");
@@ -247,9 +250,14 @@ fn adapter(spec: &ModelSpec) -> Adapter {
         for projection in Projection::ALL {
             let (outputs, inputs) = of.shape(projection, spec.hidden);
             let values = |count: usize, salt: usize, scale: f64| -> Vec<f32> {
-                (0..count).map(|at| (scale * drawn(at + salt * 100_003 + layer * 7919 + projection as usize * 31)) as f32).collect()
+                (0..count)
+                    .map(|at| (scale * drawn(at + salt * 100_003 + layer * 7919 + projection as usize * 31)) as f32)
+                    .collect()
             };
-            parts.insert((layer, projection), LowRank { a: values(rank * inputs, 1, 0.2), b: values(outputs * rank, 2, 0.1) });
+            parts.insert(
+                (layer, projection),
+                LowRank { a: values(rank * inputs, 1, 0.2), b: values(outputs * rank, 2, 0.1) },
+            );
         }
     }
     Adapter { rank, alpha: 4.5, dropout: 0.0, parts }

@@ -492,7 +492,8 @@ mod tests {
         let plan = ShardPlan::cut("score", "k", &[0, 1], 1);
         let owner = Job::open(place.path(), plan.clone()).unwrap();
         assert!(owner.work().is_err() && owner.worker().is_none() && workers(place.path()).is_empty());
-        let work = Work { version: "1".to_owned(), recipe: "name = 1".to_owned(), threads: 2, memory: None, details: None };
+        let work =
+            Work { version: "1".to_owned(), recipe: "name = 1".to_owned(), threads: 2, memory: None, details: None };
         owner.order(&work).unwrap();
 
         let worker = Job::planned(owner.folder()).unwrap();

@@ -372,8 +372,17 @@ mod tests {
         }
         for state in [ArmState::Running, ArmState::Diverged { why: "it rose".to_owned() }] {
             let (points, losses) = (Vec::new(), Some("losses".to_owned()));
-            let run =
-                ArmRun { seed: 1, state, step: 2, steps: 3, skipped: 0, samples: 4, response_tokens: 5, points, losses };
+            let run = ArmRun {
+                seed: 1,
+                state,
+                step: 2,
+                steps: 3,
+                skipped: 0,
+                samples: 4,
+                response_tokens: 5,
+                points,
+                losses,
+            };
             let text = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<ArmRun>(&text).unwrap(), run, "{text}");
         }

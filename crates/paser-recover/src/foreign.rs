@@ -85,7 +85,8 @@ pub fn read_run(folder: &Path) -> Result<ForeignRun, ForeignError> {
 
 fn newest(folder: &Path) -> Result<PathBuf, ForeignError> {
     let own = folder.join(STATE);
-    let entries = fs_err::read_dir(folder).map_err(|error| ForeignError::Unreadable { path: folder.to_owned(), reason: error.to_string() })?;
+    let entries = fs_err::read_dir(folder)
+        .map_err(|error| ForeignError::Unreadable { path: folder.to_owned(), reason: error.to_string() })?;
     let mut checkpoints: Vec<(u64, PathBuf)> = entries
         .flatten()
         .filter_map(|entry| {

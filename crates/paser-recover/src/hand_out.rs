@@ -244,9 +244,20 @@ mod tests {
             held_out: 1,
             items: Vec::new(),
         };
-        let row = |input: &str| Row { instruction: "Say \"x\": y".to_owned(), input: input.to_owned(), output: "z\n".to_owned() };
+        let row = |input: &str| Row {
+            instruction: "Say \"x\": y".to_owned(),
+            input: input.to_owned(),
+            output: "z\n".to_owned(),
+        };
         let rows = [row(""), row("an input")];
-        let arm = HandOut { rows: &rows, settings: &settings, learning_rate: 2e-4, steps: 240, seed: 3, base: "org/pruned: a" };
+        let arm = HandOut {
+            rows: &rows,
+            settings: &settings,
+            learning_rate: 2e-4,
+            steps: 240,
+            seed: 3,
+            base: "org/pruned: a",
+        };
         for trainer in Trainer::ALL {
             let files = arm.files(*trainer);
             let all: String = files.iter().map(|(_, text)| text.as_str()).collect();

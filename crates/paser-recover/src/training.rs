@@ -281,7 +281,15 @@ mod tests {
 
     fn state() -> State {
         let moments = Moments { first: vec![0.5, 0.25], second: vec![0.1, 0.2], steps: 4 };
-        State { step: 5, skipped: 1, skipped_in_a_row: 0, start: (6.0, 3), smoothed: 2.0, values: vec![1.0, -1.0], moments }
+        State {
+            step: 5,
+            skipped: 1,
+            skipped_in_a_row: 0,
+            start: (6.0, 3),
+            smoothed: 2.0,
+            values: vec![1.0, -1.0],
+            moments,
+        }
     }
 
     #[test]

@@ -154,7 +154,8 @@ impl Asked<'_> {
         worker: &mut Worker,
         monitor: &dyn Monitor,
     ) -> Result<Vec<(f64, u32)>, ScoreError> {
-        let (mut sums, mut fed, mut from, mut asked) = (vec![(0.0, 0); spans.len()], Vec::new(), Vec::new(), Vec::new());
+        let (mut sums, mut fed, mut from, mut asked) =
+            (vec![(0.0, 0); spans.len()], Vec::new(), Vec::new(), Vec::new());
         for (number, span) in spans.iter().enumerate() {
             let text = [example, span.ids].concat();
             let first = example.len() + span.from.max(1);
@@ -191,7 +192,10 @@ impl Asked<'_> {
                 }
                 sums[number].0 += loss;
                 // Of equal logits the first is taken, as everywhere.
-                let best = logits.iter().enumerate().fold(0, |best, (at, logit)| if *logit > logits[best] { at } else { best });
+                let best = logits
+                    .iter()
+                    .enumerate()
+                    .fold(0, |best, (at, logit)| if *logit > logits[best] { at } else { best });
                 sums[number].1 += u32::from(best == id as usize);
             }
         }

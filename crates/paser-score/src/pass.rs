@@ -13,8 +13,8 @@
 //! The divergence reads 8 V bytes a response token from cache: 0.5 s of processor time, 2 % of the pass.
 //! Memory: weights once, two hidden states of a batch, two chunks of logits (8 V bytes a row, 8 MB at a chunk of 256).
 
-use std::panic::resume_unwind;
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;

@@ -6,7 +6,9 @@ use paser_protocol::Monitor;
 
 use crate::batches::{Batch, plan};
 use crate::columns::Accumulator;
-use crate::pass::{DenseStates, Item, Pass, ScoreError, ScoreParams, Worker, check, check_vocabulary, in_batches, measure, target};
+use crate::pass::{
+    DenseStates, Item, Pass, ScoreError, ScoreParams, Worker, check, check_vocabulary, in_batches, measure, target,
+};
 
 /// Divergence of one sample at one temperature, nats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -89,7 +89,8 @@ fn trainer(text: &str) -> Result<Trainer, String> {
 
 /// What is asked for besides training, as a request; none where it is to be trained or arms are changed.
 fn request(args: &RecoverArgs) -> Result<Option<Request>, Report> {
-    let absolute = |path: &PathBuf| Ok::<_, Report>(std::path::absolute(path).or_tell()?.to_string_lossy().into_owned());
+    let absolute =
+        |path: &PathBuf| Ok::<_, Report>(std::path::absolute(path).or_tell()?.to_string_lossy().into_owned());
     let out = || args.out.as_ref().map(absolute).transpose().map(Option::unwrap_or_default);
     Ok(if let Some(arm) = &args.write {
         let (arm, seed, format) = (arm.clone(), args.seed, args.format);
@@ -183,11 +184,8 @@ fn by_owner(owned: &Owned, args: &RecoverArgs, output: Output) -> Result<Recover
             "Use the window's menu of the recovery, or close it first.",
         ));
     } else {
-        let request = if args.pilots {
-            Request::TrainPilots
-        } else {
-            Request::Train { arms: args.arm.clone(), memory: None }
-        };
+        let request =
+            if args.pilots { Request::TrainPilots } else { Request::Train { arms: args.arm.clone(), memory: None } };
         remote.ask(&request)?;
         follow_owner(owned, output)?;
     }
@@ -201,7 +199,11 @@ fn by_owner(owned: &Owned, args: &RecoverArgs, output: Output) -> Result<Recover
 pub fn measure(measure: Option<Measure>, places: usize) -> String {
     measure.map_or_else(String::new, |found| {
         let half = 0.5 * (found.high - found.low);
-        if half > 0.0 { format!("{:.places$} ± {half:.places$}", found.value) } else { format!("{:.places$}", found.value) }
+        if half > 0.0 {
+            format!("{:.places$} ± {half:.places$}", found.value)
+        } else {
+            format!("{:.places$}", found.value)
+        }
     })
 }
 
@@ -224,7 +226,8 @@ fn show(view: &RecoveryView, output: Output) {
     if let Some(blocked) = &view.blocked {
         output.say(blocked.to_string());
     }
-    let mut table = Table::new(&["<arm", "<data", "<trained", "samples", "scoring", "training", "held-out loss", "answers"]);
+    let mut table =
+        Table::new(&["<arm", "<data", "<trained", "samples", "scoring", "training", "held-out loss", "answers"]);
     for (at, arm) in view.arms.iter().enumerate() {
         let last = |metric: usize| arm.last.get(metric).and_then(|groups| groups.first()).copied().flatten();
         table.row([

@@ -27,10 +27,16 @@ impl Session {
                 return Err(usage(format!("An arm's name has 1 to {LONGEST_NAME} characters."), ""));
             }
             if all.iter().any(|known| known.name == name) {
-                return Err(usage(format!("There is an arm named {name} already."), "Choose another name, or remove it first."));
+                return Err(usage(
+                    format!("There is an arm named {name} already."),
+                    "Choose another name, or remove it first.",
+                ));
             }
             if arm.seeds.is_empty() {
-                return Err(usage(format!("The arm {name} has no seed."), "Give at least one; three tell chance from effect."));
+                return Err(usage(
+                    format!("The arm {name} has no seed."),
+                    "Give at least one; three tell chance from effect.",
+                ));
             }
             match &arm.data {
                 ArmData::Selection { name: selection } if !heads.iter().any(|head| head.name == *selection) => {
@@ -89,7 +95,10 @@ impl Session {
             if path.is_file() {
                 return Ok(self.folder.relative(&path));
             }
-            Err(usage(format!("{}: there is no such file of items.", path.display()), "Name one on the engine's machine."))
+            Err(usage(
+                format!("{}: there is no such file of items.", path.display()),
+                "Name one on the engine's machine.",
+            ))
         };
         let items = settings.items.iter().map(place).collect::<Outcome<Vec<_>>>()?;
         let settings = RecoverSettings { items, ..settings.clone() };
@@ -109,7 +118,8 @@ impl Session {
     /// No clusters yet.
     pub fn add_pilots(&self) -> Outcome<Vec<String>> {
         let loaded = self.loaded();
-        let clusters = loaded.clusters().ok_or_else(|| usage("The pool has no clusters yet.", "Run the project first."))?;
+        let clusters =
+            loaded.clusters().ok_or_else(|| usage("The pool has no clusters yet.", "Run the project first."))?;
         let recipe = self.recipe();
         let settings = &recipe.recipe.recover;
         let names = loaded.names().unwrap_or_default();
@@ -121,7 +131,8 @@ impl Session {
                 pilots.push(known.name.clone());
                 continue;
             }
-            let called = names.get(cluster as usize).map_or_else(|| cluster.to_string(), |name| format!("{cluster} {name}"));
+            let called =
+                names.get(cluster as usize).map_or_else(|| cluster.to_string(), |name| format!("{cluster} {name}"));
             let name: String = format!("pilot {called}").chars().take(LONGEST_NAME).collect();
             pilots.push(name.clone());
             let steps = Some((settings.steps / 4).clamp(1, PILOT_STEPS));

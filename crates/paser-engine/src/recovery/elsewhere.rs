@@ -76,11 +76,14 @@ impl Session {
     pub(crate) fn foreign_arms(&self, first_colour: u32) -> Vec<ArmView> {
         let view = |(at, named): (usize, Named)| {
             let of = |point: &paser_recover::ForeignPoint| {
-                let values =
-                    Metric::ALL.iter().map(|metric| vec![point.eval_loss.filter(|_| *metric == Metric::Loss)]).collect();
+                let values = Metric::ALL
+                    .iter()
+                    .map(|metric| vec![point.eval_loss.filter(|_| *metric == Metric::Loss)])
+                    .collect();
                 CurvePoint { step: point.step, tokens: 0, response_tokens: 0, seconds: 0.0, values }
             };
-            let points: Vec<CurvePoint> = named.run.points.iter().filter(|point| point.eval_loss.is_some()).map(of).collect();
+            let points: Vec<CurvePoint> =
+                named.run.points.iter().filter(|point| point.eval_loss.is_some()).map(of).collect();
             let last = named.run.points.last().map_or(0, |point| point.step);
             let run = ArmRun {
                 seed: 0,
@@ -120,7 +123,9 @@ impl Session {
         let settings = &recipe.recipe.recover;
         let plan = recipe.recipe.arms.iter().find(|plan| plan.name == arm);
         let plan = plan.ok_or_else(|| usage(format!("There is no arm named {arm}."), ""))?;
-        let rows = self.quietly(&std::sync::atomic::AtomicBool::new(false), |bench| recover::rows_of_arm(bench, plan, seed))?.0;
+        let rows = self
+            .quietly(&std::sync::atomic::AtomicBool::new(false), |bench| recover::rows_of_arm(bench, plan, seed))?
+            .0;
         let pool = import::pool(self, &*self.samples()?)?;
         let row = |row: &u32| {
             let sample = &pool.samples[*row as usize];

@@ -58,11 +58,8 @@ impl Session {
     /// As [`Self::verdict`].
     pub fn report_text(&self, first: &str, second: &str, format: TableFormat) -> Outcome<String> {
         let view = self.recovery_view()?;
-        let verdicts: Vec<VerdictView> = view
-            .metrics
-            .iter()
-            .map(|metric| self.verdict(first, second, &metric.metric))
-            .collect::<Outcome<_>>()?;
+        let verdicts: Vec<VerdictView> =
+            view.metrics.iter().map(|metric| self.verdict(first, second, &metric.metric)).collect::<Outcome<_>>()?;
         if verdicts.iter().all(|verdict| verdict.rows.is_empty()) {
             return Err(usage("There is nothing to tell of these two arms.", "Train both first."));
         }
@@ -249,7 +246,8 @@ fn curves(page: &mut String, view: &RecoveryView, metric: usize) {
     };
     let all: Vec<Vec<Vec<(f64, f64)>>> = view.arms.iter().map(of).collect();
     let flat = || all.iter().flatten().flatten();
-    let (mut low, mut high) = flat().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| (low.min(*y), high.max(*y)));
+    let (mut low, mut high) =
+        flat().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| (low.min(*y), high.max(*y)));
     let lines: Vec<(&str, f64)> = [("dense", &view.dense), ("pruned", &view.pruned)]
         .into_iter()
         .filter_map(|(name, values)| Some((name, values.get(metric)?.first().copied().flatten()?.value)))

@@ -59,7 +59,10 @@ impl Session {
         })?;
         self.set_recipe("recover", "learning_rate", &format!("{best:?}"))?;
         events(Event::Notice {
-            text: format!("Held-out loss of the random arm by learning rate: {}. {best:.2e} stands in the recipe now.", told.join(", ")),
+            text: format!(
+                "Held-out loss of the random arm by learning rate: {}. {best:.2e} stands in the recipe now.",
+                told.join(", ")
+            ),
         });
         Ok(best)
     }

@@ -127,7 +127,17 @@ impl Session {
     fn seed_view(&self, seen: &Seen, seed: u64, state: ArmState, known: Option<&Known>) -> ArmRun {
         let Some(known) = known else {
             let steps = 0;
-            return ArmRun { seed, state, step: 0, steps, skipped: 0, samples: 0, response_tokens: 0, points: Vec::new(), losses: None };
+            return ArmRun {
+                seed,
+                state,
+                step: 0,
+                steps,
+                skipped: 0,
+                samples: 0,
+                response_tokens: 0,
+                points: Vec::new(),
+                losses: None,
+            };
         };
         let facts = &known.facts;
         ArmRun {
@@ -177,9 +187,16 @@ impl Session {
                 back.push(ratios(groups, reference, metric, &by_seed));
             }
         }
-        let training_seconds = runs.iter().filter_map(|run| run.points.last()).fold(0.0, |sum, point| sum + point.seconds);
-        let done: Vec<f64> = runs.iter().filter(|run| run.state == ArmState::Done).filter_map(|run| run.points.last()).map(|point| point.seconds).collect();
-        let missing = runs.iter().filter(|run| matches!(run.state, ArmState::Waiting | ArmState::Stopped | ArmState::Running));
+        let training_seconds =
+            runs.iter().filter_map(|run| run.points.last()).fold(0.0, |sum, point| sum + point.seconds);
+        let done: Vec<f64> = runs
+            .iter()
+            .filter(|run| run.state == ArmState::Done)
+            .filter_map(|run| run.points.last())
+            .map(|point| point.seconds)
+            .collect();
+        let missing =
+            runs.iter().filter(|run| matches!(run.state, ArmState::Waiting | ArmState::Stopped | ArmState::Running));
         let each = (!done.is_empty()).then(|| done.iter().sum::<f64>() / done.len() as f64);
         ArmView {
             name: plan.name.clone(),
@@ -190,7 +207,12 @@ impl Session {
                 ArmData::Cluster { cluster } => Some(*cluster),
                 ArmData::Selection { .. } => None,
             },
-            samples: runs.iter().map(|run| run.samples).find(|samples| *samples > 0).or(selection.map(|s| s.selected)).unwrap_or(0),
+            samples: runs
+                .iter()
+                .map(|run| run.samples)
+                .find(|samples| *samples > 0)
+                .or(selection.map(|s| s.selected))
+                .unwrap_or(0),
             scoring_seconds: selection.map_or(0.0, |selection| self.scoring_seconds(selection.plan.strategy)),
             training_seconds,
             estimate_seconds: each.map(|each| each * missing.count() as f64).filter(|seconds| *seconds > 0.0),
@@ -204,7 +226,11 @@ impl Session {
     fn scoring_seconds(&self, strategy: Strategy) -> f64 {
         let stages: &[Stage] = match strategy {
             // The control with the lengths of another one is drawn from that one's lengths.
-            Strategy::Full | Strategy::Random | Strategy::RandomLengthMatched | Strategy::Longest | Strategy::Manual => &[],
+            Strategy::Full
+            | Strategy::Random
+            | Strategy::RandomLengthMatched
+            | Strategy::Longest
+            | Strategy::Manual => &[],
             Strategy::Kcenter => &[Stage::Embed],
             Strategy::JsdTop | Strategy::PerplexityMid | Strategy::PerplexityTop => &[Stage::Score],
             _ => &[Stage::Embed, Stage::Manifold, Stage::Score],
@@ -266,7 +292,10 @@ impl Session {
         let recipe = self.recipe();
         let seen = self.seen();
         let (Some(reference), Some(groups)) = (&seen.reference, &seen.groups) else {
-            return Err(usage("Nothing is measured yet.", "Train arms first: `paser recover`, or Train in the window."));
+            return Err(usage(
+                "Nothing is measured yet.",
+                "Train arms first: `paser recover`, or Train in the window.",
+            ));
         };
         let runs = lock(&self.recovery).runs.clone();
         let mut notes = Vec::new();
@@ -274,7 +303,10 @@ impl Session {
         for name in [first, second] {
             let Some(arm) = recipe.recipe.arms.iter().find(|arm| arm.name == name) else {
                 let names: Vec<&str> = recipe.recipe.arms.iter().map(|arm| arm.name.as_str()).collect();
-                return Err(usage(format!("There is no arm named {name}."), format!("There are: {}.", names.join(", "))));
+                return Err(usage(
+                    format!("There is no arm named {name}."),
+                    format!("There are: {}.", names.join(", ")),
+                ));
             };
             let done: Vec<&RunFacts> = finished(&runs, arm).collect();
             if done.is_empty() {
@@ -354,9 +386,12 @@ fn finished<'r>(
     arm: &'r ArmPlan,
 ) -> impl Iterator<Item = &'r RunFacts> {
     let of = move |seed: &u64| runs.get(&(arm.name.clone(), *seed));
-    arm.seeds.iter().filter_map(of).filter(|known| known.key.is_some()).map(|known| &*known.facts).filter(|facts| {
-        facts.diverged.is_none() && !facts.looks.is_empty()
-    })
+    arm.seeds
+        .iter()
+        .filter_map(of)
+        .filter(|known| known.key.is_some())
+        .map(|known| &*known.facts)
+        .filter(|facts| facts.diverged.is_none() && !facts.looks.is_empty())
 }
 
 /// Values at the last look, by seed, then by item.
@@ -421,7 +456,9 @@ fn sentence(first: &str, second: &str, rows: &[VerdictRow]) -> String {
     let overall = match rows.iter().find(|row| row.task == ALL_ITEMS).map(|row| row.finding) {
         Some(Finding::First) => format!("Over all items {first} is better."),
         Some(Finding::Second) => format!("Over all items {second} is better."),
-        _ => format!("Over all items nobody can tell {first} from {second}: the difference is smaller than this test can see."),
+        _ => format!(
+            "Over all items nobody can tell {first} from {second}: the difference is smaller than this test can see."
+        ),
     };
     if all == 0 {
         return overall;
@@ -436,7 +473,11 @@ fn sentence(first: &str, second: &str, rows: &[VerdictRow]) -> String {
         return format!("{overall} The same holds on each of {all} groups.")
             .replace("The same holds on each of 1 groups.", "The same holds on the one group.");
     }
-    let rest = if open > 0 { format!("; on the other {open} the difference is smaller than this test can see") } else { String::new() };
+    let rest = if open > 0 {
+        format!("; on the other {open} the difference is smaller than this test can see")
+    } else {
+        String::new()
+    };
     let told = told.join(", ");
     let capital = told[..1].to_uppercase() + &told[1..];
     format!("{overall} {capital}{rest}.")

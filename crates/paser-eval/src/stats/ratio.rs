@@ -54,8 +54,7 @@ pub fn ratio(
         .iter()
         .map(|run| kept.iter().map(|&item| run[item]).sum::<f64>() / kept.len() as f64 / value)
         .collect();
-    let spread =
-        Spread::new(&[(mean_and_error(&seeds).1, seeds.len() - 1), (mean_and_error(&rest).1, rest.len() - 1)]);
+    let spread = Spread::new(&[(mean_and_error(&seeds).1, seeds.len() - 1), (mean_and_error(&rest).1, rest.len() - 1)]);
     let half = spread.quantile(0.975) * spread.error();
     (Some(Measure { value: share, low: share - half, high: share + half }), Some(gap))
 }
@@ -74,7 +73,8 @@ mod tests {
         let found = found.unwrap();
         assert!((found.value - 0.75).abs() < 1e-9 && found.low < 0.7 && found.high > 0.8, "{found:?}");
         assert!((gap.unwrap().value - 1.0).abs() < 1e-9);
-        let noise: Vec<f64> = dense.iter().enumerate().map(|(item, loss)| loss + if item % 2 == 0 { 0.3 } else { -0.3 }).collect();
+        let noise: Vec<f64> =
+            dense.iter().enumerate().map(|(item, loss)| loss + if item % 2 == 0 { 0.3 } else { -0.3 }).collect();
         let (blank, gap) = ratio(&[run(0.1)], &noise, &dense, false);
         assert!(blank.is_none() && !gap.unwrap().is_clear());
     }

@@ -62,7 +62,8 @@ impl Adapter {
         let views = tensors
             .iter()
             .map(|(name, bytes, shape)| {
-                let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| told(error.to_string()))?;
+                let view =
+                    TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| told(error.to_string()))?;
                 Ok((name.as_str(), view))
             })
             .collect::<Result<Vec<_>, ModelError>>()?;
@@ -156,9 +157,9 @@ fn read_parts(
         .into_iter()
         .filter(|name| {
             !spec.layers.iter().enumerate().any(|(layer, _)| {
-                Projection::ALL.iter().any(|&projection| {
-                    ["A", "B"].iter().any(|part| module(layer, projection, part) == **name)
-                })
+                Projection::ALL
+                    .iter()
+                    .any(|&projection| ["A", "B"].iter().any(|part| module(layer, projection, part) == **name))
             })
         })
         .map(|name| (*name).to_owned())
@@ -199,12 +200,9 @@ fn values(path: &Path, name: &str, tensor: &TensorView<'_>, shape: [usize; 2]) -
         }
     };
     match values.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(ModelError::NotFinite {
-            path: path.to_owned(),
-            tensor: name.to_owned(),
-            index,
-            value: values[index],
-        }),
+        Some(index) => {
+            Err(ModelError::NotFinite { path: path.to_owned(), tensor: name.to_owned(), index, value: values[index] })
+        }
         None => Ok(values),
     }
 }

@@ -292,7 +292,8 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Parsed> {
             None => integer(value).filter(|n| (1..=100).contains(n)).map(Parsed::Integer),
         },
         Kind::Seeds => {
-            let seeds = value.as_array()?.iter().map(|seed| integer(seed.get_ref()).and_then(|seed| seed.try_into().ok()));
+            let seeds =
+                value.as_array()?.iter().map(|seed| integer(seed.get_ref()).and_then(|seed| seed.try_into().ok()));
             let seeds: Vec<u64> = seeds.collect::<Option<_>>()?;
             let distinct: std::collections::BTreeSet<u64> = seeds.iter().copied().collect();
             (!seeds.is_empty() && distinct.len() == seeds.len()).then_some(Parsed::Numbers(seeds))

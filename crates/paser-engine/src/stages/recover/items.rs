@@ -42,8 +42,14 @@ impl Items {
     pub(crate) fn read(bench: &Bench<'_>, texts: &Texts) -> Outcome<Self> {
         let settings = &bench.recipe.recipe.recover;
         let samples = bench.session.samples()?;
-        let mut items =
-            Self { encoded: Vec::new(), rows: Vec::new(), groups: Vec::new(), names: vec![String::new()], hash: String::new(), left_out: 0 };
+        let mut items = Self {
+            encoded: Vec::new(),
+            rows: Vec::new(),
+            groups: Vec::new(),
+            names: vec![String::new()],
+            hash: String::new(),
+            left_out: 0,
+        };
         for row in held_out(&samples, settings.held_out as usize) {
             match texts.encoding(row)? {
                 Encoding::Scorable(encoded) => items.push(encoded.clone(), row, 0),

@@ -56,8 +56,9 @@ pub(crate) fn bring_up(bench: &Bench<'_>, arms: &[ArmPlan]) -> Outcome<bool> {
 /// The part of a worker: the job says which run it is.
 pub(crate) fn compute(bench: &Bench<'_>, job: &paser_project::Job) -> Outcome<()> {
     let details = job.work().ok().and_then(|work| work.details).unwrap_or_default();
-    let order: Order = serde_json::from_str(&details)
-        .map_err(|error| usage(format!("{}: the run's order: {error}", job.folder().display()), "Start the run again."))?;
+    let order: Order = serde_json::from_str(&details).map_err(|error| {
+        usage(format!("{}: the run's order: {error}", job.folder().display()), "Start the run again.")
+    })?;
     let pair = Pair::check(bench)?;
     let items = items::Items::read(bench, &pair.texts)?;
     let run = plan::RunPlan::of_job(bench, &pair, &items, order, job.plan())?;

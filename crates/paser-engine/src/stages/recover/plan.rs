@@ -51,7 +51,10 @@ impl Pair {
     pub(crate) fn check(bench: &Bench<'_>) -> Outcome<Self> {
         let recipe = &bench.recipe.recipe;
         if recipe.models.dense.is_empty() || (recipe.models.pruned.is_empty() && recipe.prune.method == "none") {
-            return Err(usage("There is no pruned model to recover.", "Name models.dense and models.pruned in recipe.toml."));
+            return Err(usage(
+                "There is no pruned model to recover.",
+                "Name models.dense and models.pruned in recipe.toml.",
+            ));
         }
         let dense = score::source(bench, &recipe.models.dense, "dense")?;
         let pruned = score::pruned_source(bench)?;
@@ -125,7 +128,8 @@ impl RunPlan {
         let equal = arm.equal.unwrap_or(settings.equal);
         let steps = arm.steps.unwrap_or(settings.steps);
         let amount = Amount::of(equal, steps, settings.epochs, settings.response_tokens);
-        let responses: Vec<u32> = samples.iter().map(|sample| (sample.ids.len() - sample.prompt_tokens) as u32).collect();
+        let responses: Vec<u32> =
+            samples.iter().map(|sample| (sample.ids.len() - sample.prompt_tokens) as u32).collect();
         let drawn = order(seed, &responses, settings.batch as usize, amount);
         let operations = 6.0 * pair.pruned.facts.parameters as f64;
         let (shards, looks) = shards(&drawn, &samples, settings.points, operations);
@@ -185,7 +189,12 @@ impl RunPlan {
 
 /// Everything that decides a run's numbers.
 fn inputs_of(base: Inputs, order: &Order, shards: &[Vec<u32>], settings: &RecoverSettings) -> Inputs {
-    let rows: Vec<u8> = shards.iter().flat_map(|rows| (rows.len() as u32).to_le_bytes().into_iter().chain(rows.iter().flat_map(|row| row.to_le_bytes()))).collect();
+    let rows: Vec<u8> = shards
+        .iter()
+        .flat_map(|rows| {
+            (rows.len() as u32).to_le_bytes().into_iter().chain(rows.iter().flat_map(|row| row.to_le_bytes()))
+        })
+        .collect();
     let method = match settings.method {
         paser_protocol::Method::Lora => {
             format!("lora, rank {}, alpha {:?}, dropout {:?}", settings.rank, settings.alpha, settings.dropout)

@@ -84,8 +84,11 @@ pub(super) fn bring_up(bench: &Bench<'_>, pair: &Pair, items: &Items) -> Outcome
 
 fn columns(scores: &[SampleScore]) -> paser_project::Arrays {
     let mut arrays = paser_project::Arrays::new();
-    let column = |of: fn(&SampleScore) -> f64| Array::column(scores.iter().map(|score| of(score) as f32).collect::<Vec<f32>>());
-    let marks = |of: fn(&SampleScore) -> bool| Array::column(scores.iter().map(|score| u8::from(of(score))).collect::<Vec<u8>>());
+    let column =
+        |of: fn(&SampleScore) -> f64| Array::column(scores.iter().map(|score| of(score) as f32).collect::<Vec<f32>>());
+    let marks = |of: fn(&SampleScore) -> bool| {
+        Array::column(scores.iter().map(|score| u8::from(of(score))).collect::<Vec<u8>>())
+    };
     arrays.insert("loss_dense", column(|score| score.loss_dense));
     arrays.insert("loss_pruned", column(|score| score.loss_pruned));
     arrays.insert("jsd", column(|score| score.jsd));

@@ -234,7 +234,8 @@ impl AtWork<'_> {
         if self.diverged.is_none() && self.plan.order.looks.contains(&(shard as u32)) {
             let model = training.trainee().merged();
             let scores = measure(self.pair, &model, self.items, self.threads, &Quiet(part))?;
-            arrays.insert("look:loss", Array::column(scores.iter().map(|s| s.loss_pruned as f32).collect::<Vec<f32>>()));
+            arrays
+                .insert("look:loss", Array::column(scores.iter().map(|s| s.loss_pruned as f32).collect::<Vec<f32>>()));
             arrays.insert("look:jsd", Array::column(scores.iter().map(|s| s.jsd as f32).collect::<Vec<f32>>()));
             let answered: Vec<u8> = scores.iter().map(|score| u8::from(score.answered_pruned)).collect();
             arrays.insert("look:answered", Array::column(answered));

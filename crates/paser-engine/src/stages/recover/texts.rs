@@ -52,11 +52,9 @@ impl Texts {
                     return Err(cancelled());
                 }
                 Ok(match self.encoding(row)? {
-                    Encoding::Scorable(encoded) => Some(Sample {
-                        row,
-                        ids: encoded.ids.clone(),
-                        prompt_tokens: encoded.prompt_tokens as usize,
-                    }),
+                    Encoding::Scorable(encoded) => {
+                        Some(Sample { row, ids: encoded.ids.clone(), prompt_tokens: encoded.prompt_tokens as usize })
+                    }
                     Encoding::Unscorable(_) => None,
                 })
             });
