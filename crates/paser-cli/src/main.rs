@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    caches, check, cluster, compare, curate, demo, encode, export, inspect, later, new, prune, pruned, recover, run,
+    caches, check, cluster, compare, curate, demo, encode, eval, export, inspect, later, new, prune, pruned, recover, run,
     score, select, sensitivity, serve, status, table, verdict, worker,
 };
 use output::Output;
@@ -102,10 +102,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Trains arms on their selections, and shows how much comes back.
     Recover(recover::RecoverArgs),
+    /// Measures a model: perplexity by a named protocol, log-likelihoods.
+    Eval(eval::EvalArgs),
     /// Tells whether the difference of two arms is real.
     Verdict(verdict::VerdictArgs),
-    #[command(hide = true)]
-    Eval(LaterArgs),
     #[command(hide = true)]
     Devices(LaterArgs),
     #[command(hide = true)]
@@ -167,7 +167,7 @@ fn dispatch(line: &CommandLine, output: Output) -> Result<(), Report> {
         Command::Caches(args) => caches::run(args, output),
         Command::Serve(args) => serve::run(args, threads, output),
         Command::Recover(args) => recover::run(args, threads, output),
-        Command::Eval(_) => Err(later::refuse("eval")),
+        Command::Eval(args) => eval::run(args, threads, output),
         Command::Verdict(args) => verdict::run(args, output),
         Command::Devices(_) => Err(later::refuse("devices")),
         Command::Plan(_) => Err(later::refuse("plan")),

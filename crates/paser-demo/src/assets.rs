@@ -27,6 +27,7 @@ macro_rules! shipped {
 /// What a project of the demo reads: path inside the demo folder and bytes.
 pub const INPUTS: &[(&str, &[u8])] = shipped![
     "pool.jsonl",
+    "tests.jsonl",
     "dense/config.json",
     "dense/generation_config.json",
     "dense/model.safetensors",

@@ -106,6 +106,13 @@ pub(crate) fn recipe() -> Recipe {
     recipe.models.pruned = "pruned".to_owned();
     recipe.template.name = "chat".to_owned();
     recipe.manifold.clusters = ClusterRule::Fixed(CLUSTERS);
+    // Chosen on the random arm with a seed that no arm is compared by; held-out loss 0.0674, 0.0632 and 0.0631 nats at a
+    // ninth, a third and all of this rate.
+    recipe.recover.learning_rate = 0.0018;
+    recipe.recover.batch = 32;
+    recipe.recover.steps = 100;
+    recipe.recover.points = 5;
+    recipe.recover.items = vec!["tests.jsonl".to_owned()];
     let strategies =
         [Strategy::Paser, Strategy::PaserGuarded, Strategy::PaserNoNtem, Strategy::Random, Strategy::JsdTop];
     recipe.selections = strategies

@@ -88,6 +88,17 @@ impl Told for PruneError {
     }
 }
 
+impl Told for paser_eval::EvalError {
+    fn told(self) -> Report {
+        use paser_eval::EvalError;
+        match self {
+            EvalError::Cancelled => cancelled(),
+            EvalError::Score(error) => error.told(),
+            other => unusable(other.to_string(), "Correct it and evaluate again."),
+        }
+    }
+}
+
 impl Told for ScoreError {
     fn told(self) -> Report {
         let what = self.to_string();

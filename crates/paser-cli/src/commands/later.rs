@@ -16,7 +16,6 @@ pub struct LaterArgs {
 /// The refusal of `paser NAME`.
 pub fn refuse(name: &str) -> Report {
     let (what, instead) = match name {
-        "eval" => ("evaluation", "Export a selection, train, and measure with lm-evaluation-harness."),
         "devices" => ("the list of devices", "This version computes on the processor."),
         "plan" | "merge" => {
             ("work spread over machines", "`paser run` does all stages, by worker processes of its own.")

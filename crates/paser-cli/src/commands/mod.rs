@@ -7,6 +7,7 @@ pub mod compare;
 pub mod curate;
 pub mod demo;
 pub mod encode;
+pub mod eval;
 pub mod export;
 pub mod inspect;
 pub mod later;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use paser_protocol::{AnchorSource, Budget, Guard, PassModel, Refill, Strategy, Weight};
+use paser_protocol::{AnchorSource, Budget, Equal, Guard, PassModel, Refill, Strategy, Weight};
 use proptest::prelude::*;
 
 use super::*;
@@ -202,4 +202,62 @@ fn pruned_models_change_places_and_recipes_without_others_still_open() {
     assert!(problems(&whole.replace("others = []", "others = [\"\"]"))[0].contains("a list of models"));
     let lone = whole.replace("pruned = \"a\"", "pruned = \"\"").replace("others = []", "others = [\"b\"]");
     assert!(problems(&lone)[0].contains("without `pruned`"));
+}
+
+fn arm(name: &str) -> ArmPlan {
+    ArmPlan {
+        name: name.to_owned(),
+        data: ArmData::Selection { name: "paser-20".to_owned() },
+        seeds: vec![1, 2],
+        equal: None,
+        learning_rate: Some(0.002),
+        steps: None,
+    }
+}
+
+#[test]
+fn arms_and_settings_of_the_recovery_change_in_the_text_and_nothing_else_does() {
+    let path = Path::new("recipe.toml");
+    let text = Recipe::new().render().replace("seed = 0", "seed = 0 # mine");
+    let pilot = ArmPlan { data: ArmData::Cluster { cluster: 3 }, equal: Some(Equal::Epochs), steps: Some(9), ..arm("b") };
+    let with = Recipe::with_arms(&text, &[arm("a"), pilot.clone()], path).unwrap();
+    let read = Recipe::parse(&with, path).unwrap();
+    assert_eq!(read.arms, [arm("a"), pilot]);
+    assert_eq!(Recipe { arms: Vec::new(), ..read.clone() }, Recipe::parse(&text, path).unwrap());
+    assert_eq!(Recipe::with_arms(&with, &[], path).unwrap().trim_end(), text.trim_end(), "what was written is gone again");
+    let settings = RecoverSettings { learning_rate: 0.5, items: vec!["a.jsonl".to_owned()], ..read.recover.clone() };
+    let changed = Recipe::with_recover(&with, &settings, path).unwrap();
+    assert_eq!(Recipe::parse(&changed, path).unwrap().recover, settings);
+    assert!(changed.contains("seed = 0 # mine"));
+}
+
+#[test]
+fn a_recipe_of_an_earlier_version_gets_its_section_before_its_arms() {
+    let path = Path::new("recipe.toml");
+    let whole = Recipe::with_arms(&Recipe::new().render(), &[arm("a")], path).unwrap();
+    let from = whole.find("# How the arms are trained").unwrap();
+    let to = whole[from..].find("# Selections that every run").unwrap() + from;
+    let earlier = format!("{}{}", &whole[..from], &whole[to..]);
+    assert_eq!(Recipe::parse(&earlier, path).unwrap().recover, Recipe::new().recover);
+    let settings = RecoverSettings { steps: 7, ..Recipe::new().recover };
+    let changed = Recipe::with_recover(&earlier, &settings, path).unwrap();
+    let read = Recipe::parse(&changed, path).unwrap();
+    assert_eq!((read.recover.steps, read.arms.len()), (7, 1));
+}
+
+#[test]
+fn an_arm_that_cannot_be_meant_is_told_by_its_line() {
+    let path = Path::new("recipe.toml");
+    let text = Recipe::with_arms(&Recipe::new().render(), &[arm("a")], path).unwrap();
+    for (from, to, told) in [
+        ("data = \"selection paser-20\"", "data = \"samples\"", "`data` must be"),
+        ("seeds = [1, 2]", "seeds = [1, 1]", "different whole numbers"),
+        ("seeds = [1, 2]", "seeds = []", "different whole numbers"),
+        ("learning_rate = 0.002", "learning_rate = \"fast\"", "\"shared\", or a number"),
+        ("name = \"a\"", "name = \"\"", "an arm needs a name"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let problems = Recipe::parse(&text.replace(from, to), path).unwrap_err().to_string();
+        assert!(problems.contains(told) && problems.contains("recipe.toml:"), "{problems}");
+    }
 }
