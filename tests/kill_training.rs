@@ -18,10 +18,15 @@ fn project(bench: &Bench, name: &str) -> Result<std::path::PathBuf> {
     let path = folder.join("recipe.toml");
     let text = fs_err::read_to_string(&path)?
         .replace("holdout = \"none\"", "holdout = 0.05")
-        .replace("steps = 240", "steps = 60")
-        .replace("batch = 64", "batch = 16")
-        .replace("points = 8", "points = 6")
+        .replace("items = [\"tests.jsonl\"]", "items = []")
+        .replace("steps = 100", "steps = 60")
+        .replace("batch = 32", "batch = 16")
+        .replace("points = 5", "points = 6")
         .replace("held_out = 1000", "held_out = 60");
+    ensure!(
+        text.contains("items = []") && text.contains("steps = 60"),
+        "the demo's recipe is not the one that is known"
+    );
     fs_err::write(&path, text)?;
     bench.run(&folder)?;
     let added =

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use commands::later::LaterArgs;
 use commands::{
-    caches, check, cluster, compare, curate, demo, encode, eval, export, inspect, later, new, prune, pruned, recover, run,
-    score, select, sensitivity, serve, status, table, verdict, worker,
+    caches, check, cluster, compare, curate, demo, encode, eval, export, inspect, later, new, prune, pruned, recover,
+    run, score, select, sensitivity, serve, status, table, verdict, worker,
 };
 use output::Output;
 use paser_protocol::Report;

@@ -71,7 +71,7 @@ fn the_models_have_the_stated_size_and_the_pruned_one_is_sparse() {
 }
 
 #[test]
-fn the_inputs_are_written_without_labels_or_tests() {
+fn the_inputs_are_written_without_labels_and_with_what_arms_are_measured_on() {
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path()).unwrap();
     let tokenizer = read_tokenizer(&folder.path().join("dense")).unwrap();
@@ -80,7 +80,7 @@ fn the_inputs_are_written_without_labels_or_tests() {
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["chat_template"], CHAT_TEMPLATE);
     assert!(!folder.path().join("labels.jsonl").exists());
-    assert!(!folder.path().join("tests.jsonl").exists());
+    assert!(folder.path().join("tests.jsonl").exists());
     assert_eq!(
         fs_err::read(folder.path().join("dense/tokenizer.json")).unwrap(),
         fs_err::read(folder.path().join("pruned/tokenizer.json")).unwrap()

@@ -54,7 +54,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     println!(
         "{}",
         json!({

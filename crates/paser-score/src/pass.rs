@@ -131,9 +131,11 @@ pub fn score(
 #[derive(Debug)]
 pub struct DenseStates {
     most: usize,
-    /// By the first member of a batch.
-    held: Mutex<(usize, BTreeMap<usize, Arc<[f32]>>)>,
+    held: Mutex<Held>,
 }
+
+/// Bytes, and states by the first member of a batch.
+type Held = (usize, BTreeMap<usize, Arc<[f32]>>);
 
 impl DenseStates {
     /// Keeps up to so many bytes.

@@ -16,7 +16,7 @@ use crate::progress::Progress;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  paser eval ./pruned --perplexity llm-pruner-128 --text wikitext2.txt\n  paser eval ./pruned --requests requests.jsonl --profile llm-pruner-2023"
+    after_help = "Example:\n  paser eval ./pruned --perplexity llm-pruner-128 --text wikitext2.txt\n  paser eval ./pruned --requests requests.jsonl --profile llm-pruner-2023"
 )]
 pub struct EvalArgs {
     /// Folder or hub id of the model.
@@ -38,7 +38,8 @@ pub struct EvalArgs {
 
 /// The model's own tokenizer, without a limit of its own.
 fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer, Report> {
-    let unreadable = |why: String| unusable(format!("{}: {why}", checkpoint.dir().display()), "Copy the tokenizer's files into it.");
+    let unreadable =
+        |why: String| unusable(format!("{}: {why}", checkpoint.dir().display()), "Copy the tokenizer's files into it.");
     let path = checkpoint.tokenizer_path().ok_or_else(|| unreadable("there is no tokenizer.json".to_owned()))?;
     let mut tokenizer = Tokenizer::from_file(path).map_err(|error| unreadable(error.to_string()))?;
     tokenizer.with_truncation(None).map_err(|error| unreadable(error.to_string()))?;
@@ -47,7 +48,8 @@ fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer, Report> {
 }
 
 pub fn run(args: &EvalArgs, threads: usize, output: Output) -> Result<(), Report> {
-    let profile = [Profile::LmEvalCurrent, Profile::LlmPruner2023].into_iter().find(|known| known.name() == args.profile);
+    let profile =
+        [Profile::LmEvalCurrent, Profile::LlmPruner2023].into_iter().find(|known| known.name() == args.profile);
     let profile = profile.ok_or_else(|| {
         usage(format!("there is no profile {}", args.profile), "It is lm-eval-current or llm-pruner-2023.")
     })?;
@@ -84,7 +86,8 @@ pub fn run(args: &EvalArgs, threads: usize, output: Output) -> Result<(), Report
     for (number, line) in text.split('\n').enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let bad = |what: &str| usage(format!("{}:{}: {what}", path.display(), number + 1), "");
         let row: Value = serde_json::from_str(line).map_err(|error| bad(&error.to_string()))?;
-        let field = |key: &str| row[key].as_str().map(str::to_owned).ok_or_else(|| bad(&format!("there is no text `{key}`")));
+        let field =
+            |key: &str| row[key].as_str().map(str::to_owned).ok_or_else(|| bad(&format!("there is no text `{key}`")));
         pairs.push((field("context")?, field("continuation")?));
     }
     let requests: Vec<Request<'_>> =
@@ -93,7 +96,9 @@ pub fn run(args: &EvalArgs, threads: usize, output: Output) -> Result<(), Report
     drop(progress);
     for (request, found) in requests.iter().zip(&found) {
         output.say(format!("{:.4}\t{}\t{:?}", found.log_likelihood, found.is_greedy, request.continuation));
-        output.line(&json!({ "loglikelihood": found.log_likelihood, "is_greedy": found.is_greedy, "tokens": found.tokens }));
+        output.line(
+            &json!({ "loglikelihood": found.log_likelihood, "is_greedy": found.is_greedy, "tokens": found.tokens }),
+        );
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::project;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  paser recover my-recovery --add paser-20 --add random-20\n  paser recover my-recovery --sweep\n  paser recover my-recovery"
+    after_help = "Example:\n  paser recover my-recovery --add paser-20 --add random-20\n  paser recover my-recovery --sweep\n  paser recover my-recovery"
 )]
 pub struct RecoverArgs {
     /// Folder of the project; the current one if left out.
@@ -113,7 +113,8 @@ fn written(view: &ExportedView, output: Output) {
 pub fn run(args: &RecoverArgs, threads: usize, output: Output) -> Result<(), Report> {
     if args.show {
         let view = Reader::open(&args.dir)?.recovery()?;
-        return Ok(show(&view, output));
+        show(&view, output);
+        return Ok(());
     }
     let view = match owned::open(&args.dir)? {
         Opened::Own(session) => here(&session, args, threads, output)?,

@@ -113,7 +113,7 @@ impl Groups {
     }
 
     /// Values over all items, then by group.
-    pub(crate) fn parts<'v>(&self, values: &'v [f64]) -> Vec<Vec<f64>> {
+    pub(crate) fn parts(&self, values: &[f64]) -> Vec<Vec<f64>> {
         let each = self.items.iter().map(|items| items.iter().map(|item| values[*item]).collect());
         std::iter::once(values.to_vec()).chain(each).collect()
     }

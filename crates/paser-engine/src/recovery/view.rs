@@ -23,6 +23,9 @@ pub(crate) const LOSSES: &str = "losses:";
 /// Of pairings over all items.
 const ALL_ITEMS: &str = "all items";
 
+/// Values by seed, then by item.
+type BySeed = Vec<Vec<f64>>;
+
 /// Values of a look by item.
 fn look_values(facts: &RunFacts, metric: Metric, look: usize) -> Vec<f64> {
     match metric {
@@ -262,7 +265,7 @@ impl Session {
         let rows = arms.iter().filter_map(|arm| {
             let ArmData::Cluster { cluster } = arm.data else { return None };
             let facts: Vec<&RunFacts> = finished(runs, arm).collect();
-            let mut gain = vec![None; count as usize];
+            let mut gain = vec![None; count];
             for run in facts.iter().take(1) {
                 let look = run.looks.len().checked_sub(1)?;
                 let thousands = run.looks[look].response_tokens as f64 / 1000.0;
@@ -346,7 +349,7 @@ impl Session {
         };
         let names: Vec<String> =
             std::iter::once(ALL_ITEMS.to_owned()).chain(groups.infos.iter().map(|info| info.name.clone())).collect();
-        let pairs: Vec<(Vec<Vec<f64>>, Vec<Vec<f64>>)> =
+        let pairs: Vec<(BySeed, BySeed)> =
             (0..names.len()).map(|group| (of(&left, group), of(&right, group))).collect();
         let pairings: Vec<Pairing<'_>> = pairs
             .iter()

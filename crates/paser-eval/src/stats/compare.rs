@@ -155,7 +155,11 @@ impl Spread {
         // The quantile falls as the share rises.
         while high - low > 1e-6 * high {
             let middle = 0.5 * (low + high);
-            if -self.quantile(middle) > t { low = middle } else { high = middle }
+            if -self.quantile(middle) > t {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
         (2.0 * high).min(1.0)
     }

@@ -15,6 +15,9 @@ pub struct Sparsity {
     pub zeros_after: u64,
 }
 
+/// A file's name and bytes.
+pub type NamedBytes = (String, Vec<u8>);
+
 /// Share of zeros from which a base counts as sparse: dense weights hold hardly any.
 const SPARSE: f64 = 0.01;
 
@@ -22,10 +25,7 @@ const SPARSE: f64 = 0.01;
 ///
 /// # Errors
 /// As [`Checkpoint::values`]; additions of other shapes.
-pub fn merged_files(
-    checkpoint: &Checkpoint,
-    adapter: &Adapter,
-) -> Result<(Vec<(String, Vec<u8>)>, Sparsity), ModelError> {
+pub fn merged_files(checkpoint: &Checkpoint, adapter: &Adapter) -> Result<(Vec<NamedBytes>, Sparsity), ModelError> {
     let spec = checkpoint.spec();
     let mut sparsity = Sparsity::default();
     let mut changed = std::collections::BTreeMap::new();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::train::{Layout, Slot};
 use crate::{ModelSpec, Projection};
 
-pub use merged::{Sparsity, merged_files};
+pub use merged::{NamedBytes, Sparsity, merged_files};
 
 /// One projection's addition. Row major, f32.
 #[derive(Debug, Clone, PartialEq)]

@@ -219,13 +219,18 @@ fn arm(name: &str) -> ArmPlan {
 fn arms_and_settings_of_the_recovery_change_in_the_text_and_nothing_else_does() {
     let path = Path::new("recipe.toml");
     let text = Recipe::new().render().replace("seed = 0", "seed = 0 # mine");
-    let pilot = ArmPlan { data: ArmData::Cluster { cluster: 3 }, equal: Some(Equal::Epochs), steps: Some(9), ..arm("b") };
+    let pilot =
+        ArmPlan { data: ArmData::Cluster { cluster: 3 }, equal: Some(Equal::Epochs), steps: Some(9), ..arm("b") };
     let with = Recipe::with_arms(&text, &[arm("a"), pilot.clone()], path).unwrap();
     let read = Recipe::parse(&with, path).unwrap();
     assert_eq!(read.arms, [arm("a"), pilot]);
     assert_eq!(Recipe { arms: Vec::new(), ..read.clone() }, Recipe::parse(&text, path).unwrap());
-    assert_eq!(Recipe::with_arms(&with, &[], path).unwrap().trim_end(), text.trim_end(), "what was written is gone again");
-    let settings = RecoverSettings { learning_rate: 0.5, items: vec!["a.jsonl".to_owned()], ..read.recover.clone() };
+    assert_eq!(
+        Recipe::with_arms(&with, &[], path).unwrap().trim_end(),
+        text.trim_end(),
+        "what was written is gone again"
+    );
+    let settings = RecoverSettings { learning_rate: 0.5, items: vec!["a.jsonl".to_owned()], ..read.recover };
     let changed = Recipe::with_recover(&with, &settings, path).unwrap();
     assert_eq!(Recipe::parse(&changed, path).unwrap().recover, settings);
     assert!(changed.contains("seed = 0 # mine"));

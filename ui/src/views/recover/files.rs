@@ -114,8 +114,7 @@ fn output_line(ui: &mut Ui, state: &mut AppState, form: &mut ArmFile) {
     match form.output {
         ArmOutput::Weights(format) => {
             line(ui, "Format", |ui| {
-                let faces =
-                    [(Face::Text("PEFT"), "PEFT"), (Face::Text("merged"), "merged"), (Face::Text("GGUF"), "GGUF")];
+                let faces = [(Face::Text("PEFT"), "PEFT"), (Face::Text("merged"), "merged")];
                 let chosen = WeightsFormat::ALL.iter().position(|other| *other == format).unwrap_or(0);
                 let mut cells = Vec::new();
                 let picked = segmented(ui, "Format", &faces, chosen, 26.0, |place, cell| cells.push((place, cell)));
