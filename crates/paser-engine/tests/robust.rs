@@ -443,7 +443,7 @@ fn half_a_pruned_model_is_made_anew() {
     drop(session);
     let left = models.join(".magnitude-of-another-recipe.77.0.tmp");
     fs_err::create_dir(&left).unwrap();
-    fs_err::write(left.join(".paser-prune.lock"), "").unwrap();
+    fs_err::write(left.join(".paser-unfinished.lock"), "").unwrap();
     drop(world.open("p"));
     assert!(!left.exists() && model.exists());
 }

@@ -6,10 +6,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use fs_err::{File, OpenOptions};
+use paser_model::write::{Temporary, parent_of};
 use paser_model::{Checkpoint, ModelError};
 
 use crate::PruneError;
-use crate::temporary::{Temporary, parent_of};
 
 /// What travels along with the weights: configuration, tokenizer, chat template, licence.
 const EXTENSIONS: [&str; 4] = ["json", "jinja", "model", "txt"];

@@ -6,10 +6,9 @@ mod folder;
 mod mask;
 mod params;
 mod run;
-mod temporary;
 mod wanda;
 
 pub use error::PruneError;
 pub use params::{Method, Pattern, PruneParams, PrunePlan};
 pub use run::{LayerZeros, MatrixZeros, PruneReport, calibration_hash, prune};
-pub use temporary::sweep_unfinished;
+pub use paser_model::write::sweep_unfinished;

@@ -130,7 +130,7 @@ fn what_killed_runs_left_is_swept_away_and_living_ones_are_left_alone() {
         let folder = dir.path().join(name);
         fs_err::create_dir(&folder).unwrap();
         fs_err::write(folder.join("one.safetensors"), "half a model").unwrap();
-        let mark = fs_err::File::create(folder.join(".paser-prune.lock")).unwrap();
+        let mark = fs_err::File::create(folder.join(".paser-unfinished.lock")).unwrap();
         mark.file().lock().unwrap();
         mark
     };

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use fs_err::File;
 
 /// The locked file. Its absence means: still being made, or finished.
-const MARK: &str = ".paser-prune.lock";
+const MARK: &str = ".paser-unfinished.lock";
 const SUFFIX: &str = ".tmp";
 
 /// Removed when dropped before it got its name.
-pub(crate) struct Temporary {
+#[derive(Debug)]
+pub struct Temporary {
     path: PathBuf,
     lock: Option<File>,
     named: bool,
@@ -20,7 +21,10 @@ pub(crate) struct Temporary {
 
 impl Temporary {
     /// An empty folder in `parent` for a destination called `name`.
-    pub(crate) fn new(parent: &Path, name: &str) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    pub fn new(parent: &Path, name: &str) -> io::Result<Self> {
         sweep(parent, &format!(".{name}."));
         let mut number = 0;
         loop {
@@ -43,12 +47,16 @@ impl Temporary {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it stands until it has its name.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Gives the folder its name and makes that durable; its files are flushed already. `destination` must not exist.
-    pub(crate) fn rename(mut self, destination: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// A destination that exists meanwhile or cannot be written.
+    pub fn rename(mut self, destination: &Path) -> io::Result<()> {
         // The mark goes before the lock: whoever gets the lock later finds no mark and leaves the folder alone.
         fs_err::remove_file(self.path.join(MARK))?;
         self.lock = None;
@@ -71,7 +79,7 @@ impl Drop for Temporary {
 }
 
 /// The folder in which `path` stands.
-pub(crate) fn parent_of(path: &Path) -> &Path {
+pub fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
