@@ -55,6 +55,15 @@ pub enum ModelError {
     /// The tokenizer could not be read or failed on a text.
     #[error("{}: {reason}", path.display())]
     Tokenizer { path: PathBuf, reason: String },
+    /// An adapter that was trained on another model.
+    #[error("{}: the adapter belongs to another base model: {reason}. Take the model that it was trained on.", path.display())]
+    AnotherBase { path: PathBuf, reason: String },
+    /// Something stands where a file or folder was to be written.
+    #[error("{}: there is content already. Give a new name; nothing is overwritten.", .0.display())]
+    OutputTaken(PathBuf),
+    /// A number that the type of the file cannot hold.
+    #[error("{}: the tensor {tensor} holds {value}, too large for {dtype}. Write the weights as F32 or BF16.", path.display())]
+    TooLarge { path: PathBuf, tensor: String, value: f32, dtype: String },
     /// The monitor asked for a stop.
     #[error("cancelled")]
     Cancelled,

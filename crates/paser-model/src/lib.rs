@@ -3,6 +3,7 @@
 
 pub mod adapter;
 pub mod inspect;
+pub mod write;
 
 mod checkpoint;
 mod config;
@@ -13,7 +14,7 @@ mod infer;
 mod kernels;
 mod spec;
 
-pub use adapter::{Adapter, LowRank};
+pub use adapter::{Adapter, LowRank, MatrixMerge, MergeReport, Zeros};
 pub use checkpoint::{Checkpoint, TensorInfo};
 pub use decoder::{Batch, Block, Decoder, Observer, Past, Site, embedded_rows};
 pub use encoder::SentenceEncoder;

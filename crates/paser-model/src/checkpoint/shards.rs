@@ -47,12 +47,14 @@ pub(crate) struct Shards {
     dir: PathBuf,
     shards: Vec<Shard>,
     tensors: BTreeMap<String, TensorInfo>,
+    /// What the files' headers note beside their tensors.
+    notes: BTreeMap<String, String>,
 }
 
 impl Shards {
     pub(crate) fn open(dir: &Path) -> Result<Self, ModelError> {
         let single = dir.join(SINGLE);
-        let mut opened = Self { dir: dir.to_owned(), shards: Vec::new(), tensors: BTreeMap::new() };
+        let mut opened = Self::empty(dir);
         if single.is_file() {
             opened.add(single)?;
         } else if dir.join(INDEX).is_file() {
@@ -71,6 +73,17 @@ impl Shards {
             });
         }
         Ok(opened)
+    }
+
+    /// A single safetensors file of any name.
+    pub(crate) fn open_file(path: PathBuf) -> Result<Self, ModelError> {
+        let mut opened = Self::empty(path.parent().unwrap_or(Path::new("")));
+        opened.add(path)?;
+        Ok(opened)
+    }
+
+    fn empty(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), shards: Vec::new(), tensors: BTreeMap::new(), notes: BTreeMap::new() }
     }
 
     fn open_index(&mut self, dir: &Path) -> Result<(), ModelError> {
@@ -140,6 +153,7 @@ impl Shards {
                 metadata.data_len()
             )));
         }
+        self.notes.extend(metadata.metadata().iter().flatten().map(|(key, note)| (key.clone(), note.clone())));
         let number = self.shards.len();
         for name in metadata.offset_keys() {
             let Some(info) = metadata.info(&name) else { continue };
@@ -170,6 +184,11 @@ impl Shards {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &TensorInfo)> {
         self.tensors.iter().map(|(name, info)| (name.as_str(), info))
+    }
+
+    /// A note of the headers' `__metadata__`.
+    pub(crate) fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
     }
 
     pub(crate) fn info(&self, name: &str) -> Option<&TensorInfo> {

@@ -48,6 +48,11 @@ impl Decoder {
         })
     }
 
+    /// The layers, for those who add to their weights.
+    pub(crate) fn blocks_mut(&mut self) -> &mut [Block] {
+        &mut self.blocks
+    }
+
     /// The model's description.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec

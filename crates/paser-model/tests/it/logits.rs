@@ -7,7 +7,7 @@ use paser_model::{Checkpoint, Decoder, ModelError, RopeScaling};
 use safetensors::SafeTensors;
 use serde_json::json;
 
-use crate::support::{demo, shared};
+use crate::support::{demo, largest_difference, shared};
 use crate::tiny::{Tiny, VOCAB};
 
 const FAMILIES: [&str; 7] = [
@@ -35,14 +35,6 @@ fn expected(dir: &Path) -> Expected {
         ids: all.chunks(ids.shape()[1]).map(<[u32]>::to_vec).collect(),
         logits: logits.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
     }
-}
-
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, |max, value| if value > max || value.is_nan() { value } else { max })
 }
 
 /// The fixture's folder, or a copy whose `config.json` has the older keys.

@@ -1,0 +1,95 @@
+//! Other programs read what this one writes. Runs only where `PASER_PYTHON` names an interpreter that has torch,
+//! transformers, peft, safetensors and gguf.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use paser_model::adapter::peft;
+use paser_model::write::{WeightsType, write_merged};
+use paser_model::{Checkpoint, Decoder, Zeros};
+use paser_protocol::Silent;
+
+use crate::adapters::everywhere;
+use crate::support::{golden, golden_ids, largest_difference, logits};
+use crate::tiny::Tiny;
+
+/// Runs a script of `tests/readers`; `None` with a word on stderr where there is no interpreter.
+fn python(script: &str, arguments: &[&Path]) -> Option<()> {
+    let Some(python) = std::env::var_os("PASER_PYTHON") else {
+        eprintln!("skipped: PASER_PYTHON names no interpreter");
+        return None;
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers").join(script);
+    let output = Command::new(python).arg(path).args(arguments).env("HF_HUB_OFFLINE", "1").output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(())
+}
+
+fn base(dir: &Path) -> (PathBuf, Checkpoint) {
+    let from = dir.join("base");
+    fs_err::create_dir(&from).unwrap();
+    Tiny::llama().write(&from);
+    let checkpoint = Checkpoint::open(&from).unwrap();
+    (from, checkpoint)
+}
+
+fn close(decoder: &Decoder, golden_file: &Path, what: &str) {
+    let found = logits(decoder, &golden_ids(golden_file, "input_ids"));
+    let difference = largest_difference(&found, &golden(golden_file, "logits"));
+    eprintln!("{what}: largest difference of logits {difference:e}");
+    assert!(difference < 2e-4, "{what}: off by {difference}");
+}
+
+#[test]
+fn peft_loads_our_adapter_and_gives_our_logits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, base) = base(dir.path());
+    for (name, adapter) in [
+        ("all", everywhere(&base)),
+        ("one", crate::adapters::adapter(&base, &[(1, paser_model::Projection::Down), (0, paser_model::Projection::Q)])),
+    ] {
+        let (folder, out) = (dir.path().join(name), dir.path().join(format!("{name}.safetensors")));
+        let told = peft::Base { name: &from.to_string_lossy(), hash: Some("aa11") };
+        peft::write(&adapter, base.spec(), &told, &folder).unwrap();
+        let Some(()) = python("peft_logits.py", &[&from, &folder, &out]) else { return };
+        close(&Decoder::load_with(&base, &adapter, Zeros::Fill, &Silent).unwrap().0, &out, name);
+    }
+}
+
+#[test]
+fn adapters_that_peft_writes_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, base) = base(dir.path());
+    for kind in ["plain", "rslora", "bf16", "attention"] {
+        let (folder, out) = (dir.path().join(kind), dir.path().join(format!("{kind}.safetensors")));
+        let Some(()) = python("peft_write.py", &[&from, &folder, &out, Path::new(kind)]) else { return };
+        let read = peft::read(&folder, base.spec(), None).unwrap();
+        close(&Decoder::load_with(&base, &read.adapter, Zeros::Fill, &Silent).unwrap().0, &out, kind);
+    }
+    for kind in ["dora", "bias", "modules", "ranks"] {
+        let (folder, out) = (dir.path().join(kind), dir.path().join(format!("{kind}.safetensors")));
+        python("peft_write.py", &[&from, &folder, &out, Path::new(kind)]).unwrap();
+        let error = peft::read(&folder, base.spec(), None).unwrap_err();
+        eprintln!("{error}");
+    }
+}
+
+#[test]
+fn transformers_loads_a_merged_folder_and_gives_our_logits() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, tiny) in [
+        ("llama", Tiny::llama()),
+        ("mistral", Tiny::mistral()),
+        ("qwen2", Tiny::qwen2()),
+        ("qwen3", Tiny::qwen3()),
+    ] {
+        let from = dir.path().join(name);
+        fs_err::create_dir(&from).unwrap();
+        tiny.write_sharded(&from);
+        let base = Checkpoint::open(&from).unwrap();
+        let (folder, out) = (dir.path().join(format!("{name}-merged")), dir.path().join(format!("{name}.safetensors")));
+        write_merged(&base, &everywhere(&base), Zeros::Fill, WeightsType::AsBase, &folder, &Silent).unwrap();
+        let Some(()) = python("transformers_logits.py", &[&folder, &out]) else { return };
+        close(&Decoder::load(&Checkpoint::open(&folder).unwrap()).unwrap(), &out, name);
+    }
+}
