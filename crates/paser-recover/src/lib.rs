@@ -2,3 +2,4 @@
 //! other trainers are given, and what they leave.
 
 pub mod foreign;
+pub mod hand_out;
