@@ -110,6 +110,6 @@ fn sweep(parent: &Path, prefix: &str) {
 }
 
 /// Makes the names in a folder durable. Only Unix can open a folder for this.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -3,6 +3,7 @@
 
 mod adapters;
 mod encoder;
+mod gguf;
 mod inspect;
 mod logits;
 mod merged;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use paser_model::adapter::peft;
-use paser_model::write::{WeightsType, write_merged};
+use paser_model::write::{GgufType, WeightsType, write_gguf, write_merged};
 use paser_model::{Checkpoint, Decoder, Zeros};
 use paser_protocol::Silent;
 
@@ -92,4 +92,50 @@ fn transformers_loads_a_merged_folder_and_gives_our_logits() {
         let Some(()) = python("transformers_logits.py", &[&folder, &out]) else { return };
         close(&Decoder::load(&Checkpoint::open(&folder).unwrap()).unwrap(), &out, name);
     }
+}
+
+#[test]
+fn the_gguf_package_reads_our_tensors_and_transformers_our_logits() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, tiny, loads) in [
+        ("llama", Tiny::llama(), true),
+        ("qwen2", Tiny::qwen2(), true),
+        ("qwen3", Tiny::qwen3(), true),
+        ("deci", Tiny::uneven(), false),
+    ] {
+        let base = crate::gguf::write_base(&tiny, &dir.path().join(name));
+        let adapter = everywhere(&base);
+        let folder = dir.path().join(format!("{name}-gguf"));
+        fs_err::create_dir(&folder).unwrap();
+        let (path, out) = (folder.join("model.gguf"), dir.path().join(format!("{name}.safetensors")));
+        let written = write_gguf(&base, Some((&adapter, Zeros::Fill)), GgufType::F32, &path, &Silent).unwrap();
+        assert_eq!(written.architecture, name);
+        let how = Path::new(if loads { "logits" } else { "tensors" });
+        let Some(()) = python("gguf_read.py", &[&path, &out, how]) else { return };
+        let decoder = Decoder::load_with(&base, &adapter, Zeros::Fill, &Silent).unwrap().0;
+        if loads {
+            close(&decoder, &out, name);
+        }
+        let merged = dir.path().join(format!("{name}-merged"));
+        write_merged(&base, &adapter, Zeros::Fill, WeightsType::AsBase, &merged, &Silent).unwrap();
+        let merged = Checkpoint::open(&merged).unwrap();
+        for (theirs, ours) in [
+            ("blk.1.ffn_down.weight", "model.layers.1.mlp.down_proj.weight"),
+            ("blk.0.attn_v.weight", "model.layers.0.self_attn.v_proj.weight"),
+            ("token_embd.weight", "model.embed_tokens.weight"),
+        ] {
+            assert_eq!(golden(&out, theirs), merged.values(ours).unwrap(), "{name}: {theirs}");
+        }
+    }
+}
+
+#[test]
+fn a_real_models_gguf_gives_its_logits_and_its_tokens() {
+    let Some(model) = crate::gguf::real() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let base = Checkpoint::open(&model).unwrap();
+    let (path, out) = (dir.path().join("model.gguf"), dir.path().join("out.safetensors"));
+    write_gguf(&base, None, GgufType::Bf16, &path, &Silent).unwrap();
+    let Some(()) = python("gguf_read.py", &[&path, &out, Path::new("logits"), &model]) else { return };
+    close(&Decoder::load(&base).unwrap(), &out, "mix-llama-5m");
 }

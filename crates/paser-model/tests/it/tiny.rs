@@ -75,6 +75,23 @@ impl Tiny {
         tiny
     }
 
+    /// The same where the second layer is narrower: one query and one key/value head less of each two, a third of the width.
+    pub fn uneven() -> Self {
+        let mut tiny = Self::llama();
+        for key in ["num_attention_heads", "num_key_value_heads", "intermediate_size"] {
+            tiny = tiny.unset(key);
+        }
+        let name = |part: &str| format!("model.layers.1.{part}.weight");
+        tiny.add(&name("self_attn.q_proj"), &[8, HIDDEN]);
+        tiny.add(&name("self_attn.k_proj"), &[4, HIDDEN]);
+        tiny.add(&name("self_attn.v_proj"), &[4, HIDDEN]);
+        tiny.add(&name("self_attn.o_proj"), &[HIDDEN, 8]);
+        tiny.add(&name("mlp.gate_proj"), &[8, HIDDEN]);
+        tiny.add(&name("mlp.up_proj"), &[8, HIDDEN]);
+        tiny.add(&name("mlp.down_proj"), &[HIDDEN, 8]);
+        tiny
+    }
+
     fn family(self, model_type: &str, class: &str) -> Self {
         self.set("model_type", model_type.into()).set("architectures", json!([class]))
     }

@@ -7,7 +7,7 @@ IDS = torch.tensor([[(7 * t + 3 * s + t * t) % 24 for t in range(20)] for s in r
 
 
 def save_logits(model, out):
-    model = model.eval().float()
+    model = model.eval()
     with torch.no_grad():
         logits = model(input_ids=IDS).logits.float()
     save_file({"input_ids": IDS, "logits": logits.contiguous()}, out)

@@ -2,9 +2,11 @@
 trainer is not installed."""
 
 import json
+import os
 import sys
 
 trainer = sys.argv[1]
+os.environ.setdefault("DISABLE_VERSION_CHECK", "1")  # LLaMA-Factory would refuse a newer transformers
 
 
 def absent(error):
