@@ -12,7 +12,8 @@ from common import save_logits
 
 path, out, how, *model = sys.argv[1:]
 tensors = {}
-for tensor in GGUFReader(path).tensors:
+reader = GGUFReader(path)
+for tensor in reader.tensors:
     shape = [int(length) for length in reversed(tensor.shape)]
     data = torch.from_numpy(tensor.data.copy())
     if tensor.tensor_type.name == "BF16":
@@ -22,8 +23,12 @@ if how == "logits":
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder, file = pathlib.Path(path).parent, pathlib.Path(path).name
+    # transformers does not take qwen3's width of a head from the file, but its default of 128.
+    architecture = reader.fields["general.architecture"].contents()
+    width = int(reader.fields[f"{architecture}.attention.key_length"].contents())
+    missed = {"head_dim": width} if architecture == "qwen3" else {}
     loaded = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=file, dtype=torch.float32, attn_implementation="eager"
+        folder, gguf_file=file, dtype=torch.float32, attn_implementation="eager", **missed
     )
     save_logits(loaded, out)
     tensors |= load_file(out)

@@ -6,6 +6,7 @@ import os
 import sys
 
 trainer = sys.argv[1]
+sys.stdout = sys.stderr  # the trainers print, too
 os.environ.setdefault("DISABLE_VERSION_CHECK", "1")  # LLaMA-Factory would refuse a newer transformers
 
 
@@ -85,4 +86,5 @@ def llama_factory():
     }
 
 
-print(json.dumps({"trl": trl, "axolotl": axolotl, "llama-factory": llama_factory}[trainer]()))
+found = {"trl": trl, "axolotl": axolotl, "llama-factory": llama_factory}[trainer]()
+print(json.dumps(found), file=sys.__stdout__)
