@@ -10,5 +10,5 @@ mod wanda;
 
 pub use error::PruneError;
 pub use params::{Method, Pattern, PruneParams, PrunePlan};
-pub use run::{LayerZeros, MatrixZeros, PruneReport, calibration_hash, prune};
 pub use paser_model::write::sweep_unfinished;
+pub use run::{LayerZeros, MatrixZeros, PruneReport, calibration_hash, prune};

@@ -94,7 +94,7 @@ fn cut_ends_are_tolerated_and_told() {
     let curve = read_events(&path, None).unwrap();
     assert_eq!(curve.points.len(), 5);
     assert!(curve.notes.iter().any(|note| note.contains("cut off")), "{:?}", curve.notes);
-    let mut turned = bytes.clone();
+    let mut turned = bytes;
     let middle = turned.len() / 2;
     turned[middle] ^= 1;
     fs_err::write(&path, &turned).unwrap();

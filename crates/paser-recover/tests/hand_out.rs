@@ -72,10 +72,7 @@ fn every_trainer_gets_data_configuration_command_and_words() {
     for (trainer, files) in [
         (Trainer::Axolotl, &["data/train.jsonl", "config.yaml", "run.sh", "README.md"][..]),
         (Trainer::Trl, &["data/train.jsonl", "config.yaml", "run.sh", "README.md"]),
-        (
-            Trainer::LlamaFactory,
-            &["data/train.json", "data/dataset_info.json", "config.yaml", "run.sh", "README.md"],
-        ),
+        (Trainer::LlamaFactory, &["data/train.json", "data/dataset_info.json", "config.yaml", "run.sh", "README.md"]),
         (Trainer::LlmPruner, &["alpaca-selected/train.json", "pack.py", "run.sh", "README.md"]),
     ] {
         let made = folder(&order(trainer, &rows, &settings, "alpaca")).unwrap();
@@ -123,7 +120,8 @@ fn llm_pruners_own_ways_are_told() {
     settings.decay = Decay::Cosine;
     let made = folder(&order(Trainer::LlmPruner, &rows, &settings, "alpaca")).unwrap();
     let notes = made.notes.join("\n");
-    for word in ["1 of the samples", "883 instead of 882.76", "100 steps, not 40", "not cosine", "weight decay", "F16"] {
+    for word in ["1 of the samples", "883 instead of 882.76", "100 steps, not 40", "not cosine", "weight decay", "F16"]
+    {
         assert!(notes.contains(word), "{word}: {notes}");
     }
     let run = text(&made, "run.sh");
@@ -185,7 +183,8 @@ fn the_trainers_own_parsers_take_the_configurations() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => {
-                let parsed: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"));
+                let parsed: Value =
+                    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"));
                 assert_eq!(parsed["learning_rate"].as_f64(), Some(5e-5), "{trainer} {template}");
                 assert_eq!(parsed["max_steps"].as_u64(), Some(400));
                 assert_eq!(parsed["warmup_steps"].as_f64(), Some(40.0));

@@ -70,8 +70,7 @@ impl Adapter {
                 });
             };
             let (outputs, inputs) = sizes.shape(projection, spec.hidden);
-            for (values, name, rows, columns) in
-                [(&part.a, "A", self.rank, inputs), (&part.b, "B", outputs, self.rank)]
+            for (values, name, rows, columns) in [(&part.a, "A", self.rank, inputs), (&part.b, "B", outputs, self.rank)]
             {
                 if values.len() != rows * columns {
                     return Err(ModelError::Shape {

@@ -165,7 +165,8 @@ impl Settings {
             )));
         }
         let rank = config.get("r").and_then(Value::as_u64).and_then(|rank| usize::try_from(rank).ok());
-        let rank = rank.filter(|rank| *rank > 0).ok_or_else(|| unsupported("r is no rank of at least 1.".to_owned()))?;
+        let rank =
+            rank.filter(|rank| *rank > 0).ok_or_else(|| unsupported("r is no rank of at least 1.".to_owned()))?;
         let alpha = number("lora_alpha").filter(|alpha| alpha.is_finite());
         let alpha = alpha.ok_or_else(|| unsupported("lora_alpha is no number.".to_owned()))?;
         if let Some(Value::Object(pattern)) = config.get("alpha_pattern")

@@ -66,9 +66,7 @@ impl NewFolder {
     pub fn copy(&self, from: &Path) -> Result<(), ModelError> {
         let mut source = File::open(from).map_err(ModelError::io(from))?;
         let mut target = self.create(&from.file_name().unwrap_or_default().to_string_lossy())?;
-        io::copy(&mut source, &mut target)
-            .and_then(|_| target.sync_all())
-            .map_err(|error| self.told(&error))
+        io::copy(&mut source, &mut target).and_then(|_| target.sync_all()).map_err(|error| self.told(&error))
     }
 
     /// Gives the folder its name. Files that [`Self::create`] gave must be flushed and closed.

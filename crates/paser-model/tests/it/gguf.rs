@@ -210,7 +210,10 @@ fn the_tokenizer_travels() {
         read.key(key).to_vec().unwrap().iter().map(|value| value.to_string().unwrap().clone()).collect()
     };
     let tokens = texts("tokenizer.ggml.tokens");
-    assert_eq!((tokens.len(), tokens[0].as_str(), tokens[21].as_str(), tokens[23].as_str()), (24, "<s>", "ab", "[PAD23]"));
+    assert_eq!(
+        (tokens.len(), tokens[0].as_str(), tokens[21].as_str(), tokens[23].as_str()),
+        (24, "<s>", "ab", "[PAD23]")
+    );
     let kinds = read.numbers("tokenizer.ggml.token_type");
     assert_eq!((kinds[0], kinds[2], kinds[22], kinds[23]), (3, 1, 4, 5));
     assert_eq!(texts("tokenizer.ggml.merges"), ["a b"]);
@@ -220,7 +223,8 @@ fn the_tokenizer_travels() {
     assert_eq!(read.text("tokenizer.chat_template"), "{{ messages }}");
 }
 
-const QWEN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 #[test]
 fn ways_of_cutting_text_are_known_by_name_or_refused() {
@@ -255,7 +259,10 @@ fn ways_of_cutting_text_are_known_by_name_or_refused() {
     };
     assert_eq!(attempt(&as_llama3).as_deref(), Ok("llama-bpe"));
     for (word, change) in [
-        ("merges words that are tokens", &(|file: &mut Json| file["pre_tokenizer"] = split(&llama3)) as &dyn Fn(&mut Json)),
+        (
+            "merges words that are tokens",
+            &(|file: &mut Json| file["pre_tokenizer"] = split(&llama3)) as &dyn Fn(&mut Json),
+        ),
         ("by the pattern", &|file| file["pre_tokenizer"] = split(r"\w+")),
         ("a space before every text", &|file| file["pre_tokenizer"]["add_prefix_space"] = true.into()),
         ("does not cut", &|file| file["pre_tokenizer"] = Json::Null),
@@ -291,7 +298,10 @@ fn scaled_frequencies_of_llama_3_are_those_of_the_decoder() {
     // Pair 0 turns 16 / (2 pi) = 2.546 times: between 1 and 4; pair 1 with frequency 1 / 100 hardly turns at all.
     let smooth = (16.0 / std::f64::consts::TAU - 1.0) / 3.0;
     let expected = [1.0 / ((1.0 - smooth) / 4.0 + smooth), 4.0];
-    assert!(factors.iter().zip(expected).all(|(found, wanted)| (f64::from(*found) - wanted).abs() < 1e-6), "{factors:?}");
+    assert!(
+        factors.iter().zip(expected).all(|(found, wanted)| (f64::from(*found) - wanted).abs() < 1e-6),
+        "{factors:?}"
+    );
 }
 
 #[test]

@@ -29,7 +29,11 @@ fn the_folder_computes_what_the_merged_decoder_computes() {
         let from = dir.path().join("base");
         fs_err::create_dir(&from).unwrap();
         let tiny = Tiny::llama();
-        if sharded { tiny.write_sharded(&from) } else { tiny.write(&from) }
+        if sharded {
+            tiny.write_sharded(&from)
+        } else {
+            tiny.write(&from)
+        }
         fs_err::write(from.join("tokenizer.json"), "{}").unwrap();
         fs_err::write(from.join("LICENSE"), "free").unwrap();
         fs_err::write(from.join("paser-prune.json"), "{}").unwrap();
@@ -39,9 +43,9 @@ fn the_folder_computes_what_the_merged_decoder_computes() {
         let out = dir.path().join("deep/merged");
         let written = write_merged(&base, &adapter, Zeros::Fill, WeightsType::AsBase, &out, &Silent).unwrap();
         assert_eq!(written.notes, [""; 0]);
-        let weights: &[&str] =
-            if sharded { &["a.safetensors", "b.safetensors"] } else { &["model.safetensors"] };
-        let mut expected: Vec<&str> = [weights, &["LICENSE", "config.json", "paser-merged.json", "tokenizer.json"]].concat();
+        let weights: &[&str] = if sharded { &["a.safetensors", "b.safetensors"] } else { &["model.safetensors"] };
+        let mut expected: Vec<&str> =
+            [weights, &["LICENSE", "config.json", "paser-merged.json", "tokenizer.json"]].concat();
         expected.extend(sharded.then_some("model.safetensors.index.json"));
         expected.sort_unstable();
         assert_eq!(names(&out), expected);

@@ -46,7 +46,10 @@ fn peft_loads_our_adapter_and_gives_our_logits() {
     let (from, base) = base(dir.path());
     for (name, adapter) in [
         ("all", everywhere(&base)),
-        ("one", crate::adapters::adapter(&base, &[(1, paser_model::Projection::Down), (0, paser_model::Projection::Q)])),
+        (
+            "one",
+            crate::adapters::adapter(&base, &[(1, paser_model::Projection::Down), (0, paser_model::Projection::Q)]),
+        ),
     ] {
         let (folder, out) = (dir.path().join(name), dir.path().join(format!("{name}.safetensors")));
         let told = peft::Base { name: &from.to_string_lossy(), hash: Some("aa11") };
@@ -77,12 +80,9 @@ fn adapters_that_peft_writes_are_read() {
 #[test]
 fn transformers_loads_a_merged_folder_and_gives_our_logits() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, tiny) in [
-        ("llama", Tiny::llama()),
-        ("mistral", Tiny::mistral()),
-        ("qwen2", Tiny::qwen2()),
-        ("qwen3", Tiny::qwen3()),
-    ] {
+    for (name, tiny) in
+        [("llama", Tiny::llama()), ("mistral", Tiny::mistral()), ("qwen2", Tiny::qwen2()), ("qwen3", Tiny::qwen3())]
+    {
         let from = dir.path().join(name);
         fs_err::create_dir(&from).unwrap();
         tiny.write_sharded(&from);

@@ -55,10 +55,8 @@ pub(super) fn folder(order: &HandOut<'_>) -> Result<HandOutFolder, HandOutError>
     if settings.clip != 1.0 {
         notes.push(format!("It clips gradients at 1, not {}.", settings.clip));
     }
-    let rows = order
-        .rows
-        .iter()
-        .map(|row| json!({"instruction": row.instruction, "input": row.input, "output": row.output}));
+    let rows =
+        order.rows.iter().map(|row| json!({"instruction": row.instruction, "input": row.input, "output": row.output}));
     let mut files = vec![HandOutFile::json_array(&format!("{DATA}/train.json"), rows)];
     let (once, _) = order.batches();
     let pickled = order.base.ends_with(".bin");

@@ -110,7 +110,10 @@ pub fn write_gguf(
 fn architecture(checkpoint: &Checkpoint) -> Result<&'static str, ModelError> {
     let spec = checkpoint.spec();
     let unable = |reason: &str| {
-        Err(ModelError::Unsupported { path: checkpoint.dir().to_owned(), reason: format!("{reason} Write it as safetensors.") })
+        Err(ModelError::Unsupported {
+            path: checkpoint.dir().to_owned(),
+            reason: format!("{reason} Write it as safetensors."),
+        })
     };
     let any = |of: fn(&LayerSpec) -> bool| spec.layers.iter().any(of);
     if !is_uniform(spec) {
@@ -153,12 +156,7 @@ fn describe(header: &mut Header, checkpoint: &Checkpoint, architecture: &str, ki
     header.add(&own("context_length"), number(spec.context));
     header.add(&own("embedding_length"), number(spec.hidden));
     header.add(&own("vocab_size"), number(spec.vocab));
-    let per_layer: [(&str, fn(&LayerSpec) -> usize); 3] = [
-        ("feed_forward_length", |layer| layer.ffn),
-        ("attention.head_count", |layer| layer.heads),
-        ("attention.head_count_kv", |layer| layer.kv_heads),
-    ];
-    for (key, of) in per_layer {
+    let mut sizes = |key: &str, of: fn(&LayerSpec) -> usize| {
         let mut values = spec.layers.iter().map(of);
         let value = if architecture == "deci" {
             Value::I32s(values.map(|value| i32::try_from(value).unwrap_or(i32::MAX)).collect())
@@ -166,7 +164,10 @@ fn describe(header: &mut Header, checkpoint: &Checkpoint, architecture: &str, ki
             number(values.next().unwrap_or_default())
         };
         header.add(&own(key), value);
-    }
+    };
+    sizes("feed_forward_length", |layer| layer.ffn);
+    sizes("attention.head_count", |layer| layer.heads);
+    sizes("attention.head_count_kv", |layer| layer.kv_heads);
     let width = spec.layers.first().map_or(0, |layer| layer.head_dim);
     header.add(&own("attention.key_length"), number(width));
     header.add(&own("attention.value_length"), number(width));
@@ -191,8 +192,7 @@ fn items(spec: &ModelSpec, architecture: &str, kind: GgufType) -> Vec<Item> {
         let kind = if shape.len() == 1 { TensorType::F32 } else { matrix };
         Item { name, source: Source::Tensor(tensor), shape, kind, heads: None }
     };
-    let mut items =
-        vec![plain("token_embd.weight".to_owned(), EMBEDDING.to_owned(), vec![spec.vocab, spec.hidden])];
+    let mut items = vec![plain("token_embd.weight".to_owned(), EMBEDDING.to_owned(), vec![spec.vocab, spec.hidden])];
     if let Some(factors) = rope_factors(spec) {
         items.push(Item {
             name: "rope_freqs.weight".to_owned(),
@@ -248,8 +248,8 @@ fn rope_factors(spec: &ModelSpec) -> Option<Vec<f32>> {
     };
     let width = spec.layers.first()?.head_dim;
     let divisor = |pair: usize| {
-        let turns = original_context as f64
-            / (std::f64::consts::TAU * spec.rope.base.powf(2.0 * pair as f64 / width as f64));
+        let turns =
+            original_context as f64 / (std::f64::consts::TAU * spec.rope.base.powf(2.0 * pair as f64 / width as f64));
         if turns > high_freq_factor {
             1.0
         } else if turns < low_freq_factor {
