@@ -223,7 +223,8 @@ fn the_tokenizer_travels() {
     assert_eq!(read.text("tokenizer.chat_template"), "{{ messages }}");
 }
 
-const QWEN: &str =
+/// Qwen's way of cutting text.
+pub const QWEN: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 #[test]

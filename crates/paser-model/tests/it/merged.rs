@@ -30,9 +30,9 @@ fn the_folder_computes_what_the_merged_decoder_computes() {
         fs_err::create_dir(&from).unwrap();
         let tiny = Tiny::llama();
         if sharded {
-            tiny.write_sharded(&from)
+            tiny.write_sharded(&from);
         } else {
-            tiny.write(&from)
+            tiny.write(&from);
         }
         fs_err::write(from.join("tokenizer.json"), "{}").unwrap();
         fs_err::write(from.join("LICENSE"), "free").unwrap();
