@@ -62,7 +62,7 @@ struct Single {
     mcnemar: Option<f64>,
 }
 
-/// Compares every pairing; a difference is called real where its p, corrected over all of them, is below [`LEVEL`]. Pairings
+/// Compares every pairing; a difference is called real where its p, corrected over all of them, is below 4 %. Pairings
 /// without an item or a seed give none.
 pub fn compare(pairings: &[Pairing<'_>]) -> Vec<Option<Comparison>> {
     let singles: Vec<Option<Single>> = pairings.iter().map(single).collect();
