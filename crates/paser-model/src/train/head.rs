@@ -68,7 +68,7 @@ pub(super) fn loss_and_gradient(
     loss
 }
 
-/// -log softmax(logits)[target]; the logits become `weight` times its gradient. NaN where the logits are no distribution.
+/// `-log softmax(logits)[target]`; the logits become `weight` times its gradient. NaN where the logits are no distribution.
 fn cross_entropy(logits: &mut [f32], target: usize, weight: f32) -> f64 {
     let at = f64::from(logits[target]);
     let mut loss = 0.0;
