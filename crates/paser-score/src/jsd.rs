@@ -120,8 +120,17 @@ impl Kernel {
     /// # Panics
     /// When `target` is outside the row.
     pub fn loss(&mut self, logits: &[f32], target: u32) -> Option<f64> {
+        self.loss_and_top(logits, target).map(|(loss, _)| loss)
+    }
+
+    /// [`Self::loss`] with the most probable token; ties to the lowest id.
+    ///
+    /// # Panics
+    /// When `target` is outside the row.
+    pub fn loss_and_top(&mut self, logits: &[f32], target: u32) -> Option<(f64, u32)> {
         let row = exponentials(self.arch, logits, &mut self.dense)?;
-        Some((f64::from(row.max) - f64::from(logits[target as usize])) + row.log_sum)
+        let loss = (f64::from(row.max) - f64::from(logits[target as usize])) + row.log_sum;
+        Some((loss, position(logits, row.max)))
     }
 }
 

@@ -14,6 +14,6 @@ pub use batches::{Batch, plan};
 pub use columns::SampleScore;
 pub use jsd::{Kernel, Measures};
 pub use losses::{Span, losses, losses_behind};
-pub use pass::{Item, ScoreError, ScoreParams, score};
+pub use pass::{Item, Logits, ScoreError, ScoreParams, in_batches, score};
 pub use temperatures::{Divergence, divergences};
 pub use tokens::{Candidate, TokenScore, score_tokens};

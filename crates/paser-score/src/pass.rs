@@ -133,20 +133,23 @@ pub fn score(
 
 /// What `run` makes of every batch, in the order of its positions. Workers take whole batches, each with a `W` of its own;
 /// progress counts `cost`.
-pub(crate) fn in_batches<W: Default, T: Send>(
+///
+/// # Errors
+/// What `run` says of the first batch, by number, that was reached and failed; no further batch is begun then.
+pub fn in_batches<W: Default, T: Send, E: Send>(
     batches: &[Batch],
     threads: usize,
     total: u64,
     cost: impl Fn(&Batch) -> u64 + Sync,
     monitor: &dyn Monitor,
-    run: impl Fn(&Batch, &mut W) -> Result<Vec<(usize, T)>, ScoreError> + Sync,
-) -> Result<Vec<T>, ScoreError> {
+    run: impl Fn(&Batch, &mut W) -> Result<Vec<(usize, T)>, E> + Sync,
+) -> Result<Vec<T>, E> {
     let next = AtomicUsize::new(0);
     let done = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     monitor.progress(0, total);
 
-    let work = || -> Result<Vec<(usize, T)>, (usize, ScoreError)> {
+    let work = || -> Result<Vec<(usize, T)>, (usize, E)> {
         let mut worker = W::default();
         let mut found = Vec::new();
         loop {
@@ -172,7 +175,7 @@ pub(crate) fn in_batches<W: Default, T: Send>(
     });
 
     let mut rows = Vec::with_capacity(batches.iter().map(|batch| batch.members.len()).sum());
-    let mut first_error: Option<(usize, ScoreError)> = None;
+    let mut first_error: Option<(usize, E)> = None;
     for outcome in outcomes {
         match outcome {
             Ok(found) => rows.extend(found),
@@ -334,7 +337,7 @@ pub(crate) fn measure(
 
 /// Logits of some rows of hidden states, over the model's own (perhaps padded) vocabulary.
 #[derive(Default)]
-pub(crate) struct Logits {
+pub struct Logits {
     inputs: Vec<f32>,
     values: Vec<f32>,
     width: usize,
@@ -342,7 +345,7 @@ pub(crate) struct Logits {
 
 impl Logits {
     /// `hidden`: rows as [`Decoder::hidden_tails`] gives them; `rows`: which of them.
-    pub(crate) fn fill(&mut self, model: &Decoder, hidden: &[f32], rows: impl Iterator<Item = usize>) {
+    pub fn fill(&mut self, model: &Decoder, hidden: &[f32], rows: impl Iterator<Item = usize>) {
         let hidden_width = model.spec().hidden;
         self.width = model.spec().vocab;
         self.inputs.clear();
@@ -354,7 +357,7 @@ impl Logits {
     }
 
     /// One row, cut to the first `vocabulary` entries.
-    pub(crate) fn row(&self, number: usize, vocabulary: usize) -> &[f32] {
+    pub fn row(&self, number: usize, vocabulary: usize) -> &[f32] {
         &self.values[number * self.width..][..vocabulary]
     }
 }

@@ -70,6 +70,17 @@ pub(crate) struct Scratch {
     activations: Vec<f32>,
 }
 
+/// A sequence that goes on.
+pub(crate) struct Continued<'a> {
+    pub rope: &'a RopeTable,
+    /// Rows read earlier, which stand first in `past`.
+    pub before: usize,
+    /// Rows that come now.
+    pub rows: usize,
+    /// Packed queries, keys and values, [rows, width].
+    pub past: &'a mut Vec<f32>,
+}
+
 impl Block {
     /// Reads layer `layer`, every weight as f32.
     ///
@@ -171,27 +182,27 @@ impl Block {
         out
     }
 
-    /// As [`Self::run`] for rows of one sequence that come after `before` others, whose packed queries, keys and values
-    /// stand first in `past`; those of `x` take their place behind them.
-    pub(crate) fn run_on(
-        &self,
-        rope: &RopeTable,
-        x: &mut [f32],
-        before: usize,
-        past: &mut Vec<f32>,
-        scratch: &mut Scratch,
-    ) {
+    /// As [`Self::run`] for rows that go on with sequences read before: `x` holds those of each sequence, one after the
+    /// other. Their packed queries, keys and values take their place behind the earlier ones.
+    pub(crate) fn run_on(&self, sequences: &mut [Continued<'_>], x: &mut [f32], scratch: &mut Scratch) {
         let shape = self.attention_shape();
-        let (rows, width) = (x.len() / self.hidden, shape.width());
+        let (rows, width, out_width) = (x.len() / self.hidden, shape.width(), shape.heads * shape.head_dim);
         scratch.normed.resize(x.len(), 0.0);
-        scratch.heads.resize(rows * shape.heads * shape.head_dim, 0.0);
-        past.resize((before + rows) * width, 0.0);
+        scratch.qkv.resize(rows * width, 0.0);
+        scratch.heads.resize(rows * out_width, 0.0);
         kernels::rms_norm(x, &self.input_norm, self.norm_eps, &mut scratch.normed);
-        let own = &mut past[before * width..];
-        self.qkv.write(&scratch.normed, own);
-        self.position(shape, rope, before, own);
+        self.qkv.write(&scratch.normed, &mut scratch.qkv);
         let mask = Mask::Causal { window: self.spec.window };
-        kernels::attention(shape, mask, past, before, &mut scratch.heads, &mut scratch.scores);
+        let (mut own, mut out) = (scratch.qkv.as_slice(), scratch.heads.as_mut_slice());
+        for Continued { rope, before, rows, past } in sequences {
+            let (new, later) = own.split_at(*rows * width);
+            let (heads, rest) = out.split_at_mut(*rows * out_width);
+            past.truncate(*before * width);
+            past.extend_from_slice(new);
+            self.position(shape, rope, *before, &mut past[*before * width..]);
+            kernels::attention(shape, mask, past, *before, heads, &mut scratch.scores);
+            (own, out) = (later, rest);
+        }
         self.o.add_to(&scratch.heads, x);
         self.feed(x, scratch, &mut |_, _| {});
     }

@@ -1,22 +1,23 @@
 //! Reading on: what a sequence's earlier tokens left in every layer stays, so that one more token costs one row and not
-//! the whole sequence again.
+//! the whole sequence again. Several sequences step together: the matrix products then read the weights once for all.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::block::Scratch;
+use super::block::{Continued, Scratch};
 use super::{Decoder, embed};
 use crate::kernels::{self, RopeTable};
 use crate::{Batch, ModelError};
 
-/// What one sequence has left in a decoder so far.
-#[derive(Debug)]
+/// What one sequence has left in a decoder so far. A clone goes on by itself: sequences with one beginning read it once.
+#[derive(Debug, Clone)]
 pub struct Past {
     tokens: usize,
     most: usize,
     /// Packed queries, keys and values of each layer, [tokens, width]: the form that attention reads.
     layers: Vec<Vec<f32>>,
     /// By width of a head.
-    ropes: BTreeMap<usize, RopeTable>,
+    ropes: Arc<BTreeMap<usize, RopeTable>>,
 }
 
 impl Past {
@@ -35,7 +36,7 @@ impl Decoder {
             tokens: 0,
             most,
             layers: vec![Vec::new(); self.blocks.len()],
-            ropes: widths.map(|width| (width, RopeTable::new(&self.spec.rope, width, most))).collect(),
+            ropes: Arc::new(widths.map(|width| (width, RopeTable::new(&self.spec.rope, width, most))).collect()),
         }
     }
 
@@ -50,24 +51,58 @@ impl Decoder {
     /// # Panics
     /// Without a token.
     pub fn read_on(&self, past: &mut Past, ids: &[u32], stop: &dyn Fn() -> bool) -> Result<Vec<f32>, ModelError> {
-        assert!(!ids.is_empty(), "at least one token");
-        let (before, after) = (past.tokens, past.tokens + ids.len());
-        if after > past.most {
-            return Err(ModelError::TooLong { sequence: 0, length: after, context: past.most });
+        self.read_on_together(&mut [past], &[ids], stop)
+    }
+
+    /// The same for several sequences at once, `ids[i]` being the next tokens of `pasts[i]`: row major [pasts, hidden].
+    ///
+    /// # Errors
+    /// As [`Self::read_on`], naming the sequence; then every past is as it was before.
+    ///
+    /// # Panics
+    /// When a sequence has no token, or when `pasts` and `ids` differ in length.
+    pub fn read_on_together(
+        &self,
+        pasts: &mut [&mut Past],
+        ids: &[&[u32]],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<f32>, ModelError> {
+        assert_eq!(pasts.len(), ids.len(), "tokens for each past");
+        assert!(ids.iter().all(|ids| !ids.is_empty()), "at least one token");
+        for (sequence, (past, ids)) in pasts.iter().zip(ids).enumerate() {
+            let length = past.tokens + ids.len();
+            if length > past.most {
+                return Err(ModelError::TooLong { sequence, length, context: past.most });
+            }
         }
-        Batch::new(&self.spec, &[ids])?;
+        Batch::new(&self.spec, ids)?;
         let hidden = self.spec.hidden;
-        let mut x = embed(&self.embedding, hidden, &[ids]);
+        let mut x = embed(&self.embedding, hidden, ids);
         let mut scratch = Scratch::default();
-        for (block, rows) in self.blocks.iter().zip(&mut past.layers) {
+        for (layer, block) in self.blocks.iter().enumerate() {
             if stop() {
                 return Err(ModelError::Cancelled);
             }
-            block.run_on(&past.ropes[&block.spec().head_dim], &mut x, before, rows, &mut scratch);
+            let width = block.spec().head_dim;
+            let mut continued: Vec<Continued<'_>> = (pasts.iter_mut().zip(ids))
+                .map(|(past, ids)| Continued {
+                    rope: &past.ropes[&width],
+                    before: past.tokens,
+                    rows: ids.len(),
+                    past: &mut past.layers[layer],
+                })
+                .collect();
+            block.run_on(&mut continued, &mut x, &mut scratch);
         }
-        past.tokens = after;
-        let mut out = vec![0.0; hidden];
-        kernels::rms_norm(&x[x.len() - hidden..], &self.final_norm, self.spec.norm_eps, &mut out);
+        let mut last = Vec::with_capacity(pasts.len() * hidden);
+        let mut rows = 0;
+        for (past, ids) in pasts.iter_mut().zip(ids) {
+            past.tokens += ids.len();
+            rows += ids.len();
+            last.extend_from_slice(&x[(rows - 1) * hidden..rows * hidden]);
+        }
+        let mut out = vec![0.0; last.len()];
+        kernels::rms_norm(&last, &self.final_norm, self.spec.norm_eps, &mut out);
         Ok(out)
     }
 }

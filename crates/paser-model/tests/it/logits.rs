@@ -173,6 +173,33 @@ fn reading_on_gives_what_whole_sequences_give() {
 }
 
 #[test]
+fn sequences_that_step_together_and_clones_give_what_each_gives_alone() {
+    let [ids, other] = &two_sequences();
+    let go = || false;
+    for (family, decoder) in models() {
+        let width = decoder.spec().hidden;
+        let whole = [ids, other].map(|ids| decoder.hidden_rows(&[ids]).unwrap());
+        let near = |found: &[f32], of: usize, tokens: usize| {
+            let difference = largest_difference(found, &whole[of][(tokens - 1) * width..tokens * width]);
+            assert!(difference < 1e-5, "{family}, sequence {of}, {tokens} tokens: off by {difference}");
+        };
+        let (mut first, mut second) = (decoder.past(24), decoder.past(24));
+        decoder.read_on_together(&mut [&mut first, &mut second], &[&ids[..9], &other[..2]], &go).unwrap();
+        let mut clone = first.clone();
+        let stopped = decoder.read_on_together(&mut [&mut first, &mut second], &[&[1, 2, 3], &[4]], &|| true);
+        assert!(matches!(stopped, Err(ModelError::Cancelled)));
+        let mut together = [&mut second, &mut first, &mut clone];
+        let last = decoder.read_on_together(&mut together, &[&other[2..5], &ids[9..10], &ids[9..13]], &go).unwrap();
+        near(&last[..width], 1, 5);
+        near(&last[width..2 * width], 0, 10);
+        near(&last[2 * width..], 0, 13);
+        let full = decoder.read_on_together(&mut [&mut first, &mut second], &[&[1], &[1; 20]], &go);
+        assert!(matches!(full, Err(ModelError::TooLong { sequence: 1, length: 25, context: 24 })), "{full:?}");
+        assert_eq!((first.tokens(), second.tokens()), (10, 5));
+    }
+}
+
+#[test]
 fn later_tokens_do_not_reach_back() {
     let dir = tempfile::tempdir().unwrap();
     Tiny::llama().write(dir.path());
