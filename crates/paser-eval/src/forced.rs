@@ -67,15 +67,24 @@ pub(crate) fn told(
         .collect();
     let total = costs.iter().map(|cost| *cost as u64).sum();
     let pass = Pass { model, unit, texts, params, monitor };
-    in_batches(&batches, params.threads, total, |batch| batch.tokens as u64, monitor, |batch, worker| {
-        pass.run(batch, worker)
-    })
+    in_batches(
+        &batches,
+        params.threads,
+        total,
+        |batch| batch.tokens as u64,
+        monitor,
+        |batch, worker| pass.run(batch, worker),
+    )
 }
 
 fn check(model: &Decoder, text: &Forced) -> Result<(), String> {
     let spec = model.spec();
     if text.from == 0 || text.from >= text.ids.len() {
-        return Err(format!("{} tokens of which those from {} on are asked for: there is none", text.ids.len(), text.from));
+        return Err(format!(
+            "{} tokens of which those from {} on are asked for: there is none",
+            text.ids.len(),
+            text.from
+        ));
     }
     if text.fed().len() > spec.context {
         return Err(format!(
@@ -136,9 +145,8 @@ impl Pass<'_> {
         let from: Vec<usize> = members.iter().map(|text| text.from - 1).collect();
         let (hidden, places) = self.model.hidden_tails(&fed, &from, &|| self.monitor.cancelled())?;
         let mut found = vec![Told { log_likelihood: 0.0, likeliest: Vec::new() }; members.len()];
-        let asked: Vec<(usize, usize)> = (places.into_iter().enumerate())
-            .flat_map(|(member, rows)| rows.map(move |row| (row, member)))
-            .collect();
+        let asked: Vec<(usize, usize)> =
+            (places.into_iter().enumerate()).flat_map(|(member, rows)| rows.map(move |row| (row, member))).collect();
         for chunk in asked.chunks(self.params.head_chunk) {
             if self.monitor.cancelled() {
                 return Err(EvalError::Cancelled);

@@ -78,21 +78,27 @@ pub fn generate(
     let vocabulary = subject.tokenizer.vocabulary().min(subject.decoder.spec().vocab);
     let writer = Writer { subject, vocabulary, params, monitor };
     let total = kept.len() as u64;
-    in_batches(&groups, params.threads, total, |group| group.members.len() as u64, monitor, |group, (): &mut ()| {
-        let of: Vec<&[u32]> = group.members.iter().map(|&number| kept[number]).collect();
-        let written = writer.write(&of, &group.members)?;
-        let cut = |number: &usize| prompts[*number].len() - kept[*number].len();
-        let done = group.members.iter().zip(written);
-        Ok(done.map(|(number, written)| (*number, Generation { prompt_cut: cut(number), ..written })).collect())
-    })
+    in_batches(
+        &groups,
+        params.threads,
+        total,
+        |group| group.members.len() as u64,
+        monitor,
+        |group, (): &mut ()| {
+            let of: Vec<&[u32]> = group.members.iter().map(|&number| kept[number]).collect();
+            let written = writer.write(&of, &group.members)?;
+            let cut = |number: &usize| prompts[*number].len() - kept[*number].len();
+            let done = group.members.iter().zip(written);
+            Ok(done.map(|(number, written)| (*number, Generation { prompt_cut: cut(number), ..written })).collect())
+        },
+    )
 }
 
 /// Tokens of a prompt that leave room for what is written.
 fn check(model: &Decoder, prompts: &[Vec<u32>], params: &GenerateParams) -> Result<usize, EvalError> {
     let parameter = |name, reason: String| Err(EvalError::Parameter { name, reason });
     let context = model.spec().context;
-    for (name, value) in
-        [("max_tokens", params.max_tokens), ("together", params.together), ("threads", params.threads)]
+    for (name, value) in [("max_tokens", params.max_tokens), ("together", params.together), ("threads", params.threads)]
     {
         if value == 0 {
             return parameter(name, "must be at least 1".to_owned());

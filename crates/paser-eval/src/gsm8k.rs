@@ -16,7 +16,7 @@ use crate::{EvalError, Profile, Subject};
 pub const INVALID: &str = "[invalid]";
 
 /// Texts that end an answer, besides the end token.
-const STOPS: [&str; 3] = ["Question:", "</s>", "<|im_end|>"];
+pub(crate) const STOPS: [&str; 3] = ["Question:", "</s>", "<|im_end|>"];
 
 /// A question with its worked answer, which ends in `#### number`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,7 +93,6 @@ impl Profile {
     }
 }
 
-
 /// White space as Python counts it: Unicode's, and the four separators of ASCII.
 pub(crate) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
@@ -244,11 +243,7 @@ mod tests {
         let forced = |ids: &[u32], from| Forced { ids: ids.to_vec(), from };
         assert_eq!(
             found,
-            [
-                forced(&[0, 10, 11, 12, 13], 1),
-                forced(&[13, 14, 15, 16, 17], 1),
-                forced(&[15, 16, 17, 18, 19], 3)
-            ]
+            [forced(&[0, 10, 11, 12, 13], 1), forced(&[13, 14, 15, 16, 17], 1), forced(&[15, 16, 17, 18, 19], 3)]
         );
         assert_eq!(windows(&ids[..2], 0, 4), [forced(&[0, 10, 11], 1)]);
         assert!(windows(&[], 0, 4).is_empty());

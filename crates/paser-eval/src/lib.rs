@@ -8,6 +8,7 @@ pub mod gsm8k;
 mod harness;
 mod match_items;
 mod perplexity;
+pub mod results;
 mod subject;
 pub mod tasks;
 mod wikitext;

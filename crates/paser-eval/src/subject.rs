@@ -99,11 +99,8 @@ impl Default for EvalParams {
 
 impl EvalParams {
     pub(crate) fn check(&self) -> Result<(), EvalError> {
-        let settings = [
-            ("tokens_per_batch", self.tokens_per_batch),
-            ("head_chunk", self.head_chunk),
-            ("threads", self.threads),
-        ];
+        let settings =
+            [("tokens_per_batch", self.tokens_per_batch), ("head_chunk", self.head_chunk), ("threads", self.threads)];
         match settings.into_iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(EvalError::Parameter { name, reason: "must be at least 1".to_owned() }),
             None => Ok(()),

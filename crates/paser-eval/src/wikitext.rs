@@ -60,9 +60,8 @@ pub(crate) fn detokenised(page: &str) -> String {
         (" N ", " 1 "),
         (" 's", "'s"),
     ];
-    let replaced = |text: String, pairs: &[(&str, &str)]| {
-        pairs.iter().fold(text, |text, (from, to)| text.replace(from, to))
-    };
+    let replaced =
+        |text: String, pairs: &[(&str, &str)]| pairs.iter().fold(text, |text, (from, to)| text.replace(from, to));
     let mut text = replaced(page.to_owned(), &BEFORE);
     for (pair, inner) in PAIRS.iter() {
         text = pair.replace_all(&text, *inner).into_owned();

@@ -127,7 +127,10 @@ mod tests {
 
     #[test]
     fn hellaswag_is_cleaned_as_the_harness_cleans_it() {
-        assert_eq!(cleaned(" Bake: How to [title] Mix. [step] Stir   well [a] [b\nc] "), "Bake: How to. Mix. Stir  well [b\nc]");
+        assert_eq!(
+            cleaned(" Bake: How to [title] Mix. [step] Stir   well [a] [b\nc] "),
+            "Bake: How to. Mix. Stir  well [b\nc]"
+        );
         assert_eq!(capitalised("the Man AND élan"), "The man and élan");
         assert_eq!(capitalised(""), "");
     }

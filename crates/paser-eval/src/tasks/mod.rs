@@ -4,12 +4,14 @@
 mod forms;
 mod item;
 mod metric;
+mod own;
 mod rows;
 
 use paser_protocol::Monitor;
 
 pub use item::Item;
 pub use metric::Metric;
+pub use own::{OwnForm, OwnItem, own_item};
 pub use rows::{Row, json_lines};
 
 use crate::{EvalError, EvalParams, LogLikelihood, Profile, Subject, log_likelihoods};
@@ -59,10 +61,10 @@ impl Task {
     /// # Errors
     /// A name of none.
     pub fn from_name(name: &str) -> Result<Self, EvalError> {
-        Self::ALL.into_iter().find(|task| task.name() == name).ok_or_else(|| EvalError::UnknownTask {
-            name: name.to_owned(),
-            known: Self::ALL.map(Self::name).to_vec(),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|task| task.name() == name)
+            .ok_or_else(|| EvalError::UnknownTask { name: name.to_owned(), known: Self::ALL.map(Self::name).to_vec() })
     }
 
     /// The task's version in a profile's harness.

@@ -82,7 +82,10 @@ impl Row {
         let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
         match number.and_then(|number| usize::try_from(number).ok()).filter(|index| *index < count) {
             Some(index) => Ok(index),
-            None => Err(self.refuse(format!("{column:?} is {value}, but must be the number of a choice, 0 to {}", count - 1))),
+            None => {
+                Err(self
+                    .refuse(format!("{column:?} is {value}, but must be the number of a choice, 0 to {}", count - 1)))
+            }
         }
     }
 }

@@ -15,7 +15,11 @@ fn prompts(model: &Loaded, count: usize) -> Vec<Vec<u32>> {
         .take(count)
         .map(|item| {
             let input = text(item, "input");
-            let user = if input.is_empty() { text(item, "instruction") } else { format!("{}\n {input}", text(item, "instruction")) };
+            let user = if input.is_empty() {
+                text(item, "instruction")
+            } else {
+                format!("{}\n {input}", text(item, "instruction"))
+            };
             model.raw.encode(format!("<s>{user}<|assistant|>"), false).unwrap().get_ids().to_vec()
         })
         .collect()
@@ -46,9 +50,8 @@ fn plain(model: &Loaded, prompt: &[u32], most: usize) -> (Vec<u32>, Ended) {
 fn writing_together_is_writing_one_by_one() {
     let model = demo();
     let prompts = prompts(&model, 40);
-    let write = |together, threads| {
-        generate(model.subject(), &prompts, &params(together, threads, 40), &Silent).unwrap()
-    };
+    let write =
+        |together, threads| generate(model.subject(), &prompts, &params(together, threads, 40), &Silent).unwrap();
     let found = write(1, 1);
     assert_eq!(found, write(16, 1));
     assert_eq!(found, write(7, 3));
@@ -64,10 +67,13 @@ fn writing_together_is_writing_one_by_one() {
 fn the_real_model_writes_together_what_it_writes_alone() {
     let Some(model) = mix() else { return };
     let ask = |question: &str| {
-        let text = format!("<s>Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n{question}\n\n### Response:\n");
+        let text = format!(
+            "<s>Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n{question}\n\n### Response:\n"
+        );
         model.raw.encode(text, false).unwrap().get_ids().to_vec()
     };
-    let questions = ["Name three fruits.", "What is the capital of France?", "Write a poem about rain.", "Why is the sky blue?"];
+    let questions =
+        ["Name three fruits.", "What is the capital of France?", "Write a poem about rain.", "Why is the sky blue?"];
     let prompts: Vec<Vec<u32>> = questions.into_iter().map(ask).collect();
     let found = generate(model.subject(), &prompts, &params(4, 1, 48), &Silent).unwrap();
     for (prompt, found) in prompts.iter().zip(&found) {

@@ -100,7 +100,11 @@ fn a_prompt_is_its_examples_and_the_question() {
 #[test]
 fn a_model_is_asked_every_question() {
     let model = demo();
-    let rows = json_lines("few.jsonl", "{\"question\": \"1+1?\", \"answer\": \"#### 2\"}\n\n{\"question\": \"2+3?\", \"answer\": \"#### 5\"}\n").unwrap();
+    let rows = json_lines(
+        "few.jsonl",
+        "{\"question\": \"1+1?\", \"answer\": \"#### 2\"}\n\n{\"question\": \"2+3?\", \"answer\": \"#### 5\"}\n",
+    )
+    .unwrap();
     let params = GenerateParams { max_tokens: 12, ..GenerateParams::default() };
     let shots = [shot("4+4?", "#### 8")];
     let found = gsm8k(model.subject(), &rows, &shots, Profile::LmEvalCurrent, &params, &Silent).unwrap();

@@ -40,8 +40,8 @@ fn whole_texts_are_as_likely_as_the_harness_says() {
         let golden = lines(&folder.join(file));
         let texts: Vec<String> = golden.iter().map(|golden| text(golden, "text")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let found =
-            rolling_log_likelihoods(model.subject(), &texts, Profile::LmEvalCurrent, &params(2, 1024), &Silent).unwrap();
+        let found = rolling_log_likelihoods(model.subject(), &texts, Profile::LmEvalCurrent, &params(2, 1024), &Silent)
+            .unwrap();
         for (number, (found, golden)) in found.iter().zip(&golden).enumerate() {
             let off = (found.log_likelihood - golden["loglikelihood"].as_f64().unwrap()).abs();
             assert!(off < 1e-3, "{file}, line {}: off by {off}", number + 1);
@@ -75,7 +75,8 @@ fn the_rules_of_2023_give_what_transformers_gives_without_special_tokens() {
 fn some_requests() -> Vec<Request> {
     let contexts = ["What is 2 + 3?", "Sort these: 3 1 2", "What is 2 + 3?", "A", "What is 7 + 1?"];
     let continuations = [" 5", " 1 2 3", " five of them", " b c d e f", " x"];
-    let each = contexts.iter().flat_map(|context| continuations.iter().map(move |continuation| (context, continuation)));
+    let each =
+        contexts.iter().flat_map(|context| continuations.iter().map(move |continuation| (context, continuation)));
     each.map(|(context, continuation)| Request { context: (*context).into(), continuation: (*continuation).into() })
         .collect()
 }

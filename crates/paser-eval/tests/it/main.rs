@@ -6,5 +6,6 @@ mod gsm8k;
 mod harness;
 mod match_items;
 mod perplexity;
+mod results;
 mod support;
 mod tasks;

@@ -16,8 +16,11 @@ fn items(model: &Loaded) -> Vec<(Vec<u32>, Vec<u32>)> {
         .take(60)
         .map(|item| {
             let of = |key: &str| crate::support::text(item, key).replace('\n', "\n ");
-            let user =
-                if of("input").is_empty() { of("instruction") } else { format!("{}\n {}", of("instruction"), of("input")) };
+            let user = if of("input").is_empty() {
+                of("instruction")
+            } else {
+                format!("{}\n {}", of("instruction"), of("input"))
+            };
             let mut response = ids(&crate::support::text(item, "output"));
             response.push(end);
             (ids(&format!("<s>{user}<|assistant|>")), response)
@@ -47,8 +50,7 @@ fn an_answer_matches_exactly_when_greedy_decoding_writes_it() {
     for number in (0..items.len() - 1).step_by(2) {
         items[number].1 = items[number + 1].1.clone();
     }
-    let asked: Vec<AnswerItem<'_>> =
-        items.iter().map(|(prompt, response)| AnswerItem { prompt, response }).collect();
+    let asked: Vec<AnswerItem<'_>> = items.iter().map(|(prompt, response)| AnswerItem { prompt, response }).collect();
     let found = answer_match(&model.decoder, &asked, &params(2, 256), &Silent).unwrap();
     for ((prompt, response), found) in items.iter().zip(&found) {
         assert_eq!(found.exact, greedy(&model, prompt, response.len()) == *response);
@@ -62,8 +64,7 @@ fn an_answer_matches_exactly_when_greedy_decoding_writes_it() {
 fn losses_are_those_of_the_scoring_pass() {
     let model = demo();
     let items = items(&model);
-    let asked: Vec<AnswerItem<'_>> =
-        items.iter().map(|(prompt, response)| AnswerItem { prompt, response }).collect();
+    let asked: Vec<AnswerItem<'_>> = items.iter().map(|(prompt, response)| AnswerItem { prompt, response }).collect();
     let found = answer_match(&model.decoder, &asked, &params(1, 100), &Silent).unwrap();
     let whole: Vec<Vec<u32>> = items.iter().map(|(prompt, response)| [&prompt[..], response].concat()).collect();
     let spans: Vec<Span<'_>> =

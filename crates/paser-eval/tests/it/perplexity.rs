@@ -36,7 +36,8 @@ fn check(model: &Loaded, text: &str, golden: &Value, params: &EvalParams) {
     assert_eq!(total(|window| window.words), golden["words"].as_u64().unwrap());
     assert_eq!(total(|window| window.bytes), golden["bytes"].as_u64().unwrap());
     assert_eq!(total(|window| window.targets), golden["tokens"].as_u64().unwrap());
-    let Perplexity { value: PerplexityValue::Text { word_perplexity, byte_perplexity, bits_per_byte }, .. } = found else {
+    let Perplexity { value: PerplexityValue::Text { word_perplexity, byte_perplexity, bits_per_byte }, .. } = found
+    else {
         panic!("{found:?}")
     };
     near(word_perplexity, &golden["word_perplexity"], "per word");
@@ -67,7 +68,10 @@ fn a_window_beyond_the_context_and_a_text_without_a_window_are_refused() {
         perplexity(model.subject(), protocol, text, &params(1, 256), &Silent).unwrap_err().to_string()
     };
     let message = refused(Protocol::WikiText2At2048, "a text");
-    assert!(message.contains("2048 tokens") && message.contains("holds 128") && message.contains("maxlen"), "{message}");
+    assert!(
+        message.contains("2048 tokens") && message.contains("holds 128") && message.contains("maxlen"),
+        "{message}"
+    );
     assert!(refused(Protocol::MaxLen, "a text").contains("too short"));
     assert!(refused(Protocol::LmEvalWikitext, " \n").contains("too short"));
     assert!(Protocol::from_name("ppl").unwrap_err().to_string().contains("llm-pruner-128"));

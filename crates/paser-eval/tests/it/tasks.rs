@@ -1,6 +1,6 @@
 //! Tasks: items of every form, answers against the harness's log-likelihoods, and complaints that name file and line.
 
-use paser_eval::tasks::{Item, Row, Task, json_lines, multiple_choice};
+use paser_eval::tasks::{Item, OwnForm, Row, Task, json_lines, multiple_choice, own_item};
 use paser_eval::{Profile, Request};
 use paser_protocol::Silent;
 use serde_json::{Value, json};
@@ -27,7 +27,11 @@ fn forms_of_the_hub_and_plain_forms_ask_alike() {
             Task::ArcChallenge,
             json!({"id": "x", "question": "Why?", "choices": {"text": ["a", "bé", "c"], "label": ["1", "2", "3"]}, "answerKey": "3"}),
             json!({"question": "Why?", "choices": ["a", "bé", "c"], "gold": 2}),
-            vec![("Question: Why?\nAnswer:", " a"), ("Question: Why?\nAnswer:", " bé"), ("Question: Why?\nAnswer:", " c")],
+            vec![
+                ("Question: Why?\nAnswer:", " a"),
+                ("Question: Why?\nAnswer:", " bé"),
+                ("Question: Why?\nAnswer:", " c"),
+            ],
         ),
         (
             Task::OpenBookQa,
@@ -51,7 +55,10 @@ fn forms_of_the_hub_and_plain_forms_ask_alike() {
             Task::HellaSwag,
             json!({"activity_label": "Baking", "ctx_a": "A man mixes. [header] He stirs.", "ctx_b": "the Man", "endings": ["eats [step] it.", "runs."], "label": "1"}),
             json!({"question": "Baking: A man mixes. He stirs. The man", "choices": ["eats it.", "runs."], "gold": 1}),
-            vec![("Baking: A man mixes. He stirs. The man", " eats it."), ("Baking: A man mixes. He stirs. The man", " runs.")],
+            vec![
+                ("Baking: A man mixes. He stirs. The man", " eats it."),
+                ("Baking: A man mixes. He stirs. The man", " runs."),
+            ],
         ),
     ];
     for (task, hub, plain, wanted) in pairs {
@@ -77,24 +84,58 @@ fn boolq_is_asked_with_its_passage_where_it_has_one() {
 #[test]
 fn a_row_that_is_no_item_is_named_with_what_it_lacks() {
     for (task, value, wanted) in [
-        (Task::ArcEasy, json!({"question": "q", "choices": ["a", "b"], "gold": 2}), "\"gold\" is 2, but must be the number of a choice, 0 to 1"),
+        (
+            Task::ArcEasy,
+            json!({"question": "q", "choices": ["a", "b"], "gold": 2}),
+            "\"gold\" is 2, but must be the number of a choice, 0 to 1",
+        ),
         (Task::ArcEasy, json!({"question": "q", "choices": ["a", "b"], "gold": -1}), "\"gold\" is -1"),
-        (Task::ArcEasy, json!({"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "C"}), "\"answerKey\" is \"C\"; the labels are A, B"),
-        (Task::ArcEasy, json!({"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B", "C"]}, "answerKey": "C"}), "2 choices, but 3 labels"),
+        (
+            Task::ArcEasy,
+            json!({"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "C"}),
+            "\"answerKey\" is \"C\"; the labels are A, B",
+        ),
+        (
+            Task::ArcEasy,
+            json!({"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B", "C"]}, "answerKey": "C"}),
+            "2 choices, but 3 labels",
+        ),
         (Task::ArcEasy, json!({"question": "q", "choices": ["a", "b"]}), "\"choices\" has no part \"text\""),
-        (Task::OpenBookQa, json!({"question": "q", "answerKey": "A"}), "the column \"question_stem\" is missing; the row has question, answerKey"),
+        (
+            Task::OpenBookQa,
+            json!({"question": "q", "answerKey": "A"}),
+            "the column \"question_stem\" is missing; the row has question, answerKey",
+        ),
         (Task::Piqa, json!({"goal": "g", "sol1": 3, "sol2": "b", "label": 0}), "\"sol1\" must be a text, not a number"),
         (Task::WinoGrande, json!({"sentence": "no blank", "option1": "a", "option2": "b", "answer": "1"}), "no blank"),
-        (Task::WinoGrande, json!({"sentence": "a _", "option1": "a", "option2": "b", "answer": ""}), "\"answer\" is \"\""),
+        (
+            Task::WinoGrande,
+            json!({"sentence": "a _", "option1": "a", "option2": "b", "answer": ""}),
+            "\"answer\" is \"\"",
+        ),
         (Task::BoolQ, json!({"question": "q"}), "the column \"label\" is missing"),
-        (Task::HellaSwag, json!({"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d"], "label": "0"}), "at least two texts"),
-        (Task::HellaSwag, json!({"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e"], "label": ""}), "\"label\" is \"\""),
-        (Task::Own, json!({"question": "q", "choices": ["a", 2], "gold": 0}), "\"choices\" must be a list of at least two texts"),
+        (
+            Task::HellaSwag,
+            json!({"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d"], "label": "0"}),
+            "at least two texts",
+        ),
+        (
+            Task::HellaSwag,
+            json!({"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e"], "label": ""}),
+            "\"label\" is \"\"",
+        ),
+        (
+            Task::Own,
+            json!({"question": "q", "choices": ["a", 2], "gold": 0}),
+            "\"choices\" must be a list of at least two texts",
+        ),
     ] {
         let message = task.item(&row(value)).unwrap_err().to_string();
         assert!(message.starts_with("rows.jsonl, line 7: ") && message.contains(wanted), "{message}");
     }
-    assert!(json_lines("a.jsonl", "{}\n[1]").unwrap_err().to_string().starts_with("a.jsonl, line 2: is not a JSON object"));
+    assert!(
+        json_lines("a.jsonl", "{}\n[1]").unwrap_err().to_string().starts_with("a.jsonl, line 2: is not a JSON object")
+    );
     assert!(json_lines("a.jsonl", "{").unwrap_err().to_string().starts_with("a.jsonl, line 1: is not valid JSON"));
     let unknown = Task::from_name("mmlu").unwrap_err().to_string();
     assert!(unknown.contains("\"mmlu\"") && unknown.contains("hellaswag"), "{unknown}");
@@ -102,7 +143,9 @@ fn a_row_that_is_no_item_is_named_with_what_it_lacks() {
 
 #[test]
 fn rows_of_the_local_files_ask_what_the_harness_asked() {
-    let (Some(data), Some(golden)) = (shared("data/eval"), shared("fixtures/lm-eval/loglikelihood.jsonl")) else { return };
+    let (Some(data), Some(golden)) = (shared("data/eval"), shared("fixtures/lm-eval/loglikelihood.jsonl")) else {
+        return;
+    };
     let golden = lines(&golden);
     for task in [Task::ArcEasy, Task::ArcChallenge, Task::OpenBookQa, Task::Piqa, Task::WinoGrande] {
         let file = data.join(format!("{}.jsonl", task.name()));
@@ -132,7 +175,8 @@ fn answers_are_those_of_the_harness_and_both_profiles_are_told_apart() {
     for task in [Task::ArcChallenge, Task::Piqa, Task::WinoGrande] {
         let file = data.join(format!("{}.jsonl", task.name()));
         let rows = json_lines(task.name(), &fs_err::read_to_string(file).unwrap()).unwrap();
-        let of = |profile| multiple_choice(model.subject(), task, &rows[..100], profile, &params(2, 1024), &Silent).unwrap();
+        let of =
+            |profile| multiple_choice(model.subject(), task, &rows[..100], profile, &params(2, 1024), &Silent).unwrap();
         let found = of(Profile::LmEvalCurrent);
         let (mut right, mut right_norm) = (0, 0);
         for (number, result) in found.items.iter().enumerate() {
@@ -168,10 +212,37 @@ fn answers_are_those_of_the_harness_and_both_profiles_are_told_apart() {
 fn an_item_that_cannot_be_scored_is_named_by_its_row() {
     let model = demo();
     let rows = json_lines("own.jsonl", "{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"gold\": 0}\n").unwrap();
-    let run = |rows: &[Row]| multiple_choice(model.subject(), Task::Own, rows, Profile::LmEvalCurrent, &params(1, 64), &Silent);
+    let run = |rows: &[Row]| {
+        multiple_choice(model.subject(), Task::Own, rows, Profile::LmEvalCurrent, &params(1, 64), &Silent)
+    };
     assert_eq!(run(&rows).unwrap().metrics[0].n, 1);
     let long = json!({"question": "q", "choices": ["a", "b c d ".repeat(100)], "gold": 0});
     let message = run(&[rows[0].clone(), row(long)]).unwrap_err().to_string();
     assert!(message.starts_with("rows.jsonl, line 7: the continuation has"), "{message}");
     assert!(run(&[]).unwrap_err().to_string().contains("no row"));
+}
+
+#[test]
+fn a_file_of_ones_own_may_hold_choices_and_answers() {
+    let choice =
+        own_item(&row(json!({"question": "q", "choices": ["a", "b"], "gold": 1, "capability": "math"}))).unwrap();
+    assert_eq!(choice.capability.as_deref(), Some("math"));
+    assert!(
+        matches!(choice.form, OwnForm::Choice(item) if item.gold == 1 && item.requests[0].context == "Question: q\nAnswer:")
+    );
+    let answer = own_item(&row(json!({"instruction": "i", "output": " o", "capability": null}))).unwrap();
+    assert_eq!(answer.capability, None);
+    let wanted = OwnForm::Answer { instruction: "i".to_owned(), input: String::new(), output: " o".to_owned() };
+    assert_eq!(answer.form, wanted);
+    for (value, wanted) in [
+        (json!({"prompt": "i"}), "it is no item"),
+        (json!({"instruction": "i", "choices": ["a", "b"], "gold": 0}), "leave one of them out"),
+        (json!({"instruction": "i", "input": 3, "output": "o"}), "\"input\" must be a text"),
+        (json!({"instruction": "i", "output": ""}), "\"output\" is empty"),
+        (json!({"instruction": "i"}), "the column \"output\" is missing"),
+        (json!({"question": "q", "choices": ["a", "b"], "gold": 5}), "\"gold\" is 5"),
+    ] {
+        let message = own_item(&row(value)).unwrap_err().to_string();
+        assert!(message.starts_with("rows.jsonl, line 7: ") && message.contains(wanted), "{message}");
+    }
 }
