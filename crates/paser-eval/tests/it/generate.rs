@@ -101,7 +101,7 @@ fn a_stop_string_ends_a_text_before_it_and_the_limit_ends_it_after_its_last_toke
 fn a_prompt_too_long_loses_its_beginning_and_says_so() {
     let model = demo();
     let prompt: Vec<u32> = (0..130).map(|at| 4 + at % 90).collect();
-    let whole = generate(model.subject(), &[prompt.clone()], &params(1, 1, 8), &Silent).unwrap();
+    let whole = generate(model.subject(), std::slice::from_ref(&prompt), &params(1, 1, 8), &Silent).unwrap();
     let last = generate(model.subject(), &[prompt[10..].to_vec()], &params(1, 1, 8), &Silent).unwrap();
     assert_eq!((whole[0].prompt_cut, last[0].prompt_cut), (10, 0));
     assert_eq!(whole[0].ids, last[0].ids);
