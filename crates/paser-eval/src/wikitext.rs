@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_page_reads_as_before_it_was_tokenised() {
-        let page = " = Title = \n \n The dogs ' toys ( 2 @.@ 5 , or 3 @-@ 4 ) cost \" N or 1 @,@ 000 \" ; 5 ° C . \n = = Part = = \n";
+        let page = " = Title = \n \n The dogs ' toys ( 2 @.@ 5 , or 3 @-@ 4 ) cost \" N or 1 @,@ 000 \" ; 5 ° C at N miles , it 's [ x ] { y } . \n = = Part = = \n";
         assert_eq!(
             detokenised(page),
-            " = Title =\n\nThe dogs' toys (2.5, or 3-4) cost \"N or 1,000\"; 5°C.\n== Part ==\n"
+            " = Title =\n\nThe dogs' toys (2.5, or 3-4) cost \"N or 1,000\"; 5°C at 1 miles, it's [x] {y}.\n== Part ==\n"
         );
     }
 }
