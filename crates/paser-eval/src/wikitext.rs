@@ -102,7 +102,7 @@ mod tests {
         let page = " = Title = \n \n The dogs ' toys ( 2 @.@ 5 , or 3 @-@ 4 ) cost \" N or 1 @,@ 000 \" ; 5 ° C at N miles , it 's [ x ] { y } . \n = = Part = = \n";
         assert_eq!(
             detokenised(page),
-            " = Title =\n\nThe dogs' toys (2.5, or 3-4) cost \"N or 1,000\"; 5°C at 1 miles, it's [x] {y}.\n== Part ==\n"
+            " = Title =\n\nThe dogs'toys (2.5, or 3-4) cost \"N or 1,000\"; 5°C at 1 miles, it's [x] {y}.\n== Part ==\n"
         );
     }
 }
